@@ -1,0 +1,265 @@
+"""The ports: what balsync asks of a provider, in balsync's own words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from .errors import AuthenticationFailed, RateLimited, Refused
+from .money import Asset
+from .wire import Call, Request, Response, T
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a provider says one account is and holds, in minor units of `asset`.
+
+    Amounts are None where the provider did not answer for this account (`error` says
+    why): unknown is never zero. `as_of` is the provider's own moment, where it has one.
+    """
+
+    external_id: str
+    asset: Asset
+    total: int | None
+    available: int | None
+    held: int = 0
+    name: str = ""
+    kind: str = "current"
+    parent: str | None = None  # external id of the account this one is inside of
+    goal: int | None = None
+    closed: bool = False
+    can_send: bool = True  # whether the provider lets money be moved out of it
+    can_receive: bool = True
+    as_of: datetime | None = None
+    error: str = ""
+    details: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # for people; never decides
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """Two figures of one answer that must agree, in minor units of the account's asset."""
+
+    name: str
+    external_id: str
+    expected: int
+    actual: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything one set of credentials can see now. `complete`: no account is missing."""
+
+    readings: Sequence[Reading]
+    invariants: Sequence[Invariant] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A transaction as the provider reports it; money that left is negative."""
+
+    external_id: str
+    amount: int
+    asset: Asset
+    created: datetime
+    settled: datetime | None = None
+    declined: str = ""  # the provider's reason; such a movement moved nothing
+    description: str = ""
+    counterparty: str = ""
+    merchant: str = ""
+    category: str = ""
+    dedupe_id: str = ""  # ours, where the provider gives it back
+    pot: str = ""  # external id of the pot on the other side, if any
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A stretch of movements, oldest first.
+
+    `cursor` is where the next call should start: everything before it is final.
+    `truncated` says that the provider closed part of what was asked for.
+    """
+
+    movements: Sequence[Movement]
+    cursor: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account as a transfer names it."""
+
+    external_id: str
+    kind: str
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says it moved, and what it says is held now (by external id)."""
+
+    reference: str
+    amount: int | None = None
+    asset: Asset | None = None
+    balances: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A new pair of tokens as credential fields, and how many seconds they last."""
+
+    credentials: Mapping[str, str]
+    expires_in: int | None = None
+    user: str = ""  # the provider's id of the person who consented
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One thing a person types in to connect."""
+
+    name: str
+    label: str
+    secret: bool = True
+    required: bool = True
+    help: str = ""
+
+
+class Provider(ABC):
+    """One set of credentials at one institution. Adapters translate, never decide."""
+
+    name: ClassVar[str]
+    hosts: ClassVar[Mapping[str, str]]  # key → base URL; "api" is the usual one
+    fields: ClassVar[Sequence[CredentialField]]
+    serial: ClassVar[bool] = False  # one request at a time per credential (nonces)
+    rate: ClassVar[tuple[int, float] | None] = (
+        None  # weight per seconds, for all together
+    )
+    dedupe_horizon: ClassVar[int] = 3600  # seconds for which a dedupe id is trusted
+
+    def __init__(
+        self, credentials: Mapping[str, str], hosts: Mapping[str, str] | None = None
+    ) -> None:
+        self.credentials = dict(credentials)
+        self.urls = {**self.hosts, **(hosts or {})}
+
+    @abstractmethod
+    def observe(self) -> Call[Observation]:
+        """Return what every account of these credentials holds now."""
+
+    def sign(self, request: Request, now: datetime, nonce: int) -> Request:
+        """Return `request` with what proves who is asking; pure, called when it is sent."""
+        return request
+
+    def url(self, request: Request) -> str:
+        """Return the address of `request` without its parameters."""
+        return self.urls[request.host].rstrip("/") + request.path
+
+    def check(self, response: Response) -> None:
+        """Raise what a 4xx means. Extend where a provider is more specific."""
+        if response.status in (401, 403):
+            raise AuthenticationFailed(f"{self.name} answered {response.status}")
+        if response.status == 429:
+            raise RateLimited(retry_after=retry_after(response))
+        if 400 <= response.status < 500:
+            raise Refused(f"{self.name} answered {response.status}")
+
+    def ask(self, request: Request, read: Callable[[Any], T]) -> Call[T]:
+        """Return what `read` finds in the answer to `request`."""
+        response = yield request
+        return self.understand(request, response, read)
+
+    def understand(
+        self, request: Request, response: Response, read: Callable[[Any], T]
+    ) -> T:
+        """Return what `read` finds in `response`, or raise what it means instead."""
+        self.check(response)
+        if response.status >= 500:
+            raise request.lost(f"{self.name} answered {response.status}")
+        if not 200 <= response.status < 300:
+            raise request.unreadable(f"{self.name} answered {response.status}")
+        try:
+            return read(response.json())
+        except (
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as e:
+            raise request.unreadable(
+                f"{self.name}: {type(e).__name__}: {e}"[:300]
+            ) from e
+
+
+class MovesMoney(ABC):
+    """Providers that can move money between accounts of the same connection."""
+
+    @abstractmethod
+    def moves(self, source: Place, target: Place) -> bool:
+        """Say whether the provider can move money between these in one call."""
+
+    @abstractmethod
+    def transfer(
+        self, source: Place, target: Place, amount: int, *, dedupe_id: str
+    ) -> Call[Receipt]:
+        """Move `amount` minor units, once however often it is called with one `dedupe_id`.
+
+        Raises Refused (nothing moved), OutcomeUnknown (it may have), or a failure
+        that came before the provider could act.
+        """
+
+    @abstractmethod
+    def find_transfer(
+        self,
+        source: Place,
+        target: Place,
+        amount: int,
+        *,
+        dedupe_id: str,
+        since: datetime,
+    ) -> Call[Receipt | None]:
+        """Return what came of an earlier attempt; None does not prove nothing did."""
+
+
+class ListsMovements(ABC):
+    """Providers that report an account's transactions."""
+
+    @abstractmethod
+    def movements(
+        self, account: Place, cursor: str, *, now: datetime, since: datetime
+    ) -> Call[History]:
+        """Return movements after `cursor`, or since `since` where there is none yet."""
+
+
+class Authorizes(ABC):
+    """Providers whose consent is given in a browser (OAuth 2, RFC 6749)."""
+
+    @abstractmethod
+    def authorization_url(self, redirect_uri: str, state: str) -> str:
+        """Return the page where a person consents."""
+
+    @abstractmethod
+    def exchange(self, code: str, redirect_uri: str) -> Call[Tokens]:
+        """Return the first tokens for the `code` the person came back with."""
+
+    @abstractmethod
+    def refresh(self) -> Call[Tokens]:
+        """Return the next tokens; the old ones may be dead once this was sent."""
+
+
+def retry_after(response: Response) -> float | None:
+    """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), dates aside."""
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def form(**fields: str | int) -> bytes:
+    """Return a body in the form `application/x-www-form-urlencoded`."""
+    return urlencode(fields).encode()

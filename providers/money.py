@@ -1,0 +1,96 @@
+"""Amounts are integers of an asset's smallest unit; nothing here ever rounds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import (
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    localcontext,
+)
+
+# Python's default of 28 digits loses wei and uint256; NUMERIC(78,0) holds 78.
+EXACT = Context(prec=160, traps=[Inexact, InvalidOperation, DivisionByZero])
+PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+PLAIN_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+ASSET = re.compile(
+    r"(?P<code>[A-Za-z0-9][A-Za-z0-9._-]{0,19})/(?P<decimals>[0-9]{1,2})", re.ASCII
+)
+LARGEST = 10**78 - 1
+
+
+class MoneyError(ValueError):
+    """This is no exact amount of money."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+def whole(value: object) -> int:
+    """Return `value` if it is an amount of minor units; True, 1.0 and "1" are not."""
+    if type(value) is not int:
+        raise MoneyError(f"{value!r} is not a whole number of minor units")
+    if abs(value) > LARGEST:
+        raise MoneyError("No amount is that large")
+    return value
+
+
+def parse_minor(text: object) -> int:
+    """Return the minor units written in `text`, in plain ASCII digits only."""
+    if not isinstance(text, str) or not PLAIN_INTEGER.fullmatch(text):
+        raise MoneyError(f"{text!r} is not a plain whole number")
+    if len(text) > 79:
+        raise MoneyError("No amount is that large")
+    return whole(int(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A unit of value and its decimals, written `GBP/2` or `USDC/6`."""
+
+    code: str
+    decimals: int
+
+    @classmethod
+    def parse(cls, text: str) -> Asset:
+        """Return the asset written in `text`; raises MoneyError."""
+        found = ASSET.fullmatch(text) if isinstance(text, str) else None
+        if found is None:
+            raise MoneyError(f"{text!r} is not an asset such as GBP/2")
+        return cls(found["code"], int(found["decimals"]))
+
+    def minor(self, value: str | int | Decimal) -> int:
+        """Return `value` whole units as minor units; raises MoneyError unless exact."""
+        if isinstance(value, float | bool):
+            raise MoneyError(f"{value!r} is not an exact amount")
+        if isinstance(value, str) and not PLAIN_DECIMAL.fullmatch(value):
+            raise MoneyError(f"{value!r} is not a plain decimal number")
+        try:
+            scaled = EXACT.scaleb(EXACT.create_decimal(value), self.decimals)
+            return whole(int(EXACT.to_integral_exact(scaled)))
+        except ArithmeticError as error:
+            raise MoneyError(f"{value!r} is not an exact amount of {self}") from error
+
+    def major(self, minor: int) -> str:
+        """Return `minor` units in whole units, every decimal written: `1234.56`."""
+        with localcontext(EXACT):
+            return format(Decimal(whole(minor)).scaleb(-self.decimals), "f")
+
+    def __str__(self) -> str:
+        return f"{self.code}/{self.decimals}"
+
+
+SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "NGN": "₦"}
+
+
+def pretty(minor: int, asset: Asset) -> str:
+    """Return an amount for people: `£1,234.56`, or `1,234.5 ABC` without a symbol."""
+    sign, plain = ("-" if minor < 0 else ""), asset.major(abs(minor))
+    units, _, decimals = plain.partition(".")
+    grouped = f"{int(units):,}" + (f".{decimals}" if decimals else "")
+    symbol = SYMBOLS.get(asset.code)
+    return f"{sign}{symbol}{grouped}" if symbol else f"{sign}{grouped} {asset.code}"

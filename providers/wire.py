@@ -1,0 +1,129 @@
+"""How an adapter speaks: it yields requests, is sent responses, and does no I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
+
+from .errors import OutcomeUnknown, ProviderError, Unavailable, UnexpectedResponse
+
+T = TypeVar("T")
+DEEPEST = 32  # levels of nesting a provider's answer may have
+LONGEST_NUMBER = 100  # characters; longer ones cost quadratic time to read
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a provider, not signed yet: the driver signs when it sends."""
+
+    method: str
+    path: str
+    host: str = "api"  # a key of the adapter's `hosts`
+    params: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    weight: int = 1  # what it costs of the provider's rate budget
+    may_move_money: bool = False
+
+    @property
+    def lost(self) -> type[ProviderError]:
+        """The error when no answer came. What may move money may have moved it."""
+        return OutcomeUnknown if self.may_move_money else Unavailable
+
+    @property
+    def unreadable(self) -> type[ProviderError]:
+        """The error when an answer came that makes no sense."""
+        return OutcomeUnknown if self.may_move_money else UnexpectedResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back. Headers are looked up in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as strict JSON; raises ValueError on what could change an amount."""
+        return parse_json(self.body)
+
+
+# A list is yielded where requests may go out together; its answer is a list too.
+Call = Generator[Request | list[Request], Any, T]
+
+
+def drive(call: Call[T], send: Callable[[Request], Response]) -> T:
+    """Run `call` to its end with `send`, one request after the other."""
+    with closing(call):
+        try:
+            wanted = next(call)
+            while True:
+                if isinstance(wanted, Request):
+                    wanted = call.send(send(wanted))
+                else:
+                    wanted = call.send([send(request) for request in wanted])
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def parse_json(body: bytes | str) -> Any:
+    """Return `body` as JSON with exact numbers.
+
+    Raises ValueError for NaN, infinities, duplicate keys, numbers of absurd length
+    and nesting deeper than any provider needs (RFC 8259 leaves all of them open).
+    """
+    try:
+        found = json.loads(
+            body,
+            parse_float=_exact,
+            parse_int=_integer,
+            parse_constant=_refuse,
+            object_pairs_hook=_unique,
+        )
+    except RecursionError as error:
+        raise ValueError("The answer is nested too deeply") from error
+    if _depth(found) > DEEPEST:
+        raise ValueError("The answer is nested too deeply")
+    return found
+
+
+def _depth(value: Any) -> int:
+    level, deepest = [value], 0
+    while level:
+        inner = [v for v in level if isinstance(v, dict | list)]
+        level = [c for v in inner for c in (v.values() if isinstance(v, dict) else v)]
+        deepest += bool(inner)
+    return deepest
+
+
+def _exact(text: str) -> Decimal:
+    value = Decimal(_bounded(text))
+    if not -400 <= value.adjusted() <= 400:
+        raise ValueError("No amount is that large or that small")
+    return value
+
+
+def _integer(text: str) -> int:
+    return int(_bounded(text))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError("No amount has that many digits")
+    return text
+
+
+def _refuse(literal: str) -> NoReturn:
+    raise ValueError(f"{literal} is not an amount")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("The same key occurs twice")
+    return found
