@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 from .base import Provider
 
@@ -14,8 +14,13 @@ __all__ = ["Provider", "load", "slugs"]
 @cache
 def slugs() -> tuple[str, ...]:
     """Return every provider's slug, found by folder: there is no list to keep."""
-    clients = Path(__file__).parent.glob("*/client.py")
-    return tuple(sorted(client.parent.name for client in clients))
+    folders = (m.name for m in pkgutil.iter_modules(__path__) if m.ispkg)
+    return tuple(sorted(name for name in folders if _exposes_provider(name)))
+
+
+def _exposes_provider(folder: str) -> bool:
+    module = import_module(f"{__name__}.{folder}")
+    return "Provider" in getattr(module, "__all__", ())
 
 
 @cache

@@ -238,6 +238,10 @@ class ListsMovements(ABC):
         """Return movements after `cursor`, or since `since` where there is none yet."""
 
 
+class TakesTypedBalances:
+    """Providers whose balances a person types in; they are never asked."""
+
+
 class Authorizes(ABC):
     """Providers whose consent is given in a browser (OAuth 2, RFC 6749)."""
 

@@ -1,0 +1,82 @@
+"""Columns that Django does not have: exact amounts, sealed secrets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from providers.money import LARGEST, MoneyError, whole
+
+from . import sealing
+
+
+class MinorUnits(models.DecimalField):
+    """An integer of an asset's smallest unit, wide enough for a uint256."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"max_digits": 78, "decimal_places": 0})
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_digits"], kwargs["decimal_places"]
+        return name, path, args, kwargs
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else int(value)
+
+    def to_python(self, value):
+        if value is None or type(value) is int:
+            return value
+        decimal = super().to_python(value)
+        if not decimal.is_finite() or decimal != decimal.to_integral_value():
+            raise ValidationError(f"{value!r} is not a whole number of minor units")
+        return int(decimal)
+
+    def get_db_prep_save(self, value, connection):
+        # Django would round a float or a fraction; an amount is exact or refused.
+        if value is not None and not hasattr(value, "resolve_expression"):
+            try:
+                whole(value)
+            except MoneyError as error:
+                raise ValidationError(str(error)) from error
+        return super().get_db_prep_save(value, connection)
+
+
+def is_money(field: str, *, least: int = -LARGEST) -> models.Q:
+    """Return the check that keeps NaN out: it is larger than any number."""
+    return models.Q(**{f"{field}__range": (least, LARGEST)}) | models.Q(
+        **{f"{field}__isnull": True}
+    )
+
+
+class SealedJSONField(models.BinaryField):
+    """A dict kept as AES-GCM ciphertext bound to its table, row and field."""
+
+    def get_internal_type(self) -> str:
+        return "BinaryField"
+
+    def pre_save(self, instance, add):
+        value = getattr(instance, self.attname)
+        if isinstance(value, sealing.Sealed):
+            return value.blob
+        return sealing.seal(json.dumps(value or {}).encode(), self._bound_to(instance))
+
+    def contribute_to_class(self, cls, name, **kwargs):
+        super().contribute_to_class(cls, name, **kwargs)
+        setattr(cls, f"open_{name}", lambda row: self.open(row))
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else sealing.Sealed(bytes(value))
+
+    def open(self, instance) -> dict[str, str]:
+        """Return the secrets in clear; raises sealing.CannotOpen."""
+        value = getattr(instance, self.attname)
+        if not isinstance(value, sealing.Sealed):
+            return dict(value or {})
+        return json.loads(sealing.unseal(value.blob, self._bound_to(instance)))
+
+    def _bound_to(self, instance) -> bytes:
+        return f"{instance._meta.db_table}:{instance.pk}:{self.name}".encode()

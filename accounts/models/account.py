@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.fields import MinorUnits, is_money
+from providers.money import Asset
+
+from .base import Row
+from .connection import Connection
+from .workspace import Workspace
+
+
+class AccountQuerySet(models.QuerySet):
+    def of(self, user) -> AccountQuerySet:
+        """Return the accounts that `user` may see."""
+        return self.filter(workspace__memberships__user=user)
+
+    def open(self) -> AccountQuerySet:
+        return self.filter(closed_at=None)
+
+    def counted(self) -> AccountQuerySet:
+        """Return what totals add up: a joint account connected twice counts once."""
+        return self.open().filter(automates=True, active=True)
+
+
+class Account(Row):
+    """Anything that holds exactly one asset. A pot is an account inside an account."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="accounts")
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="accounts")
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="pots"
+    )
+    provider = models.SlugField(max_length=40)
+    external_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=200, blank=True)
+    kind = models.CharField(max_length=30, default="current")
+    role = models.CharField(max_length=30, blank=True)
+    category = models.CharField(max_length=30, blank=True)
+    asset = models.CharField(max_length=24)
+    goal = MinorUnits(null=True, blank=True)
+    active = models.BooleanField(default=True, help_text="Synced and shown.")
+    automates = models.BooleanField(
+        default=True, help_text="False where another connection automates it already."
+    )
+    can_send = models.BooleanField(default=True)
+    can_receive = models.BooleanField(default=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    missing_reads = models.PositiveSmallIntegerField(default=0)
+    movements_cursor = models.CharField(max_length=200, blank=True)
+    movements_read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["provider", "name", "created"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "external_id"], name="one_account_per_external_id"
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "external_id"],
+                condition=Q(automates=True),
+                name="one_automating_account",
+            ),
+            models.CheckConstraint(
+                condition=is_money("goal", least=0), name="account_goal_is_money"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+    @property
+    def unit(self) -> Asset:
+        return Asset.parse(self.asset)
+
+
+class PotManager(models.Manager.from_queryset(AccountQuerySet)):
+    def get_queryset(self):
+        return super().get_queryset().filter(parent__isnull=False)
+
+
+class Pot(Account):
+    """An account inside an account."""
+
+    objects = PotManager()
+
+    class Meta:
+        proxy = True

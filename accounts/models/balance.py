@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.fields import MinorUnits, is_money
+
+from .account import Account
+from .base import Source
+
+
+class Balance(models.Model):
+    """The newest accepted reading of an account. No row means unknown, not zero."""
+
+    account = models.OneToOneField(
+        Account, models.CASCADE, primary_key=True, related_name="balance"
+    )
+    total = MinorUnits()
+    available = MinorUnits()
+    held = MinorUnits(default=0)
+    as_of = models.DateTimeField()
+    fetched_at = models.DateTimeField(help_text="When it was last confirmed.")
+    source = models.CharField(max_length=10, choices=Source, default=Source.LIVE)
+    error = models.TextField(blank=True, help_text="Why the newest try failed.")
+    error_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=is_money("total")
+                & is_money("available")
+                & is_money("held", least=0),
+                name="balance_is_money",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.account.unit.major(self.total)}"
+
+
+class BalanceSnapshot(models.Model):
+    """A past balance, never changed: the database refuses UPDATE and DELETE."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="snapshots")
+    total = MinorUnits()
+    available = MinorUnits()
+    held = MinorUnits(default=0)
+    as_of = models.DateTimeField()
+    source = models.CharField(max_length=10, choices=Source, default=Source.LIVE)
+
+    class Meta:
+        ordering = ["-as_of"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "as_of"], name="one_snapshot_per_moment"
+            ),
+            models.CheckConstraint(
+                condition=is_money("total")
+                & is_money("available")
+                & is_money("held", least=0),
+                name="snapshot_is_money",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} at {self.as_of:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class Row(models.Model):
+    """A row that other systems may name: its id says nothing and cannot be guessed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+
+class Source(models.TextChoices):
+    """Where a balance comes from."""
+
+    LIVE = "live"
+    STREAM = "stream"
+    CACHE = "cache"
+    SNAPSHOT = "snapshot"
+    MANUAL = "manual"

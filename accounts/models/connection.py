@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils.timezone import now
+
+import providers
+from accounts.fields import SealedJSONField
+
+from .base import Row
+from .workspace import Workspace
+
+
+class ConnectionQuerySet(models.QuerySet):
+    def of(self, user) -> ConnectionQuerySet:
+        """Return the connections that `user` may see."""
+        return self.filter(workspace__memberships__user=user)
+
+    def in_use(self) -> ConnectionQuerySet:
+        return self.filter(archived_at=None)
+
+    def due(self, moment) -> ConnectionQuerySet:
+        """Return the connections whose next periodic sync has come."""
+        return self.in_use().filter(next_sync_at__lte=moment)
+
+
+class Connection(Row):
+    """One person's consent or credentials at one provider."""
+
+    class Health(models.TextChoices):
+        NEW = "new"
+        OK = "ok"
+        FAILING = "failing"
+        AWAITING_APPROVAL = "awaiting_approval"  # consent given, not yet confirmed
+        RECONNECT_NEEDED = "reconnect_needed"  # only a person can go on
+        ARCHIVED = "archived"
+
+    # A sync may run while a person must act: reading never makes consent worse.
+    REFRESH_LEASE = timedelta(seconds=45)
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="connections")
+    provider = models.SlugField("provider", max_length=40)
+    label = models.CharField(max_length=100, blank=True)
+    credentials = SealedJSONField(default=dict, blank=True)
+    health = models.CharField(max_length=20, choices=Health, default=Health.NEW)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    external_user = models.CharField(max_length=100, blank=True)
+    consent_expires_at = models.DateTimeField(null=True, blank=True)
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    token_version = models.PositiveIntegerField(default=0)
+    refresh_lease_until = models.DateTimeField(null=True, blank=True)
+    sync_interval_seconds = models.PositiveIntegerField(default=600)
+    next_sync_at = models.DateTimeField(null=True, blank=True)
+    last_sync_at = models.DateTimeField(null=True, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField("failures in a row", default=0)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["provider", "label", "created"]
+        indexes = [
+            models.Index(
+                fields=["next_sync_at"],
+                condition=models.Q(archived_at=None),
+                name="connection_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label or f"{self.provider} {str(self.pk)[:8]}"
+
+    @property
+    def adapter(self) -> providers.Provider:
+        """Return the provider, speaking with this connection's credentials."""
+        return providers.load(self.provider)(
+            self.open_credentials(), provider_urls(self.provider)
+        )
+
+    @property
+    def needs_person(self) -> bool:
+        return self.health in (
+            self.Health.RECONNECT_NEEDED,
+            self.Health.AWAITING_APPROVAL,
+        )
+
+    def archive(self) -> None:
+        """Stop using this connection and erase its secrets; its history stays."""
+        self.credentials = {}
+        self.archived_at = now()
+        self.health = self.Health.ARCHIVED
+        self.next_sync_at = None
+        self.save()
+
+
+class AuthorizationRequest(models.Model):
+    """A consent that a browser was sent to give; its `state` works once (RFC 6749, 10.12)."""
+
+    LIFETIME = timedelta(minutes=30)
+
+    state_digest = models.CharField(max_length=64, primary_key=True)
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="authorization_requests"
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True)
+    redirect_uri = models.URLField(max_length=500)
+    created = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True)
+
+
+def provider_urls(slug: str) -> dict[str, str]:
+    """Return where the operator wants `slug` to be reached, by host key."""
+    told = settings.PROVIDER_URLS.get(slug, {})
+    if isinstance(told, str):
+        return dict.fromkeys(providers.load(slug).hosts, told)
+    return dict(told)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from django.db import models
+
+from .account import Account
+from .base import Row
+from .connection import Connection
+
+
+class Severity(models.TextChoices):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class SyncRun(Row):
+    """One fetch → validate → reconcile → record of one connection."""
+
+    class Kind(models.TextChoices):
+        PERIODIC = "periodic"
+        PRE_AUTOMATION = "pre_automation"
+        MANUAL = "manual"
+        START_UP = "start_up"
+        EMERGENCY = "emergency"
+        WEBHOOK = "webhook"
+        STREAM = "stream"
+
+    class Status(models.TextChoices):
+        REQUESTED = "requested"
+        RUNNING = "running"
+        OK = "ok"
+        PARTIAL = "partial"
+        FAILED = "failed"
+
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="sync_runs")
+    kind = models.CharField(max_length=20, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
+    started = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+    requests = models.PositiveIntegerField("API calls", default=0)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    # [{"account": external id, "name", "status", "total", "error"}]: read, never queried.
+    results = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-created"]
+        indexes = [
+            models.Index(fields=["connection", "-created"], name="sync_run_by_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} sync of {self.connection_id}"
+
+
+class Correction(Row):
+    """What a sync changed and why."""
+
+    sync = models.ForeignKey(SyncRun, models.PROTECT, related_name="corrections")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="corrections")
+    field = models.CharField(max_length=20)
+    old = models.TextField(blank=True)
+    new = models.TextField(blank=True)
+    difference = models.TextField(blank=True, help_text="In minor units, if an amount.")
+    severity = models.CharField(max_length=10, choices=Severity, default=Severity.INFO)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-created"]
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.old} → {self.new}"
+
+
+class Discrepancy(Row):
+    """Two figures that should agree and do not; nothing is corrected silently."""
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        IGNORED = "ignored"
+        RESOLVED = "resolved"
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="discrepancies")
+    sync = models.ForeignKey(SyncRun, models.PROTECT, null=True, blank=True)
+    name = models.CharField(max_length=60)
+    expected = models.TextField(help_text="In minor units.")
+    actual = models.TextField(help_text="In minor units.")
+    severity = models.CharField(
+        max_length=10, choices=Severity, default=Severity.WARNING
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-created"]
+        verbose_name_plural = "discrepancies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "name"],
+                condition=models.Q(status="open"),
+                name="one_open_discrepancy_per_name",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.expected} ≠ {self.actual}"

@@ -1,0 +1,9 @@
+"""What the owner wants, each occurrence of it, and every provider call it became."""
+
+from __future__ import annotations
+
+from .rule import Rule, RuleLeg, Trigger
+from .run import RuleRun
+from .transfer import Transfer
+
+__all__ = ["Rule", "RuleLeg", "RuleRun", "Transfer", "Trigger"]

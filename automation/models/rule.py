@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.fields import MinorUnits
+from accounts.models import Account, Row, Workspace
+
+
+class RuleQuerySet(models.QuerySet):
+    def of(self, user) -> RuleQuerySet:
+        """Return the rules that `user` may see."""
+        return self.filter(workspace__memberships__user=user)
+
+    def in_use(self) -> RuleQuerySet:
+        return self.filter(archived_at=None)
+
+
+class Rule(Row):
+    """What the owner wants done with money of one asset."""
+
+    class Kind(models.TextChoices):
+        SWEEP = "sweep"
+        AUTOSORT = "autosort"
+        TOPUP = "topup"
+
+    class Rest(models.TextChoices):
+        REDISTRIBUTE = "redistribute"
+        KEEP = "keep"
+
+    class OnStale(models.TextChoices):
+        SKIP = "skip"
+        ASK = "ask"
+        USE_FLOOR = "use_floor"
+
+    class OnShort(models.TextChoices):
+        REFUSE = "refuse"
+        PARTIAL = "partial"
+        RETRY_NEXT = "retry_next"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="rules")
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, choices=Kind)
+    asset = models.CharField(max_length=24)
+    enabled = models.BooleanField(default=True)
+    priority = models.PositiveIntegerField(default=100, help_text="Lower goes first.")
+    timezone = models.CharField(max_length=60, default="Europe/London")
+    rest = models.CharField(max_length=20, choices=Rest, default=Rest.REDISTRIBUTE)
+    on_stale = models.CharField(max_length=20, choices=OnStale, default=OnStale.SKIP)
+    on_short = models.CharField(
+        max_length=20, choices=OnShort, blank=True, help_text="Empty: as the kind does."
+    )
+    max_staleness_seconds = models.PositiveIntegerField(default=300)
+    max_lateness_seconds = models.PositiveIntegerField(default=21600)
+    cooldown_seconds = models.PositiveIntegerField(default=0)
+    plan_ttl_seconds = models.PositiveIntegerField(default=21600)
+    round_to = MinorUnits(null=True, blank=True)
+    min_move = MinorUnits(null=True, blank=True)
+    per_move = MinorUnits(null=True, blank=True)
+    per_run = MinorUnits(null=True, blank=True)
+    per_day = MinorUnits(null=True, blank=True)
+    per_rule = MinorUnits(null=True, blank=True)
+    next_due_at = models.DateTimeField(null=True, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    objects = RuleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["priority", "name"]
+        indexes = [
+            models.Index(
+                fields=["next_due_at"],
+                condition=Q(enabled=True, archived_at=None),
+                name="rule_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleLeg(Row):
+    """One line of a rule: an account, its part in it, and how much."""
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="legs")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    role = models.CharField(max_length=20)
+    order = models.PositiveIntegerField(default=0)
+    strategy = models.CharField(max_length=20, blank=True)
+    amount = MinorUnits(null=True, blank=True)
+    share = models.DecimalField(max_digits=19, decimal_places=18, null=True, blank=True)
+    keep = MinorUnits(null=True, blank=True)
+    keep_share = models.DecimalField(
+        max_digits=19, decimal_places=18, null=True, blank=True
+    )
+    floor = MinorUnits(null=True, blank=True)
+    target = MinorUnits(null=True, blank=True)
+    cap = MinorUnits(null=True, blank=True)
+    max_share = models.DecimalField(
+        max_digits=19, decimal_places=18, null=True, blank=True
+    )
+    min_move = MinorUnits(null=True, blank=True)
+
+    class Meta:
+        ordering = ["order", "created"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "account"], name="one_leg_per_account"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.account}"
+
+
+class Trigger(Row):
+    """What makes a rule due. Fields that a kind does not know stay empty."""
+
+    class Kind(models.TextChoices):
+        MANUAL = "manual"
+        API = "api"
+        CRON = "cron"
+        MONTHLY = "monthly"
+        WEEKLY = "weekly"
+        DAILY = "daily"
+        INTERVAL = "interval"
+        PAYDAY = "payday"
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="triggers")
+    kind = models.CharField(max_length=20, choices=Kind)
+    expression = models.CharField(max_length=100, blank=True)
+    day = models.CharField(max_length=4, blank=True, help_text="1–31, or last")
+    weekday = models.PositiveSmallIntegerField(null=True, blank=True)
+    nth = models.CharField(max_length=4, blank=True, help_text="1–5, or last")
+    hour = models.PositiveSmallIntegerField(default=9)
+    minute = models.PositiveSmallIntegerField(default=0)
+    minutes = models.PositiveIntegerField(null=True, blank=True)
+    anchor = models.DateTimeField(null=True, blank=True)
+    business_day = models.CharField(max_length=10, default="none")
+    calendar = models.CharField(max_length=20, blank=True)
+    min_amount = MinorUnits(null=True, blank=True)
+    max_amount = MinorUnits(null=True, blank=True)
+    pattern = models.CharField(max_length=200, blank=True)
+    merchant = models.CharField(max_length=200, blank=True)
+    category = models.CharField(max_length=60, blank=True)
+    look_back_days = models.PositiveSmallIntegerField(default=3)
+    cooldown_days = models.PositiveSmallIntegerField(default=7)
+    next_at = models.DateTimeField(null=True, blank=True)
+    last_fired_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a run of it last succeeded."
+    )
+
+    class Meta:
+        ordering = ["created"]
+
+    def __str__(self) -> str:
+        return self.kind

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Row
+
+from .rule import Rule, Trigger
+
+
+class RuleRunQuerySet(models.QuerySet):
+    def of(self, user) -> RuleRunQuerySet:
+        """Return the runs that `user` may see."""
+        return self.filter(rule__workspace__memberships__user=user)
+
+    def unfinished(self) -> RuleRunQuerySet:
+        return self.filter(status__in=RuleRun.UNFINISHED)
+
+
+class RuleRun(Row):
+    """One occurrence of a rule. The key makes asking twice the same as asking once."""
+
+    class Status(models.TextChoices):
+        DUE = "due"  # committed, not planned yet
+        PLANNED = "planned"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        PARTIAL = "partial"
+        FAILED = "failed"
+        STRANDED = "stranded"
+        CANCELLED = "cancelled"
+        NOTIFIED = "notified"
+        AWAITING_APPROVAL = "awaiting_approval"
+        MISSED = "missed"
+        QUARANTINED = "quarantined"
+        NOTHING_TO_DO = "nothing_to_do"
+        SKIPPED_DISABLED = "skipped_disabled"
+        SKIPPED_NOT_DUE = "skipped_not_due"
+        SKIPPED_CONDITION = "skipped_condition"
+        SKIPPED_STALE = "skipped_stale"
+        SKIPPED_PROTECTED = "skipped_protected"
+        SKIPPED_CLOSED = "skipped_closed"
+        SKIPPED_FUNDS = "skipped_funds"
+        SKIPPED_LIMIT = "skipped_limit"
+        SKIPPED_DUPLICATE = "skipped_duplicate"
+
+    UNFINISHED = (Status.DUE, Status.PLANNED, Status.RUNNING)
+
+    rule = models.ForeignKey(Rule, models.PROTECT, related_name="runs")
+    trigger = models.ForeignKey(
+        Trigger, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    trigger_kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=200)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+    )
+    scheduled_for = models.DateTimeField()
+    status = models.CharField(max_length=20, choices=Status, default=Status.DUE)
+    reason = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    planned_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    plan_hash = models.CharField(max_length=64, blank=True)
+    outcome = models.CharField(max_length=20, blank=True)
+    readings = models.JSONField(default=list)
+    moves = models.JSONField(default=list)
+    trace = models.JSONField(default=list)
+
+    objects = RuleRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created"]
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "key"], name="one_run_per_key")
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(status__in=["due", "planned", "running"]),
+                name="run_unfinished",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.key}"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.fields import MinorUnits
+from accounts.models import Account
+from providers.money import LARGEST
+
+from .run import RuleRun
+
+
+class TransferQuerySet(models.QuerySet):
+    def of(self, user) -> TransferQuerySet:
+        """Return the transfers that `user` may see."""
+        return self.filter(run__rule__workspace__memberships__user=user)
+
+    def unsettled(self) -> TransferQuerySet:
+        return self.filter(status__in=Transfer.OPEN)
+
+
+class Transfer(models.Model):
+    """One provider call that moves money; the row is committed before it is made."""
+
+    LEASE = timedelta(seconds=45)  # a worker silent for this long has died
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        SENDING = "sending"
+        DONE = "done"
+        REFUSED = "refused"
+        UNKNOWN = "unknown"
+        STRANDED = "stranded"
+        REVERSED = "reversed"
+        EXPIRED = "expired"
+
+    OPEN = (Status.PENDING, Status.SENDING, Status.UNKNOWN)
+
+    id = models.UUIDField("dedupe id", primary_key=True, editable=False)
+    run = models.ForeignKey(RuleRun, models.PROTECT, related_name="transfers")
+    move = models.PositiveSmallIntegerField()
+    step = models.PositiveSmallIntegerField(default=0)
+    depends_on = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="dependents"
+    )
+    source = models.ForeignKey(Account, models.PROTECT, related_name="outflows")
+    target = models.ForeignKey(Account, models.PROTECT, related_name="inflows")
+    amount = MinorUnits()
+    asset = models.CharField(max_length=24)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    created = models.DateTimeField(auto_now_add=True)
+    attempts = models.PositiveIntegerField(default=0)
+    may_have_moved = models.BooleanField(
+        default=False, help_text="An attempt ended without a certain answer."
+    )
+    first_sent_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    held_before = MinorUnits(
+        null=True, blank=True, help_text="The pot's balance when it was last read."
+    )
+    reference = models.CharField(max_length=100, blank=True)
+    verified = models.BooleanField(default=False)
+    needs_person = models.BooleanField(default=False)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+
+    objects = TransferQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["run", "move", "step"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "move", "step"], name="one_transfer_per_step"
+            ),
+            # NaN is larger than any number, so the upper bound keeps it out.
+            models.CheckConstraint(
+                condition=Q(amount__range=(1, LARGEST)), name="amount_is_positive"
+            ),
+            models.UniqueConstraint(
+                fields=["source"],
+                condition=Q(status__in=["sending", "unknown"], needs_person=False),
+                name="one_unsettled_outflow",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(status__in=["pending", "sending", "unknown"]),
+                name="transfer_unsettled",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} → {self.target}"
