@@ -1,0 +1,24 @@
+"""The queue: two workers' queues, one beat, and the logs they share with the web."""
+
+from __future__ import annotations
+
+import logging.config
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "balsync_project.settings")
+
+app = Celery("balsync")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@setup_logging.connect
+def use_our_logs(**_: object) -> None:
+    """Keep Celery from replacing the log handlers of the settings."""
+    logging.config.dictConfig(settings.LOGGING)

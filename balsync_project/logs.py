@@ -1,0 +1,105 @@
+"""Structured logs: key=value for people, JSON for machines, secrets for nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+HIDDEN = "[redacted]"
+SECRET_NAME = re.compile(
+    r"(?<![a-z])(token|secret|passw(or)?d|authori[sz]ation|credentials?|cookie"
+    r"|signature|api_?key|private_?key|access_?key|mnemonic)(?![a-z])",
+    re.IGNORECASE,
+)
+SECRET_TEXTS = (
+    re.compile(r"(?i)(\b(?:bearer|token|basic)\s+)[\w.~+/=-]{8,}"),
+    re.compile(
+        r"""(?ix) ( ["']? \b [\w-]* (?: token|secret|password|authorization|credentials?
+        |api_?key|private_?key|signature ) ["']? \s* [:=] \s* ["']? ) [^\s"',&}\]]+"""
+    ),
+    re.compile(r"([?&](?:code|state|key)=)[^&\s]+"),
+)
+
+
+def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Hide what looks like a secret, by its name or inside a text."""
+    return {name: _hidden(name, value) for name, value in event.items()}
+
+
+def _hidden(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _hidden(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(name, inner) for inner in value]
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if not isinstance(value, str):
+        return value
+    return HIDDEN if SECRET_NAME.search(name) else _scrubbed(value)
+
+
+def _scrubbed(text: str) -> str:
+    for secret in SECRET_TEXTS:
+        text = secret.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+SHARED = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.UnicodeDecoder(),
+]
+RENDERERS = {
+    "json": structlog.processors.JSONRenderer(),
+    "text": structlog.processors.KeyValueRenderer(
+        key_order=["event"], drop_missing=True, repr_native_str=False
+    ),
+}
+
+
+def configure(form: str, level: str) -> dict[str, Any]:
+    """Set structlog up and return Django's LOGGING; `form` is `text` or `json`."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"structured": _formatter(form)},
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "structured"}
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Celery says every received and finished task: ours say it better.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "django.server": {"handlers": ["console"], "propagate": False},
+        },
+    }
+
+
+def _formatter(form: str) -> dict[str, Any]:
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": SHARED,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redact,
+            RENDERERS[form],
+        ],
+    }

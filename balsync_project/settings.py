@@ -1,0 +1,253 @@
+"""Every setting, read from the environment; secrets also from `NAME_FILE`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import environ
+
+from . import broker, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+if env("BALSYNC_ENV_FILE", default=""):
+    env.read_env(env("BALSYNC_ENV_FILE"))
+
+RELEASE = re.compile(r"^## \[?(\d+\.\d+\.\d+)", re.MULTILINE)
+VERSION = RELEASE.findall((BASE_DIR / "CHANGELOG.md").read_text())[0]
+
+# --- What an installation is ---
+
+# Part of every dedupe id: two installations must never share one.
+INSTALLATION_ID = UUID(env("BALSYNC_INSTALLATION_ID").strip())
+BALSYNC_PUBLIC_URL = env("BALSYNC_PUBLIC_URL", default="http://127.0.0.1:8000")
+# slug → URL, or slug → {host key: URL}; instead of where the provider really is.
+PROVIDER_URLS = env.json("BALSYNC_PROVIDER_URLS", default={})
+# Newest first, each `id:base64 of 32 bytes`. The first encrypts, any decrypts.
+CREDENTIAL_KEYS = env("CREDENTIAL_KEYS").replace(",", " ").split()
+TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
+
+# --- Times that fit each other: each is safe only because the next is longer ---
+
+HTTP_DEADLINE = timedelta(seconds=15)
+TRANSFER_LEASE = timedelta(seconds=45)
+TASK_SOFT_LIMIT = timedelta(seconds=75)
+TASK_HARD_LIMIT = timedelta(seconds=90)
+BROKER_VISIBILITY = timedelta(seconds=300)
+HEARTBEAT_EVERY = timedelta(seconds=15)
+HEARTBEAT_LOST_AFTER = timedelta(seconds=60)
+
+# --- Django ---
+
+SECRET_KEY = env("SECRET_KEY").strip()
+DEBUG = env.bool("DEBUG", default=False)
+PUBLIC = urlsplit(BALSYNC_PUBLIC_URL)
+LOOPBACK = PUBLIC.hostname in {"localhost", "127.0.0.1", "::1"}
+ALLOWED_HOSTS = [
+    *env.list("ALLOWED_HOSTS", default=[]),
+    *filter(None, [PUBLIC.hostname]),
+    *("localhost", "127.0.0.1", "[::1]"),
+]
+CSRF_TRUSTED_ORIGINS = [f"{PUBLIC.scheme}://{PUBLIC.netloc}"]
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "balsync_project",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_filters",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "knox",
+    "rest_framework",
+    "accounts",
+    "automation",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "balsync_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "balsync_project.urls"
+WSGI_APPLICATION = "balsync_project.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# Browsers send these over TLS only, once people reach balsync from elsewhere.
+SECURE = not DEBUG and not LOOPBACK
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/health$"]
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if env.bool("BALSYNC_BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Static files: out of the packages, or collected in the image ---
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_USE_FINDERS = not COLLECTED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if COLLECTED or env.bool("BALSYNC_COLLECTING", default=False)
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- PostgreSQL: the only database, because SQLite rounds large amounts ---
+
+DATABASES = {"default": env.db("DATABASE_URL")}
+if env("DATABASE_PASSWORD", default=""):
+    DATABASES["default"]["PASSWORD"] = env("DATABASE_PASSWORD").strip()
+DATABASES["default"].update(
+    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", default=60), CONN_HEALTH_CHECKS=True
+)
+LIMITS = {
+    "lock_timeout": "5s",
+    "statement_timeout": env("DATABASE_STATEMENT_TIMEOUT", default="10s"),
+    "idle_in_transaction_session_timeout": "10s",
+}
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = " ".join(
+    f"-c {name}={value}" for name, value in LIMITS.items()
+)
+
+# --- Redis or Valkey: the queue, the cache, breakers and budgets ---
+
+REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
+LIMITS_URL = broker.limits_url(REDIS_URL)
+CACHE_URL = env("CACHE_URL", default=REDIS_URL)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "balsync",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+
+CELERY_BROKER_URL = broker.celery_url(REDIS_URL)
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": BROKER_VISIBILITY.total_seconds(),
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    # A web request that publishes gives up at once: the row is the record.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+    "connect_retries_timeout": 2,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "sync"
+CELERY_TASK_ROUTES = {
+    "accounts.tasks.*": {"queue": "sync"},
+    "automation.tasks.*": {"queue": "automation"},
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SOFT_TIME_LIMIT = TASK_SOFT_LIMIT.total_seconds()
+CELERY_TASK_TIME_LIMIT = TASK_HARD_LIMIT.total_seconds()
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.int("WORKER_SHUTDOWN_SECONDS", default=20)
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+
+# --- REST ---
+
+REST_FRAMEWORK = {
+    # Knox comes first, so that a caller without credentials is answered 401.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "balsync_project.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        *(["rest_framework.renderers.BrowsableAPIRenderer"] if DEBUG else []),
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "balsync_project.api.problem",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTH_HEADER_PREFIX": "Token"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "balsync",
+    "DESCRIPTION": "True balances, and money moved between pots by rule.",
+    "VERSION": VERSION,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1/",
+}
+
+# --- Logs ---
+
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = 10  # DEBUG: beat fires every few seconds
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logs.configure(
+    env("BALSYNC_LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO")
+)
