@@ -1,0 +1,68 @@
+"""Exact division and bounds: integers in, integers out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+
+def part(amount: int, share: Decimal) -> int:
+    """Return `share` of `amount`, rounded down; nothing of a debt."""
+    above, below = share.as_integer_ratio()
+    return max(0, amount) * above // below
+
+
+def part_up(amount: int, share: Decimal) -> int:
+    """Return `share` of `amount`, rounded up; nothing of a debt."""
+    above, below = share.as_integer_ratio()
+    return -(-max(0, amount) * above // below)
+
+
+def split(amount: int, weights: Sequence[int]) -> list[int]:
+    """Divide `amount` by `weights` to the last unit.
+
+    Each share is the exact one rounded down; the units left over go to the largest
+    remainders, and to the earlier share where remainders are equal.
+    """
+    total = sum(weights)
+    if total == 0:
+        return [0] * len(weights)
+    shares = [amount * weight // total for weight in weights]
+    by_remainder = sorted(
+        range(len(weights)), key=lambda i: amount * weights[i] % total, reverse=True
+    )
+    for i in by_remainder[: amount - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+def apportion(base: int, shares: Sequence[Decimal]) -> list[int]:
+    """Return each of `shares` of one `base`; together their sum of it, rounded down.
+
+    Units lost by rounding go to the largest remainders, ties to the earlier share.
+    """
+    if not shares:
+        return []
+    exponents = [share.as_tuple().exponent for share in shares]
+    places = max(-exponent for exponent in exponents if isinstance(exponent, int))
+    one, base = 10**places, max(0, base)
+    weights = [int(share.scaleb(places)) for share in shares]
+    whole = base * sum(weights) // one
+    parts = [base * weight // one for weight in weights]
+    by_remainder = sorted(
+        range(len(weights)), key=lambda i: base * weights[i] % one, reverse=True
+    )
+    for i in by_remainder[: whole - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+def lowest(*bounds: int | None) -> int | None:
+    """Return the tightest of `bounds`; None does not bind."""
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def within(amount: int, *bounds: int | None) -> int:
+    """Return `amount` cut to the tightest of `bounds`, never below zero."""
+    bound = lowest(*bounds)
+    return max(0, amount if bound is None else min(amount, bound))

@@ -1,0 +1,77 @@
+"""Limits trim what a planner wants; whatever they cut stays at the source."""
+
+from __future__ import annotations
+
+from .draft import Draft
+from .terms import Move
+
+NAMES = {
+    "per_run": "The limit of a run",
+    "per_day": "The limit of a day",
+    "per_rule": "The limit of this rule's lifetime",
+}
+
+
+def trim(draft: Draft) -> tuple[Move, ...]:
+    """Return the moves that limits, rounding and the smallest move leave, in order."""
+    left = budget(draft)
+    moves = []
+    for want, least in draft.wants:
+        amount = trimmed(draft, want, left)
+        amount = big_enough(draft, want, amount, least)
+        if amount:
+            moves.append(Move(want.source, want.target, amount))
+            left = {limit: room - amount for limit, room in left.items()}
+    return tuple(moves)
+
+
+def budget(draft: Draft) -> dict[str, int]:
+    """Return what each limit of the rule still allows."""
+    limits = draft.rule.limits
+    allowed = {
+        "per_run": (limits.per_run, 0),
+        "per_day": (limits.per_day, limits.spent_today),
+        "per_rule": (limits.per_rule, limits.spent_ever),
+    }
+    return {
+        name: max(0, limit - spent)
+        for name, (limit, spent) in allowed.items()
+        if limit is not None
+    }
+
+
+def trimmed(draft: Draft, want: Move, left: dict[str, int]) -> int:
+    """Return `want` cut to the limits and rounded down, and say so."""
+    amount = want.amount
+    most = draft.rule.limits.per_move
+    if most is not None and amount > most:
+        amount = most
+        text = f"One move may be at most {draft.money(most)}"
+        draft.block("limit", want.target, text)
+    for name, room in left.items():
+        if amount > room:
+            amount = room
+            text = f"{NAMES[name]} leaves {draft.money(room)}"
+            draft.block("limit", want.target, text)
+    return rounded(draft, want, amount)
+
+
+def rounded(draft: Draft, want: Move, amount: int) -> int:
+    """Return `amount` rounded down to the rule's unit; the cut stays at the source."""
+    unit = draft.rule.round_to
+    if not unit or amount % unit == 0:
+        return amount
+    whole = amount - amount % unit
+    text = f"{draft.money(amount)} is rounded down to {draft.money(whole)}"
+    draft.block("limit", want.target, text)
+    return whole
+
+
+def big_enough(draft: Draft, want: Move, amount: int, least: int) -> int:
+    """Return `amount`, or 0 where it is below the smallest move."""
+    least = max(least, draft.rule.limits.min_move or 0)
+    if amount >= least:
+        return amount
+    text = f"{draft.money(amount)} is below the smallest move, {draft.money(least)}"
+    draft.block("limit", want.target, text)
+    return 0

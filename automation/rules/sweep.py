@@ -1,0 +1,66 @@
+"""Sweep: gather what each source can spare into one target, sources in order."""
+
+from __future__ import annotations
+
+from .arithmetic import part, within
+from .draft import Draft
+from .terms import Leg
+
+
+def sweep(draft: Draft) -> None:
+    """Want from each source what its strategy asks, down to its reserve."""
+    (target,) = draft.legs("target")
+    if draft.stopped(target.account, leaving=False):
+        return
+    room = target.cap
+    for source in draft.legs("source"):
+        amount = given(draft, source, target, room)
+        draft.want(source, target, amount)
+        room = None if room is None else room - amount
+
+
+def given(draft: Draft, source: Leg, target: Leg, room: int | None) -> int:
+    """Return what one source gives, and say why."""
+    if draft.stopped(source.account, leaving=True):
+        return 0
+    if not draft.passes(source.account, target.account):
+        return 0
+    spare = draft.spare(source)
+    wanted = asked(source, draft.available(source.account), spare)
+    if not spare:
+        return nothing(draft, source)
+    if source.strategy == "fixed" and wanted > spare:
+        wanted = short(draft, source, wanted, spare)
+    wanted = min(wanted, spare)
+    amount = within(wanted, source.cap, room)
+    if amount < wanted:
+        text = f"A cap cuts {draft.money(wanted)} to {draft.money(amount)}"
+        draft.block("limit", source.account, text)
+    told = f"{draft.name(source.account)} gives {draft.money(amount)}"
+    draft.say(source.strategy, source.account, told, amount)
+    return amount
+
+
+def asked(source: Leg, available: int, spare: int) -> int:
+    """Return what the strategy asks of a balance, before the reserve."""
+    if source.strategy == "fixed":
+        return source.amount or 0
+    if source.strategy == "share" and source.share is not None:
+        return part(available, source.share)
+    return spare
+
+
+def nothing(draft: Draft, source: Leg) -> int:
+    """Say that a source has nothing above its reserve."""
+    # `above` asks for nothing then; every other strategy is short of money.
+    code = "nothing" if source.strategy == "above" else "funds"
+    text = f"{draft.name(source.account)} has nothing to spare"
+    draft.block(code, source.account, text)
+    return 0
+
+
+def short(draft: Draft, source: Leg, wanted: int, spare: int) -> int:
+    """Return what a source gives that has less than the amount asked for."""
+    text = f"{draft.name(source.account)} is short: {draft.money(wanted)} wanted, {draft.money(spare)} there"
+    draft.block("funds", source.account, text)
+    return spare if draft.rule.on_short in (None, "partial") else 0
