@@ -1,0 +1,321 @@
+"""The main job, measured: naive design, this product and the floor, side by side.
+
+`python3 manage.py bench sync` runs all three against the same sandbox bank in one go
+and prints ratios. An account here is one customer: a current account with two pots.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import redis
+import requests
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.utils.timezone import now
+from rich.console import Console
+from rich.table import Table
+
+import providers
+from accounts import services, tasks
+from accounts.models import Account, Connection, Workspace
+from providers.base import ListsMovements
+from providers.sandbox import registry
+from providers.sandbox.remote import Remote
+from providers.wire import Request, Response, drive
+from tests.bench import naive
+from tests.bench.meter import Cost, Meter, wait_until
+
+ROOT = Path(__file__).parents[2]
+POTS = 2
+CELERY = [sys.executable, "-m", "celery", "-A", "balsync_project", "worker"]
+CELERY += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "ERROR"]
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measure everything asked for and print it."""
+    wish = parser().parse_args(argv)
+    call_command("migrate", verbosity=0)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, bank(folder) as remote:
+        open_connections(remote, wish.accounts)
+        rows = Connection.objects.prefetch_related("accounts__balance")
+        works = [recorded(row) for row in rows]
+        for latency in wish.latency:
+            report(latency, measure(remote, works, latency, wish), wish)
+
+
+def parser() -> argparse.ArgumentParser:
+    wishes = argparse.ArgumentParser(prog="manage.py bench sync", description=__doc__)
+    wishes.add_argument("--accounts", type=int, default=4000)
+    wishes.add_argument("--naive-accounts", type=int, default=240)
+    wishes.add_argument("--latency", type=int, nargs="+", default=[100, 20])
+    wishes.add_argument("--changed", type=int, default=10, help="percent per sync")
+    wishes.add_argument("--workers", type=int, default=2, help="sync processes")
+    wishes.add_argument("--rounds", type=int, default=3, help="of product and floor")
+    return wishes
+
+
+# --- the other side ---
+
+
+@contextmanager
+def bank(folder: str) -> Iterator[Remote]:
+    """Run the sandbox as a process of its own."""
+    slug = next(
+        s for s in registry.slugs() if issubclass(providers.load(s), ListsMovements)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "providers.sandbox", "--port", str(port)]
+    with running([*command, "--state", folder]) as process:
+        remote = Remote(f"http://127.0.0.1:{port}", slug)
+        remote.pid = process.pid
+        wait_until(lambda: answers(port), seconds=20)
+        hosts = registry.load(slug).mounts
+        os.environ["BALSYNC_PROVIDER_URLS"] = json.dumps(
+            {slug: {key: f"{remote.url}/{slug}{path}" for key, path in hosts.items()}}
+        )
+        settings.PROVIDER_URLS = json.loads(os.environ["BALSYNC_PROVIDER_URLS"])
+        yield remote
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(command: Sequence[str], **more: object) -> Iterator[subprocess.Popen]:
+    """Run a process until the block ends."""
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
+        "LOG_LEVEL": "WARNING",
+        "REMAP_SIGTERM": "SIGQUIT",
+    }
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        **more,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def open_connections(remote: Remote, count: int) -> None:
+    """Make `count` customers there and their connections here, and discover accounts."""
+    names = [f"customer-{number}" for number in range(count)]
+    customers = remote.add_customers(names, pots=POTS)
+    workspace = Workspace.objects.create(name="bench")
+    Connection.objects.bulk_create(
+        Connection(
+            workspace=workspace,
+            provider=remote.slug,
+            label=c.name,
+            credentials=dict(c.credentials),
+            external_user=c.account.external_id,
+        )
+        for c in customers
+    )
+    for chunk in chunks(list(Connection.objects.all()), 500):
+        services.sync(chunk, "start_up", seconds=60)
+
+
+def chunks(rows: list, size: int) -> Iterator[list]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def shake(remote: Remote, percent: int) -> None:
+    """Let some customers' balances change, as they would between two syncs."""
+    if percent:
+        main_accounts = Account.objects.filter(parent=None).order_by("?")
+        some = main_accounts[: main_accounts.count() * percent // 100]
+        for account in some:
+            remote.pay(account.external_id, 100, description="A refund")
+
+
+# --- the contenders ---
+
+
+def measure(
+    remote: Remote, works: list, latency: int, wish: argparse.Namespace
+) -> dict[str, list[Cost]]:
+    """Run every contender at one latency; the product and the floor take turns."""
+    remote.configure(latency=latency / 1000)
+    try:
+        found: dict[str, list[Cost]] = {"naive": [run_naive(wish, remote)]}
+        found |= {"balsync": [], "floor": []}
+        for _ in range(wish.rounds):
+            shake(remote, wish.changed)
+            found["balsync"].append(run_product(wish, remote))
+            found["floor"].append(run_floor(works, remote))
+    finally:
+        remote.configure(latency=0.0)
+    return found
+
+
+def run_naive(wish: argparse.Namespace, remote: Remote) -> Cost:
+    """Time one task per account on eight processes."""
+    command = [*CELERY, "-I", naive.__name__, "-Q", naive.QUEUE, "-c", "8"]
+    ids = [
+        str(i)
+        for i in Connection.objects.values_list("pk", flat=True)[: wish.naive_accounts]
+    ]
+    counter = redis.Redis.from_url(settings.REDIS_URL)
+    with running(command) as worker:
+        warm_up(counter, ids[:8])
+        meter = Meter(groups(worker.pid, remote))
+        meter.start()
+        for pk in ids:
+            naive.sync.delay(pk)
+        wait_until(lambda: int(counter.get(naive.DONE) or 0) >= len(ids), seconds=300)
+        return meter.stop(len(ids))
+
+
+def warm_up(counter: redis.Redis, ids: list[str]) -> None:
+    counter.delete(naive.DONE)
+    for pk in ids:
+        naive.sync.delay(pk)
+    wait_until(lambda: int(counter.get(naive.DONE) or 0) >= len(ids), seconds=60)
+    counter.delete(naive.DONE)
+
+
+def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
+    """Time the periodic sync: due rows, dispatcher, batches, workers, every check."""
+    command = [*CELERY, "-Q", "sync", "-c", str(wish.workers)]
+    everybody = Connection.objects.all()
+    with running(command) as worker:
+        begin_syncs(everybody[: wish.workers * 2])  # the workers import and connect
+        meter = Meter(groups(worker.pid, remote))
+        begun = now()
+        meter.start()
+        everybody.update(next_sync_at=begun)
+        tasks.dispatch_due_syncs.delay()
+        synced = everybody.filter(last_success_at__gte=begun)
+        count = everybody.count()
+        wait_until(lambda: synced.count() == count, seconds=300)
+        return meter.stop(count)
+
+
+def begin_syncs(some: Sequence[Connection]) -> None:
+    begun, ids = now(), [str(connection.pk) for connection in some]
+    for pk in ids:
+        tasks.sync_batch.delay([pk], "periodic")
+    done = Connection.objects.filter(pk__in=ids, last_success_at__gte=begun)
+    wait_until(lambda: done.count() == len(ids), seconds=60)
+
+
+def run_floor(works: list, remote: Remote) -> Cost:
+    """Time the hand-written client on requests recorded from the adapter."""
+    database = groups(os.getpid(), remote)["postgres"]
+    task = {
+        "port": urlsplit(remote.url).port,
+        "dsn": os.environ["DATABASE_URL"],
+        "works": works,
+    }
+    command = [sys.executable, "-m", "tests.bench.floor"]
+    meter = Meter({"postgres": database, "bank": [remote.pid]})
+    meter.start()
+    done = subprocess.run(
+        command,
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    cost, said = meter.stop(len(task["works"])), json.loads(done.stdout)
+    return Cost(cost.accounts, said["seconds"], cost.cpu | {"worker": said["cpu"]})
+
+
+def recorded(row: Connection) -> dict[str, list]:
+    """Return the bytes the adapter would send for one connection, and its rows."""
+    adapter, sent = row.adapter, []
+
+    def record(request: Request) -> Response:
+        signed = adapter.sign(request, now(), 0)
+        address = urlsplit(adapter.url(signed))
+        query = f"?{urlencode(signed.params)}" if signed.params else ""
+        head = [f"GET {address.path}{query} HTTP/1.1", f"Host: {address.netloc}"]
+        head += [f"{name}: {value}" for name, value in signed.headers.items()]
+        sent.append("\r\n".join([*head, "", ""]))
+        return remembered(adapter, signed)
+
+    drive(adapter.observe(), record)
+    rows = [(str(a.pk), a.balance.total) for a in row.accounts.all()]
+    return {"requests": sent, "rows": rows}
+
+
+def remembered(adapter: providers.Provider, request: Request) -> Response:
+    """Ask the bank for real, without its latency counting for anybody."""
+    answer = requests.get(
+        adapter.url(request), params=request.params, headers=request.headers, timeout=20
+    )
+    return Response(answer.status_code, answer.headers, answer.content)
+
+
+def groups(worker: int, remote: Remote) -> dict[str, list[int]]:
+    with connection.cursor() as cursor:
+        cursor.execute("show data_directory")
+        folder = Path(cursor.fetchone()[0])
+    postmaster = int((folder / "postmaster.pid").read_text().split()[0])
+    return {"worker": [worker], "postgres": [postmaster], "bank": [remote.pid]}
+
+
+# --- what came of it ---
+
+
+def report(
+    latency: int, found: dict[str, list[Cost]], wish: argparse.Namespace
+) -> None:
+    """Print one table of medians and the ratios that count."""
+    best = {
+        name: sorted(costs, key=lambda c: c.rate)[len(costs) // 2]
+        for name, costs in found.items()
+    }
+    table = Table(
+        title=f"{latency} ms provider latency, {wish.changed} % of balances changed"
+    )
+    for heading in (
+        "design",
+        "accounts/s",
+        "× naive",
+        "of the floor",
+        "CPU-s/1,000",
+        "worker",
+        "PostgreSQL",
+        "bank",
+    ):
+        table.add_column(heading, justify="left" if heading == "design" else "right")
+    for name, cost in best.items():
+        table.add_row(
+            name,
+            f"{cost.rate:,.0f}",
+            f"{cost.rate / best['naive'].rate:,.1f}",
+            f"{cost.rate / best['floor'].rate:.0%}",
+            *(
+                f"{cost.cpu_per_1000(*g):.2f}"
+                for g in (("worker", "postgres"), ("worker",), ("postgres",), ("bank",))
+            ),
+        )
+    Console().print(table)
