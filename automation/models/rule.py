@@ -102,6 +102,8 @@ class RuleLeg(Row):
         max_digits=19, decimal_places=18, null=True, blank=True
     )
     min_move = MinorUnits(null=True, blank=True)
+    low = MinorUnits(null=True, blank=True)
+    high = MinorUnits(null=True, blank=True)
 
     class Meta:
         ordering = ["order", "created"]
