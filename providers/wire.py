@@ -58,18 +58,32 @@ Call = Generator[Request | list[Request], Any, T]
 
 
 def drive(call: Call[T], send: Callable[[Request], Response]) -> T:
-    """Run `call` to its end with `send`, one request after the other."""
+    """Run `call` to its end with `send`, one request after the other.
+
+    A ProviderError is raised inside the call, at its `yield`: an adapter may go on
+    without that answer.
+    """
     with closing(call):
         try:
             wanted = next(call)
             while True:
-                if isinstance(wanted, Request):
-                    wanted = call.send(send(wanted))
+                try:
+                    answer = _answers(wanted, send)
+                except ProviderError as error:
+                    wanted = call.throw(error)
                 else:
-                    wanted = call.send([send(request) for request in wanted])
+                    wanted = call.send(answer)
         except StopIteration as done:
             result: T = done.value
             return result
+
+
+def _answers(
+    wanted: Request | list[Request], send: Callable[[Request], Response]
+) -> Response | list[Response]:
+    if isinstance(wanted, Request):
+        return send(wanted)
+    return [send(request) for request in wanted]
 
 
 def parse_json(body: bytes | str) -> Any:

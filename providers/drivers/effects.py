@@ -1,0 +1,73 @@
+"""What the policy asks a driver to do, and how a driver says that it did not work."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from providers.wire import Request
+
+
+@dataclass(slots=True)
+class Send:
+    """Send a signed request to `url`; the answer must be complete by `deadline` (monotonic)."""
+
+    request: Request
+    url: str
+    deadline: float
+
+
+@dataclass(slots=True)
+class Pause:
+    """Do nothing for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
+class Consult:
+    """Run `work`, which may ask another machine. Its result is wanted only if `wait`."""
+
+    work: Callable[[], object]
+    wait: bool = True
+
+
+@dataclass(slots=True)
+class Await:
+    """Wait for a turn until `deadline` (monotonic), and say whether it came."""
+
+    turn: Future[None]
+    deadline: float
+
+
+Effect = Send | Pause | Consult | Await
+
+
+class Failure(Exception):
+    """There is no answer. The text may be shown: it holds no address and no secret."""
+
+
+class NotSent(Failure):
+    """Not one byte of the request left this machine."""
+
+
+class Lost(Failure):
+    """The request may have arrived; its answer did not, or not whole."""
+
+
+class TooLarge(Failure):
+    """The answer is longer than any honest answer."""
+
+
+def named(error: BaseException) -> str:
+    """Return what went wrong at the bottom, without the address it went wrong at."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    if isinstance(error, ssl.SSLError):
+        return error.reason or type(error).__name__
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return type(error).__name__

@@ -1,0 +1,305 @@
+"""Runs hundreds of calls at once: for syncs. The caller stays synchronous."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from importlib import import_module
+from importlib.util import find_spec
+from threading import Lock, Thread
+from time import monotonic
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from providers.base import Provider
+from providers.errors import ProviderError
+from providers.wire import Call, Request, Response, T
+
+from . import gates, policy, tls
+from .effects import (
+    Await,
+    Consult,
+    Effect,
+    Failure,
+    Lost,
+    NotSent,
+    Pause,
+    Send,
+    TooLarge,
+    named,
+)
+from .harvest import Harvest
+
+IN_FLIGHT = 500  # calls at once
+CHUNK = 200  # results handed back together, …
+LINGER = 0.25  # … or as many as came in so many seconds
+KEEP_ALIVE = 30.0  # seconds for which an idle connection is kept
+GRACE = 10.0  # seconds after which a loop that does not end is taken for dead
+
+
+class Fleet:
+    """One event loop in a thread of its own, and one session on it."""
+
+    def __init__(self, *, in_flight: int = IN_FLIGHT) -> None:
+        self.in_flight = in_flight
+        self.loop = _new_loop()
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="fleet-helper")
+        self._thread = Thread(target=self.loop.run_forever, daemon=True, name="fleet")
+        self._thread.start()
+        self.session = self._do(self._open())
+
+    def run_all(
+        self,
+        jobs: Sequence[tuple[Provider, Call[T]]],
+        *,
+        seconds: float,
+        each: float = policy.DEADLINE,
+    ) -> list[T | ProviderError]:
+        """Return the answer or the failure of each call, in order, within `seconds`."""
+        found: dict[int, T | ProviderError] = {}
+        for chunk in self.run_each(jobs, seconds=seconds, each=each, chunk=len(jobs)):
+            found.update(chunk)
+        return [found[index] for index in range(len(jobs))]
+
+    def run_each(
+        self,
+        jobs: Sequence[tuple[Provider, Call[T]]],
+        *,
+        seconds: float,
+        each: float = policy.DEADLINE,
+        chunk: int = CHUNK,
+        linger: float = LINGER,
+    ) -> Iterator[list[tuple[int, T | ProviderError]]]:
+        """Yield (index, answer or failure) in chunks as they come, all within `seconds`.
+
+        A call has `each` seconds from when it starts. What is no ProviderError is a
+        fault of the adapter: it is raised here, and the rest is given up.
+        """
+        ends = monotonic() + seconds
+        harvest: Harvest[T] = Harvest(len(jobs), chunk)
+        working = self._work(jobs, harvest, ends, each)
+        running = asyncio.run_coroutine_threadsafe(working, self.loop)
+        running.add_done_callback(harvest.stop)
+        try:
+            over = False
+            while not over:
+                if (over := running.done()) is False and monotonic() > ends + GRACE:
+                    raise RuntimeError("The loop of the fleet does not answer")
+                if taken := harvest.take(0 if over else linger):
+                    yield taken
+            running.result()
+        finally:
+            running.cancel()
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        self._do(self.session.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self._helpers.shutdown()
+        self.loop.close()
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+    async def _open(self) -> aiohttp.ClientSession:
+        # The session serves many owners: nobody is sent somebody else's cookies.
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=tls.context(), keepalive_timeout=KEEP_ALIVE
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=policy.AGENT,
+            skip_auto_headers=["Content-Type"],
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=policy.CONNECT),
+        )
+        # It would send a PUT again by itself when a kept connection breaks.
+        session._retry_connection = False
+        return session
+
+    async def _work(
+        self,
+        jobs: Sequence[tuple[Provider, Call[T]]],
+        harvest: Harvest[T],
+        ends: float,
+        each: float,
+    ) -> None:
+        waiting = iter(enumerate(jobs))
+
+        async def work() -> None:
+            for index, (provider, call) in waiting:
+                deadline = min(ends, monotonic() + each)
+                harvest.put(index, await self._result(provider, call, deadline))
+
+        count = min(self.in_flight, len(jobs))
+        try:
+            await _all_or_none([work() for _ in range(count)])
+        finally:
+            self._tell()
+
+    async def _result(
+        self, provider: Provider, call: Call[T], deadline: float
+    ) -> T | ProviderError:
+        try:
+            return await self._run(provider, call, deadline)
+        except ProviderError as error:
+            return error
+
+    async def _run(self, provider: Provider, call: Call[T], deadline: float) -> T:
+        with closing(call):
+            try:
+                wanted = next(call)
+                while True:
+                    try:
+                        answer = await self._answer(provider, wanted, deadline)
+                    except ProviderError as error:
+                        wanted = call.throw(error)
+                    else:
+                        wanted = call.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    async def _answer(
+        self, provider: Provider, wanted: Request | list[Request], deadline: float
+    ) -> Response | list[Response]:
+        if isinstance(wanted, Request):
+            return await self._ask(provider, wanted, deadline)
+        if policy.together(provider, wanted):
+            return await _all_or_none(
+                [self._ask(provider, r, deadline) for r in wanted]
+            )
+        return [await self._ask(provider, r, deadline) for r in wanted]
+
+    async def _ask(
+        self, provider: Provider, request: Request, deadline: float
+    ) -> Response:
+        gate = gates.gate_of(provider, request)
+        with closing(policy.exchange(provider, request, gate, deadline)) as steps:
+            try:
+                effect = next(steps)
+                while True:
+                    try:
+                        result = await self._perform(effect)
+                    except Failure as failure:
+                        effect = steps.throw(failure)
+                    else:
+                        effect = steps.send(result)
+            except StopIteration as done:
+                response: Response = done.value
+                return response
+
+    async def _perform(self, effect: Effect) -> Any:
+        match effect:
+            case Send():
+                return await self._send(effect)
+            case Pause():
+                return await asyncio.sleep(effect.seconds)
+            case Consult():
+                return await self._consult(effect)
+            case Await():
+                return await _came(effect)
+
+    async def _consult(self, effect: Consult) -> object:
+        asked = self.loop.run_in_executor(self._helpers, effect.work)
+        if effect.wait:
+            return await asked
+        asked.add_done_callback(asyncio.Future.result)
+        return None
+
+    async def _send(self, send: Send) -> Response:
+        request = send.request
+        try:
+            async with (
+                asyncio.timeout_at(send.deadline),
+                self.session.request(
+                    request.method,
+                    URL(send.url, encoded=True),
+                    headers=request.headers,
+                    data=request.body or None,
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                return Response(answer.status, answer.headers, await _body(answer))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(named(error)) from None
+        except aiohttp.InvalidURL:
+            raise NotSent("its address is none") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Lost(named(error)) from None
+
+    def _tell(self) -> None:
+        # This process may not ask again for minutes: the others should know now.
+        for gate in gates.all_gates():
+            if gate.unreported:
+                told = self.loop.run_in_executor(self._helpers, gate.flush)
+                told.add_done_callback(asyncio.Future.result)
+
+
+async def _all_or_none(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return all results, or raise the first failure and give up the others."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _came(effect: Await) -> bool:
+    left = max(0.0, effect.deadline - monotonic())
+    came, _ = await asyncio.wait([asyncio.wrap_future(effect.turn)], timeout=left)
+    return bool(came)
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    length = answer.content_length
+    if length is not None and length <= policy.LARGEST and not _packed(answer):
+        return await answer.read()
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > policy.LARGEST:
+            answer.close()
+            raise TooLarge(f"more than {policy.LARGEST} bytes")
+    return bytes(body)
+
+
+def _packed(answer: aiohttp.ClientResponse) -> bool:
+    return "Content-Encoding" in answer.headers
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if find_spec("uvloop") is None:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = import_module("uvloop").new_event_loop()
+    return loop
+
+
+_lock = Lock()
+_fleets: list[Fleet] = []
+_abandoned: list[Fleet] = []
+
+
+def fleet() -> Fleet:
+    """Return this process's fleet: one event loop, one session."""
+    with _lock:
+        if not _fleets:
+            _fleets.append(Fleet())
+        return _fleets[0]
+
+
+def _after_fork() -> None:
+    # The thread stayed with the parent. Closing its sockets is the parent's affair.
+    global _lock
+    _lock = Lock()
+    _abandoned.extend(_fleets)
+    _fleets.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

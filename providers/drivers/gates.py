@@ -1,0 +1,77 @@
+"""This process's gates: one per provider, over the store that `configure` named."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+
+import providers
+from providers.base import Provider
+from providers.breaker import Breaker, LocalBreaker, SharedBreaker
+from providers.budget import Budget
+from providers.store import Store
+from providers.wire import Request
+
+from .gate import Gate
+from .policy import slug_of
+
+
+class Gates:
+    """Makes each gate once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._url: str | None = None
+        self._store: Store | None = None
+        self._gates: dict[str, Gate] = {}
+
+    def configure(self, redis_url: str | None) -> None:
+        """Share breakers and budgets through this Redis; None: keep them in the process."""
+        with self._lock:
+            self._url = redis_url
+            self._store, self._gates = None, {}
+
+    def get(self, name: str, rate: tuple[int, float] | None) -> Gate:
+        """Return the gate called `name`."""
+        if (gate := self._gates.get(name)) is not None:
+            return gate
+        with self._lock:
+            if name not in self._gates:
+                self._gates[name] = self._make(name, rate)
+            return self._gates[name]
+
+    def all(self) -> list[Gate]:
+        """Return the gates made so far."""
+        return list(self._gates.values())
+
+    def after_fork(self) -> None:
+        """Start anew: a lock may be held, and a socket used, by the parent."""
+        url = self._url
+        self.__init__()  # type: ignore[misc]
+        self._url = url
+
+    def _make(self, name: str, rate: tuple[int, float] | None) -> Gate:
+        if self._url and self._store is None:
+            self._store = Store(self._url)
+        breaker: Breaker = (
+            SharedBreaker(self._store, name) if self._store else LocalBreaker()
+        )
+        return Gate(breaker, Budget(name, rate, self._store) if rate else None)
+
+
+_gates = Gates()
+configure = _gates.configure
+all_gates = _gates.all
+os.register_at_fork(after_in_child=_gates.after_fork)
+
+
+def gate_for(slug: str) -> Gate:
+    """Return this process's gate of one provider; raises LookupError for an unknown slug."""
+    return _gates.get(slug, providers.load(slug).rate)
+
+
+def gate_of(provider: Provider, request: Request) -> Gate:
+    """Return the gate that `request` has to pass: hosts of one provider fail apart."""
+    slug = slug_of(type(provider))
+    name = slug if request.host == "api" else f"{slug}/{request.host}"
+    return _gates.get(name, provider.rate)

@@ -1,0 +1,231 @@
+"""How a request is sent: when, how often, and what its failure means. Does no I/O.
+
+Both drivers run these generators, as they run the adapters: they carry out the effects.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Generator, Hashable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from threading import Lock
+from time import monotonic, time_ns
+from typing import Any
+from urllib.parse import urlencode
+
+from providers.base import Provider
+from providers.errors import (
+    AuthenticationFailed,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
+from providers.wire import Request, Response
+
+from .effects import Await, Consult, Effect, Failure, NotSent, Pause, Send, TooLarge
+from .gate import Gate
+from .turns import Turns
+
+CONNECT = 3.0  # seconds
+DEADLINE = 15.0  # seconds for a whole call: shorter than a transfer's lease
+LARGEST = 10 * 2**20  # bytes of one answer, unpacked
+ATTEMPTS = 3  # of a read, within its deadline
+FIRST_PAUSE = 0.2  # seconds before the second attempt; then it doubles
+LONGEST_HOLD = 3 * 86_400.0  # seconds: the longest ban a provider is known to give
+BANNED = 120.0  # seconds, where a ban does not say how long it lasts
+UNSENDABLE = re.compile(r"[\r\n\0]|[^\x00-\xff]")
+AGENT = {"User-Agent": "balsync", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+
+Steps = Generator[Effect, Any, Response]
+GateOf = Callable[[Provider, Request], Gate]
+turns = Turns()
+
+
+class Nonces:
+    """Numbers that only ever grow, near the time in nanoseconds."""
+
+    def __init__(self, clock: Callable[[], int] = time_ns) -> None:
+        self._clock, self._lock, self._last = clock, Lock(), 0
+
+    def next(self) -> int:
+        """Return a number above all earlier ones, also when the clock went back."""
+        with self._lock:
+            self._last = max(self._clock(), self._last + 1)
+            return self._last
+
+
+nonces = Nonces()
+
+
+def exchange(
+    provider: Provider, request: Request, gate: Gate, deadline: float
+) -> Steps:
+    """Return the answer to `request`, asked again where a repeat cannot move money."""
+    for attempt in range(1, ATTEMPTS + 1):
+        outcome = yield from _attempt(provider, request, gate, deadline)
+        pause = repeat_after(request, outcome, attempt)
+        if pause is None or monotonic() + pause >= deadline:
+            break
+        yield Pause(pause)
+    if isinstance(outcome, ProviderError):
+        raise outcome
+    return outcome
+
+
+def together(provider: Provider, requests: list[Request]) -> bool:
+    """Say whether these may be in flight at once."""
+    return not provider.serial and not any(r.may_move_money for r in requests)
+
+
+def repeat_after(
+    request: Request, outcome: Response | ProviderError, attempt: int
+) -> float | None:
+    """Return the seconds after which to ask again, or None: never what may move money."""
+    if request.may_move_money or attempt >= ATTEMPTS:
+        return None
+    backoff = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
+    if isinstance(outcome, ProviderError):
+        return backoff if isinstance(outcome, Unavailable) else None
+    if outcome.status != 429 and outcome.status < 500:
+        return None
+    asked = wait_asked(outcome, datetime.now(UTC))
+    # Those who were turned away together should not come back together.
+    return backoff if asked is None else asked + random.uniform(0, backoff)
+
+
+def wait_asked(response: Response, now: datetime) -> float | None:
+    """Return the seconds of `Retry-After`, a number or a date (RFC 9110, 10.2.3)."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_HOLD)
+    try:
+        seconds = (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError):
+        return None  # no date either, or one without a zone
+    return min(max(seconds, 0.0), LONGEST_HOLD)
+
+
+def hold_asked(provider: Provider, response: Response) -> float:
+    """Return the seconds for which nobody here should ask this provider anything."""
+    if response.status not in (418, 429):
+        return 0
+    asked = wait_asked(response, datetime.now(UTC))
+    if response.status == 418:
+        return 1.1 * (asked or BANNED)
+    # Without a rate of its own the limit may be this one customer's: others go on.
+    return 1.1 * (asked or 0) if provider.rate else 0
+
+
+def failed(response: Response) -> bool:
+    """Say whether the provider is in trouble; a plain no is a sign of health."""
+    return response.status >= 500 or response.status in (418, 429)
+
+
+def signed(provider: Provider, request: Request, deadline: float) -> Send:
+    """Return the effect that sends `request`, signed now; raises what makes it pointless."""
+    if monotonic() >= deadline:
+        raise Unavailable("There was no time left to ask")
+    ready = provider.sign(request, datetime.now(UTC), nonces.next())
+    for value in ready.headers.values():
+        if UNSENDABLE.search(value):
+            raise AuthenticationFailed("The credentials hold what no header can")
+    url = provider.url(ready)
+    if ready.params:
+        url += "?" + urlencode(ready.params)
+    return Send(ready, url, deadline)
+
+
+def credential_key(provider: Provider) -> Hashable:
+    """Return what is the same for the same credentials, and does not give them away."""
+    return hash((type(provider), tuple(sorted(provider.credentials.items()))))
+
+
+@cache
+def slug_of(adapter: type[Provider]) -> str:
+    """Return the folder an adapter lives in, which is its slug."""
+    package, _, rest = adapter.__module__.partition(".")
+    return rest.partition(".")[0] if package == "providers" else adapter.__qualname__
+
+
+def _attempt(
+    provider: Provider, request: Request, gate: Gate, deadline: float
+) -> Generator[Effect, Any, Response | ProviderError]:
+    if not provider.serial:
+        return (yield from _once(provider, request, gate, deadline))
+    key = credential_key(provider)
+    turn = turns.take(key)
+    try:
+        if not turn.done() and not (yield Await(turn, deadline)):
+            raise Unavailable("Other requests of the same credentials took too long")
+        return (yield from _once(provider, request, gate, deadline))
+    finally:
+        turns.give(key, turn)
+
+
+def _once(
+    provider: Provider, request: Request, gate: Gate, deadline: float
+) -> Generator[Effect, Any, Response | ProviderError]:
+    yield from _admitted(gate, request.weight, deadline)
+    probe = gate.enter()
+    try:
+        send = signed(provider, request, deadline)
+        response: Response = yield send
+    except Failure as failure:
+        gate.leave(ok=isinstance(failure, TooLarge), probe=probe)
+        return _meaning(provider, request, failure)
+    except BaseException:
+        if probe:
+            gate.withdraw()
+        raise
+    hold = hold_asked(provider, response)
+    gate.leave(ok=not failed(response), probe=probe, hold=hold)
+    return response
+
+
+def _admitted(gate: Gate, weight: int, deadline: float) -> Generator[Effect, Any, None]:
+    yield from _looked(gate)
+    gate.knock()
+    if gate.budget is not None and not gate.budget.spend(weight):
+        yield from _paid(gate, weight, deadline)
+        yield from _looked(gate)
+
+
+def _looked(gate: Gate) -> Generator[Effect, Any, None]:
+    if gate.fresh:
+        return
+    if gate.passable:
+        gate.postpone()
+        yield Consult(gate.flush, wait=False)
+    else:
+        yield Consult(gate.refresh)
+
+
+def _paid(gate: Gate, weight: int, deadline: float) -> Generator[Effect, Any, None]:
+    """Wait for `weight` of the budget, in order of arrival; raises RateLimited."""
+    budget = gate.budget
+    assert budget is not None
+    turn = turns.take(budget)
+    try:
+        if not turn.done() and not (yield Await(turn, deadline)):
+            raise RateLimited("The budget is spent", retry_after=1.0)
+        while not budget.spend(weight):
+            wait = yield Consult(lambda: budget.lease(weight))
+            if not wait:
+                return
+            if monotonic() + wait >= deadline:
+                raise RateLimited("The budget is spent", retry_after=wait)
+            yield Pause(wait)
+    finally:
+        turns.give(budget, turn)
+
+
+def _meaning(provider: Provider, request: Request, failure: Failure) -> ProviderError:
+    text = f"{provider.name}: {failure}"
+    if isinstance(failure, NotSent):
+        return Unavailable(text)
+    if isinstance(failure, TooLarge):
+        return request.unreadable(text)
+    return request.lost(text)
