@@ -84,21 +84,24 @@ class History:
     """A stretch of movements, oldest first.
 
     `cursor` is where the next call should start: everything before it is final.
-    `truncated` says that the provider closed part of what was asked for.
+    `truncated` says that the provider closed part of what was asked for, `more` that
+    this call stopped before the end: ask again at once.
     """
 
     movements: Sequence[Movement]
     cursor: str
     truncated: bool = False
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An account as a transfer names it."""
+    """An account as a transfer names it; with `asset`, no other is accepted back."""
 
     external_id: str
     kind: str
     parent: str | None = None
+    asset: Asset | None = None
 
 
 @dataclass(frozen=True, slots=True)

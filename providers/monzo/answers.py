@@ -1,0 +1,151 @@
+"""What Monzo's answers about accounts and pots mean. Amounts are minor units already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from providers.base import Invariant, Observation, Place, Reading, Receipt
+from providers.errors import ProviderError
+from providers.money import Asset, whole
+
+# Prepaid, rewards, loan and flex accounts hold no money that could be moved.
+TYPES: Final[Mapping[str, str]] = {
+    "uk_retail": "Current account",
+    "uk_retail_joint": "Joint account",
+    "uk_business": "Business account",
+}
+DECIMALS: Final[Mapping[str, int]] = {
+    "AUD": 2,
+    "CAD": 2,
+    "CHF": 2,
+    "EUR": 2,
+    "GBP": 2,
+    "JPY": 0,
+    "USD": 2,
+}
+# `balance_including_flexible_savings` exists beside `total_balance`, so those are not in it.
+OUTSIDE_TOTAL: Final = frozenset({"flexible_savings"})
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An account as `/accounts` lists it."""
+
+    id: str
+    name: str
+    currency: str
+
+
+def listed(body: Any) -> list[Listed]:
+    """Return the open accounts that hold money; type and currency are undocumented."""
+    rows = [row for row in rows_of(body, "accounts") if not flag(row, "closed")]
+    wanted = [row for row in rows if row.get("type", "uk_retail") in TYPES]
+    found = [
+        Listed(
+            text(row["id"]),
+            TYPES[row.get("type", "uk_retail")],
+            text(row.get("currency") or "GBP"),
+        )
+        for row in wanted
+    ]
+    if len({account.id for account in found}) < len(found):
+        raise ValueError("An account is listed twice")
+    return found
+
+
+def account_readings(account: Listed, balance: Any, pots: Any) -> Observation:
+    """Return what one account and its pots hold; raises ValueError on nonsense."""
+    asset = money(balance["currency"], account.currency)
+    held = whole(balance["balance"])
+    rows = rows_of(pots, "pots")
+    readings = [_pot(account, row) for row in rows]
+    counted = [row for row in rows if _counts(row)]
+    actual = held + sum(row["balance"] for row in counted)
+    total = Invariant(
+        "total_balance", account.id, whole(balance["total_balance"]), actual
+    )
+    return Observation(
+        [Reading(account.id, asset, held, held, name=account.name), *readings], [total]
+    )
+
+
+def unknown(account: Listed, error: ProviderError) -> Reading:
+    """Return an account that did not answer: its amounts are not known."""
+    asset = Asset(account.currency, DECIMALS.get(account.currency, 2))
+    return Reading(
+        account.id, asset, None, None, name=account.name, error=str(error) or error.code
+    )
+
+
+def _pot(account: Listed, row: Any) -> Reading:
+    deleted, locked = flag(row, "deleted"), flag(row, "locked")
+    asset = money(row["currency"], account.currency)
+    # What a deleted pot held went back to the account; its figure says nothing.
+    held = None if deleted else positive(row["balance"])
+    return Reading(
+        text(row["id"]),
+        asset,
+        held,
+        held,
+        name=text(row["name"]),
+        kind="pot",
+        parent=account.id,
+        goal=positive(row.get("goal_amount") or 0) or None,
+        closed=deleted,
+        can_send=not (deleted or locked),
+        can_receive=not deleted,
+        details={"type": row.get("type", "default"), "style": row.get("style", "")},
+    )
+
+
+def _counts(row: Any) -> bool:
+    return not row["deleted"] and row.get("type", "default") not in OUTSIDE_TOTAL
+
+
+def receipt(asked: Place, row: Any) -> Receipt:
+    """Return what the pot holds after a transfer, if it is the pot that was asked for."""
+    asset = Asset(text(row["currency"]), DECIMALS[row["currency"]])
+    if row["id"] != asked.external_id:
+        raise ValueError(f"Another pot answered: {row['id']}")
+    if asked.asset is not None and asset != asked.asset:
+        raise ValueError(f"The pot answered in {asset}")
+    return Receipt(
+        asked.external_id,
+        asset=asset,
+        balances={asked.external_id: positive(row["balance"])},
+    )
+
+
+def money(currency: Any, expected: str | None = None) -> Asset:
+    """Return the asset of a currency; raises ValueError for another than expected."""
+    if expected is not None and currency != expected:
+        raise ValueError(f"The currency is {currency!r}, not {expected}")
+    return Asset(text(currency), DECIMALS[currency])
+
+
+def positive(value: Any) -> int:
+    if whole(value) < 0:
+        raise ValueError(f"A pot cannot hold {value}")
+    return whole(value)
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def flag(row: Any, name: str) -> bool:
+    value = row.get(name, False)
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}")
+    return value
+
+
+def rows_of(body: Any, name: str) -> Sequence[Any]:
+    found = body[name]
+    if not isinstance(found, list):
+        raise TypeError(f"{name} is no list")
+    return found

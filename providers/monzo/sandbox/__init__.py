@@ -1,0 +1,7 @@
+"""Monzo on this machine: the same wire protocol, as strict as the bank."""
+
+from __future__ import annotations
+
+from .bank import Monzo as Sandbox
+
+__all__ = ["Sandbox"]

@@ -1,0 +1,413 @@
+"""The bank itself: accounts, pots, and money that moves between them once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from providers.sandbox import clock
+from providers.sandbox.institution import Customer, Holding
+from providers.sandbox.ledger import OUTSIDE, Entry, Holder
+from providers.sandbox.wire import Answer, Asked
+
+from . import errors
+from .consent import CLIENT, _fields
+from .history import Transactions
+
+AMOUNT: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+OPENED: Final = timedelta(days=120)  # before now; so some history is out of reach
+OPENING: Final = 1_500_00
+# name, what is in it, and what is special about it
+POTS: Final[Sequence[tuple[str, int, Mapping[str, Any]]]] = (
+    ("Bills", 200_00, {"bills": True}),
+    ("Holidays", 150_00, {"goal": 2_000_00}),
+    ("Emergency fund", 1_200_00, {"goal": 5_000_00}),
+    ("Rent", 0, {}),
+    ("Fun", 35_50, {}),
+    ("Savings", 300_00, {"type": "flexible_savings"}),
+    ("House deposit", 10_000_00, {"locked": True}),
+    ("Old car", 0, {"deleted": True}),
+)
+
+
+class Monzo(Transactions):
+    mounts = {"api": "", "auth": "/auth"}
+    happenings = (
+        "approve",
+        "revoke",
+        "expire",
+        "reauthenticate",
+        "amend",
+        "add_pot",
+    )
+    routes = {
+        ("GET", "/auth/"): "auth_page",
+        ("POST", "/auth/approve"): "approve_page",
+        ("POST", "/oauth2/token"): "token",
+        ("POST", "/oauth2/logout"): "logout",
+        ("GET", "/ping/whoami"): "whoami",
+        ("GET", "/accounts"): "accounts",
+        ("GET", "/balance"): "show_balance",
+        ("GET", "/pots"): "pots",
+        ("PUT", "/pots/{id}/deposit"): "deposit",
+        ("PUT", "/pots/{id}/withdraw"): "withdraw",
+        ("GET", "/transactions"): "transactions",
+        ("GET", "/transactions/{id}"): "transaction",
+        ("POST", "/webhooks"): "register_webhook",
+        ("GET", "/webhooks"): "webhooks",
+        ("DELETE", "/webhooks/{id}"): "delete_webhook",
+    }
+
+    def reject(self, status: int) -> Answer:
+        code = "not_found" if status == 404 else "bad_request.method_not_allowed"
+        return Answer.of(errors.body(code, "No such path or method"), status)
+
+    def refusal(self, code: str) -> Answer:
+        return errors.refusal(code)
+
+    # -- reading
+
+    def accounts(self, asked: Asked) -> Answer:
+        user, kind = self.user(asked), asked.query.get("account_type")
+        found = [self.ledger.holders[id] for id in self.ledger.topics["accounts"][user]]
+        wanted = [h for h in found if kind in (None, h.facts["type"])]
+        return Answer.of({"accounts": [_account_row(h) for h in wanted]})
+
+    def show_balance(self, asked: Asked) -> Answer:
+        """Say what an account holds; flexible savings are outside `total_balance`."""
+        account, seen = self.mine(asked), self.seen()
+        balance = self.ledger.balance(account.id, seen)
+        total, flexible = balance, 0
+        for pot in self._pots(account):
+            held = self.ledger.balance(pot.id, seen)
+            if pot.facts["type"] == "flexible_savings":
+                flexible += held
+            else:
+                total += held
+        return Answer.of(
+            {
+                "balance": balance,
+                "total_balance": total,
+                "balance_including_flexible_savings": total + flexible,
+                "currency": account.asset.code,
+                "spend_today": 0,
+                "local_currency": "",
+                "local_exchange_rate": 0,
+                "local_spend": [],
+            }
+        )
+
+    def pots(self, asked: Asked) -> Answer:
+        account = self.mine(asked, "current_account_id")
+        return Answer.of({"pots": [self._pot_row(pot) for pot in self._pots(account)]})
+
+    def _pots(self, account: Holder) -> list[Holder]:
+        ids = self.ledger.topics["pots"].get(account.id, ())
+        return [self.ledger.holders[id] for id in ids]
+
+    def _pot_row(self, pot: Holder) -> dict[str, Any]:
+        about = pot.facts
+        return {
+            "id": pot.id,
+            "name": about["name"],
+            "style": "beach_ball",
+            "balance": self.ledger.balance(pot.id, self.seen()),
+            "currency": pot.asset.code,
+            "type": about["type"],
+            "product_id": "default",
+            "current_account_id": about["account"],
+            "cover_image_url": "",
+            "isa_wrapper": "",
+            "round_up": False,
+            "round_up_multiplier": None,
+            "is_tax_pot": False,
+            "created": clock.text(pot.opened),
+            "updated": clock.text(pot.opened),
+            "deleted": about["deleted"],
+            "locked": about["locked"],
+            "available_for_bills": about["bills"],
+            "has_virtual_cards": False,
+        } | ({"goal_amount": about["goal"]} if about["goal"] else {})
+
+    # -- moving
+
+    def deposit(self, asked: Asked, id: str) -> Answer:
+        return self._transfer(asked, id, "source_account_id")
+
+    def withdraw(self, asked: Asked, id: str) -> Answer:
+        return self._transfer(asked, id, "destination_account_id")
+
+    def _transfer(self, asked: Asked, id: str, field: str) -> Answer:
+        """Move money once for one dedupe id of one person, whatever else it says."""
+        user = self.user(asked)
+        wish = _fields(asked, field, "amount", "dedupe_id")
+        pot, account = self._ends(user, id, wish[field])
+        if done := self.done(user, wish["dedupe_id"]):
+            first = done.source if done.source.startswith("pot_") else done.target
+            return Answer.of(self._pot_row(self.ledger.holders[first]))
+        into = field == "source_account_id"
+        source, target = (account, pot) if into else (pot, account)
+        self._allow(pot, source, amount := _amount(wish["amount"]), into=into)
+        entry = Entry(
+            id=self.ledger.next_id("tx_"),
+            source=source.id,
+            target=target.id,
+            amount=amount,
+            moment=self.clock.now(),
+            scope=user,
+            dedupe_id=wish["dedupe_id"],
+        )
+        self.ledger.move(entry)
+        return Answer.of(self._pot_row(pot))
+
+    def _ends(self, user: str, pot_id: str, account_id: str) -> tuple[Holder, Holder]:
+        pot = self.ledger.holders.get(pot_id)
+        if pot is None or user not in pot.facts["owners"] or "account" not in pot.facts:
+            raise errors.no(404, "not_found.pot", "Pot not found")
+        account = self.ledger.holders.get(account_id)
+        if account is None or pot.facts["account"] != account_id:
+            raise errors.no(404, "not_found.account", "Account not found")
+        if account.facts["closed"]:
+            raise errors.no(400, "bad_request.account_closed", "Account is closed")
+        return pot, account
+
+    def _allow(self, pot: Holder, source: Holder, amount: int, *, into: bool) -> None:
+        if pot.facts["deleted"]:
+            raise errors.no(400, "bad_request.pot_deleted", "This pot is deleted")
+        if pot.facts["locked"] and not into:
+            raise errors.no(403, "forbidden.pot_locked", "This pot has added security")
+        if self.ledger.balance(source.id) < amount:
+            what = "deposit more than your current account" if into else "withdraw more"
+            raise errors.no(
+                400, "bad_request.insufficient_funds", f"You can't {what} balance"
+            )
+
+    # -- webhooks
+
+    def register_webhook(self, asked: Asked) -> Answer:
+        user = self.user(asked)
+        wish = _fields(asked, "account_id", "url")
+        if wish["account_id"] not in self.ledger.topic("accounts")[user]:
+            raise errors.no(404, "not_found.account", "Account not found")
+        id = f"webhook_{len(self.ledger.topic('webhooks')) + 1:016d}"
+        hook = {"account_id": wish["account_id"], "id": id, "url": wish["url"]}
+        self.ledger.put(("webhooks", id, hook))
+        return Answer.of({"webhook": hook})
+
+    def webhooks(self, asked: Asked) -> Answer:
+        account = self.mine(asked)
+        hooks = self.ledger.topic("webhooks").values()
+        return Answer.of(
+            {"webhooks": [h for h in hooks if h["account_id"] == account.id]}
+        )
+
+    def delete_webhook(self, asked: Asked, id: str) -> Answer:
+        user, hook = self.user(asked), self.ledger.topic("webhooks").get(id)
+        if not hook or hook["account_id"] not in self.ledger.topic("accounts")[user]:
+            raise errors.no(404, "not_found.webhook", "Webhook not found")
+        self.ledger.put(("webhooks", id, None))
+        return Answer.of({})
+
+    # -- people
+
+    def customers(self) -> list[str]:
+        return list(self.ledger.topic("users"))
+
+    def customer(self, name: str) -> Customer:
+        user = self.ledger.topic("users")[name]
+        grant = self.ledger.topic("grants").get(user, {"access": "", "refresh": ""})
+        tokens = {"access_token": grant["access"], "refresh_token": grant["refresh"]}
+        accounts = [self.ledger.holders[a] for a in self.ledger.topic("accounts")[user]]
+        holdings = [
+            held
+            for account in accounts
+            for held in (account, *self._pots(account))
+            if account.facts["type"].startswith(("uk_retail", "uk_business"))
+        ]
+        return Customer(name, {**CLIENT, **tokens}, [_holding(h) for h in holdings])
+
+    def add_customers(
+        self,
+        names: Sequence[str],
+        *,
+        opening: int | str = OPENING,
+        pots: int | None = None,
+        joint: bool = False,
+        **nothing: Any,
+    ) -> list[Customer]:
+        """Open a current account with pots for each; `joint` adds one they all share.
+
+        Without `pots` they are the demo's, and accounts a client must leave alone are
+        listed too; a number opens that many plain ones and nothing else.
+        """
+        if nothing:
+            raise TypeError(f"Unknown wishes: {sorted(nothing)}")
+        with self.lock:
+            opened = World(self, int(opening), pots)
+            for name in names:
+                opened.person(name)
+            if joint:
+                opened.share(names)
+            opened.write()
+            return [self.customer(name) for name in names]
+
+    def amend(self, id: str, **facts: Any) -> None:
+        """Change a pot or an account: `locked`, `deleted`, `closed`, `name`, `goal`."""
+        known = self.ledger.holders[id].facts
+        if unknown := facts.keys() - known.keys():
+            raise TypeError(f"{id} has no {sorted(unknown)}")
+        self.ledger.amend(id, **facts)
+
+    def add_pot(self, account: str, name: str, **facts: Any) -> str:
+        """Open one more pot and return its id."""
+        world = World(self, 0, 0)
+        pot = world.pot(self.ledger.holders[account], name, 0, facts)
+        world.write()
+        return pot
+
+
+class World:
+    """Customers on their way in: everything is written at once, when it is complete."""
+
+    def __init__(self, bank: Monzo, opening: int, pots: int | None) -> None:
+        self.bank, self.opening = bank, opening
+        self.wanted = POTS
+        if pots is not None:
+            self.wanted = tuple((f"Pot {i + 1}", 10_00, {}) for i in range(pots))
+        self.plain = pots is not None
+        self.opened = bank.clock.now() - OPENED
+        self.holders: list[Holder] = []
+        self.facts: list[tuple[str, str, Any]] = []
+        self.money: list[tuple[str, int]] = []
+        self.owned: dict[str, list[str]] = {}
+        self.inside: dict[str, list[str]] = {}
+
+    def person(self, name: str) -> None:
+        users = self.bank.ledger.topic("users")
+        if name in users:
+            raise ValueError(f"{name} is a customer already")
+        user = f"user_{len(users) + len(self.owned) + 1:08d}"
+        now = self.bank.clock.timestamp()
+        grant = self.bank.grant(user, authenticated=now - 600, approved=now - 600)
+        self.facts += [("users", name, user), *self.bank.granted(user, grant)]
+        self.owned[user] = []
+        self.account("uk_retail", [user])
+        if not self.plain:
+            self.account("uk_retail", [user], closed=True)
+            self.account("uk_rewards", [user])
+            self.account("uk_monzo_flex", [user])
+
+    def share(self, names: Sequence[str]) -> None:
+        """Open a joint account for everybody who is coming in."""
+        self.account("uk_retail_joint", list(self.owned))
+
+    def account(
+        self, kind: str, owners: Sequence[str], *, closed: bool = False
+    ) -> None:
+        id = self._id("acc")
+        facts = {"type": kind, "owners": list(owners), "closed": closed}
+        holder = replace(self.bank.open(id, "GBP/2", **facts), opened=self.opened)
+        self.holders.append(holder)
+        for owner in owners:
+            self.owned[owner].append(id)
+        if closed or not kind.startswith("uk_retail"):
+            return
+        if self.opening:
+            self.money.append((id, self.opening))
+        for name, amount, special in self.wanted:
+            self.pot(holder, name, amount, special)
+
+    def pot(
+        self, account: Holder, name: str, amount: int, special: Mapping[str, Any]
+    ) -> str:
+        id = self._id("pot")
+        facts = {
+            "name": name,
+            "account": account.id,
+            "owners": account.facts["owners"],
+            "type": "default",
+            "goal": None,
+            "bills": False,
+            "locked": False,
+            "deleted": False,
+            **special,
+        }
+        opened = replace(
+            self.bank.open(id, str(account.asset), **facts), opened=self.opened
+        )
+        self.holders.append(opened)
+        known = self.bank.ledger.topic("pots").get(account.id, [])
+        self.inside.setdefault(account.id, list(known)).append(id)
+        if amount:
+            self.money.append((id, amount))
+        return id
+
+    def write(self) -> None:
+        ledger = self.bank.ledger
+        ledger.open(*self.holders)
+        lists = [("accounts", user, ids) for user, ids in self.owned.items()]
+        lists += [("pots", account, ids) for account, ids in self.inside.items()]
+        ledger.put(*lists, *self.facts)
+        start = len(ledger.entries)
+        ledger.move(
+            *(
+                Entry(
+                    f"tx_{start + i:016d}",
+                    OUTSIDE,
+                    holder,
+                    amount,
+                    self.opened,
+                    facts={"description": "Opening balance", "scheme": "bacs"},
+                )
+                for i, (holder, amount) in enumerate(self.money, start=1)
+            )
+        )
+
+    def _id(self, kind: str) -> str:
+        number = len(self.bank.ledger.holders) + len(self.holders) + 1
+        return f"{kind}_{number:016d}"
+
+
+def _amount(text: str) -> int:
+    if not AMOUNT.fullmatch(text) or not 0 < int(text) < 2**63:
+        raise errors.bad("amount", "must be greater than 0")
+    return int(text)
+
+
+def _account_row(account: Holder) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "description": account.facts["owners"][0],
+        "created": clock.text(account.opened),
+        "closed": account.facts["closed"],
+        "type": account.facts["type"],
+        "currency": account.asset.code,
+        "country_code": "GB",
+        "owners": [
+            {"user_id": o, "preferred_name": o, "preferred_first_name": o}
+            for o in account.facts["owners"]
+        ],
+        "account_number": account.id[-8:],
+        "sort_code": "040004",
+    }
+
+
+def _holding(held: Holder) -> Holding:
+    about = held.facts
+    if "account" not in about:
+        return Holding(
+            held.id, "current", about["type"], str(held.asset), closed=about["closed"]
+        )
+    return Holding(
+        held.id,
+        "pot",
+        about["name"],
+        str(held.asset),
+        parent=about["account"],
+        goal=about["goal"],
+        locked=about["locked"],
+        closed=about["deleted"],
+    )

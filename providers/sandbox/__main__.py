@@ -1,0 +1,39 @@
+"""Run the sandbox: `python -m providers.sandbox --port 9000 --state var/sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+from .server import Sandbox
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m providers.sandbox")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--state", type=Path, help="keeps the books in this folder")
+    parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--slug", action="append", default=[], help="only these")
+    return parser.parse_args()
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Answer until SIGTERM or SIGINT; says where in one line of JSON when ready."""
+    sandbox = Sandbox(options.state, *options.slug)
+    for institution in sandbox.institutions.values():
+        institution.configure(latency=options.latency_ms / 1000)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = await sandbox.start(options.port)
+    print(json.dumps({"ready": sandbox.url, "hosts": sandbox.urls()}), flush=True)
+    await stop.wait()
+    await runner.cleanup()
+    sandbox.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(arguments()))

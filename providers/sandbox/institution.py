@@ -1,0 +1,313 @@
+"""What every sandbox is made of: books, a clock, faults, and a way to speak."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import RLock
+from typing import Any, ClassVar
+
+from providers.money import Asset
+
+from .clock import Clock
+from .faults import ACTIONS, Fault, Plan
+from .journal import Journal
+from .ledger import OUTSIDE, Entry, Holder, Ledger
+from .wire import Answer, Asked, Declined, Dropped, Late
+
+Handler = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One account of a customer, in the words of the ports."""
+
+    external_id: str
+    kind: str
+    name: str
+    asset: str
+    parent: str | None = None
+    goal: int | None = None
+    locked: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody with money at the institution, and what a client needs to see it."""
+
+    name: str
+    credentials: Mapping[str, str]
+    holdings: Sequence[Holding]
+
+    @property
+    def account(self) -> Holding:
+        """The main account."""
+        return next(h for h in self.holdings if h.parent is None and not h.closed)
+
+    @property
+    def pots(self) -> Sequence[Holding]:
+        """The pots money can go into and come out of."""
+        usable = [h for h in self.holdings if not h.closed and not h.locked]
+        return [h for h in usable if h.parent == self.account.external_id]
+
+
+@dataclass
+class Settings:
+    """What can be set while the institution runs."""
+
+    latency: float = 0.0  # seconds before every answer
+    dedupe_horizon: float | None = None  # seconds for which dedupe ids are remembered
+    honours_dedupe: bool = True
+    shows_dedupe: bool = True  # whether movements name the dedupe id they were asked by
+    approval_seconds: float = 0.0  # until a person approves a new consent
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Institution(ABC):
+    """The other side of one provider. All methods may be called from any thread."""
+
+    slug: str
+    mounts: ClassVar[Mapping[str, str]] = {"api": ""}  # host key → path under the slug
+    routes: ClassVar[Mapping[tuple[str, str], str]]  # (method, path) → method's name
+    first_customer: ClassVar[str] = "alex"
+    happenings: ClassVar[Sequence[str]] = ()  # methods that `do` may call by name
+
+    def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:
+        self.lock = RLock()
+        self.clock = clock or Clock()
+        self.ledger = Ledger(Journal(path))
+        self.settings = Settings()
+        self.plan = Plan()
+        self.late: list[tuple[float, Asked]] = []
+        self.lag = 0.0
+        self.requests = 0
+        self.spoken = _compile(self)
+
+    # -- what each institution says of itself
+
+    @abstractmethod
+    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
+        """Open accounts for people nobody knew before; many at once cost one write."""
+
+    @abstractmethod
+    def customer(self, name: str) -> Customer:
+        """Return somebody's accounts and credentials as they are now."""
+
+    @abstractmethod
+    def customers(self) -> list[str]:
+        """Return everybody's names."""
+
+    @abstractmethod
+    def refusal(self, code: str) -> Answer:
+        """Return how this institution says the error called `code`."""
+
+    def reject(self, status: int) -> Answer:
+        """Return what is said of a path (404) or a method (405) that is not there."""
+        return Answer.of({}, status)
+
+    # -- for tests, the demo and the control endpoints
+
+    def demo_world(self) -> Customer:
+        """Return the first customer, who is made if need be."""
+        with self.lock:
+            if self.first_customer not in self.customers():
+                self.add_customers([self.first_customer])
+            return self.customer(self.first_customer)
+
+    def credentials(self, name: str | None = None) -> Mapping[str, str]:
+        """Return what a client needs to connect as somebody."""
+        return (self.customer(name) if name else self.demo_world()).credentials
+
+    def pay(self, account: str, amount: int, **about: Any) -> Entry:
+        """Let money come in from outside: a salary, a refund."""
+        return self._enter(OUTSIDE, account, amount, about)
+
+    def spend(self, account: str, amount: int, **about: Any) -> Entry:
+        """Let the customer pay somebody; `pending`, `declined` and the rest as given."""
+        return self._enter(account, OUTSIDE, amount, about)
+
+    def move(self, source: str, target: str, amount: int, **about: Any) -> Entry:
+        """Let the customer move money by hand, without any dedupe id."""
+        return self._enter(source, target, amount, about)
+
+    def do(self, what: str, **about: Any) -> Any:
+        """Let something happen that not every institution knows; see `happenings`."""
+        if what not in self.happenings:
+            raise LookupError(f"{what!r}; known: {', '.join(self.happenings)}")
+        with self.lock:
+            return getattr(self, what)(**about)
+
+    def settle(self, entry: str, **changes: Any) -> None:
+        """Make a pending entry final, perhaps with another `amount`, or `declined`."""
+        with self.lock:
+            self.ledger.settle(entry, **changes)
+
+    def balance(self, external_id: str) -> int:
+        """Return what is really held now, late requests included."""
+        with self.lock:
+            self._catch_up()
+            return self.ledger.held[external_id]
+
+    def balances(self) -> dict[str, int]:
+        """Return what every account really holds."""
+        with self.lock:
+            self._catch_up()
+            return {holder: self.ledger.held[holder] for holder in self.ledger.holders}
+
+    def movements(self, external_id: str | None = None) -> list[Entry]:
+        """Return every movement really made, oldest first."""
+        with self.lock:
+            self._catch_up()
+            if external_id is not None:
+                return self.ledger.of(external_id)
+            return list(self.ledger.entries.values())
+
+    def moved(self, dedupe_id: str) -> list[Entry]:
+        """Return what really happened under one dedupe id: one entry, if all is well."""
+        return [e for e in self.movements() if e.dedupe_id == dedupe_id]
+
+    def fault(self, action: str, **where: Any) -> None:
+        """Plan something that goes wrong; see `Fault` for what `where` may hold."""
+        with self.lock:
+            self.plan.add(Fault(action, **where))
+
+    def calm(self) -> None:
+        """Take back every fault that has not struck."""
+        with self.lock:
+            self.plan.clear()
+
+    def configure(self, **settings: Any) -> None:
+        """Change settings; raises TypeError for one that does not exist."""
+        with self.lock:
+            self.settings = replace(self.settings, **settings)
+
+    def reset(self) -> None:
+        """Forget everybody and everything."""
+        with self.lock:
+            self.ledger.clear()
+            self.plan.clear()
+            self.late.clear()
+            self.settings = Settings()
+
+    def close(self) -> None:
+        self.ledger.journal.close()
+
+    # -- speaking
+
+    def answer(self, asked: Asked) -> Answer:
+        """Answer one request; raises Dropped where the connection just ends."""
+        with self.lock:
+            self.requests += 1
+            self._catch_up()
+            fault = self.plan.take(asked) if self.plan.faults else None
+            return self._speak(asked) if fault is None else self._fail(asked, fault)
+
+    def _fail(self, asked: Asked, fault: Fault) -> Answer:
+        if fault.code:
+            return self.refusal(fault.code)
+        try:
+            with self.clock.skewed(
+                fault.seconds if fault.action == "clock_skew" else 0
+            ):
+                self.lag = fault.seconds if fault.action == "read_lag" else 0
+                return ACTIONS[fault.action](fault, lambda: self._speak(asked))
+        except Late as late:
+            due = self.clock.timestamp() + late.seconds
+            self.late.append((due, asked))
+            if late.status is None:
+                raise Dropped from late
+            return Answer.of({}, late.status)
+        finally:
+            self.lag = 0.0
+
+    def _catch_up(self) -> None:
+        """Carry out what came late and is due by now: nobody can tell it from then."""
+        if not self.late:
+            return
+        now = self.clock.timestamp()
+        due = [asked for moment, asked in self.late if moment <= now]
+        self.late = [(moment, asked) for moment, asked in self.late if moment > now]
+        for asked in due:
+            self._speak(asked)
+
+    def _speak(self, asked: Asked) -> Answer:
+        handler, found = self._route(asked.method, asked.path)
+        if handler is None:
+            return self.reject(405 if found else 404)
+        try:
+            return handler(asked, **found)
+        except Declined as declined:
+            return declined.answer
+
+    def _route(self, method: str, path: str) -> tuple[Handler | None, dict[str, str]]:
+        exact = self.spoken.exact.get((method, path))
+        if exact is not None:
+            return exact, {}
+        other: dict[str, str] = {}
+        for verb, pattern, handler in self.spoken.patterns:
+            if match := pattern.fullmatch(path):
+                if verb == method:
+                    return handler, match.groupdict()
+                other = {"method": verb}
+        return None, other
+
+    # -- books
+
+    def seen(self) -> datetime | None:
+        """Return the moment whose state reads show now; None is the present."""
+        return self.clock.now() - timedelta(seconds=self.lag) if self.lag else None
+
+    def done(self, scope: str, dedupe_id: str) -> Entry | None:
+        """Return what was already done under a dedupe id that is still remembered."""
+        if not self.settings.honours_dedupe:
+            return None
+        horizon, since = self.settings.dedupe_horizon, None
+        if horizon is not None:
+            since = self.clock.now() - timedelta(seconds=horizon)
+        return self.ledger.made(scope, dedupe_id, since)
+
+    def open(self, holder: str, asset: str, **facts: Any) -> Holder:
+        """Return an account yet to be written to the books."""
+        return Holder(holder, Asset.parse(asset), self.clock.now(), facts)
+
+    def _enter(
+        self, source: str, target: str, amount: int, about: Mapping[str, Any]
+    ) -> Entry:
+        with self.lock:
+            about = dict(about)
+            entry = Entry(
+                id=self.ledger.next_id("tx_"),
+                source=source,
+                target=target,
+                amount=amount,
+                moment=about.pop("when", None) or self.clock.now(),
+                settled=not about.pop("pending", False),
+                declined=about.pop("declined", ""),
+                facts=about,
+            )
+            self.ledger.move(entry)
+            return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The routes of an institution, ready to be looked up."""
+
+    exact: Mapping[tuple[str, str], Handler]
+    patterns: Sequence[tuple[str, re.Pattern[str], Handler]]
+
+
+def _compile(institution: Institution) -> Spoken:
+    named = {
+        route: getattr(institution, name) for route, name in institution.routes.items()
+    }
+    patterns = [
+        (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), handler)
+        for (method, path), handler in named.items()
+    ]
+    return Spoken({k: h for k, h in named.items() if "{" not in k[1]}, patterns)
