@@ -10,7 +10,6 @@ from decimal import (
     DivisionByZero,
     Inexact,
     InvalidOperation,
-    localcontext,
 )
 
 # Python's default of 28 digits loses wei and uint256; NUMERIC(78,0) holds 78.
@@ -77,8 +76,11 @@ class Asset:
 
     def major(self, minor: int) -> str:
         """Return `minor` units in whole units, every decimal written: `1234.56`."""
-        with localcontext(EXACT):
-            return format(Decimal(whole(minor)).scaleb(-self.decimals), "f")
+        sign, digits = ("-" if whole(minor) < 0 else ""), str(abs(minor))
+        if not self.decimals:
+            return sign + digits
+        digits = digits.zfill(self.decimals + 1)
+        return f"{sign}{digits[: -self.decimals]}.{digits[-self.decimals :]}"
 
     def __str__(self) -> str:
         return f"{self.code}/{self.decimals}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
@@ -125,22 +125,21 @@ class Draft:
     # Trouble
 
     def stopped(self, account: str, *, leaving: bool) -> bool:
-        """Tell whether an account cannot take part, and note why."""
-        for code, text in self.troubles(account, leaving=leaving):
-            self.block(code, account, text)
-            return True
-        return False
+        """Tell whether an account cannot take part, and note the gravest reason."""
+        trouble = self.trouble(account, leaving=leaving)
+        if trouble is not None:
+            self.block(trouble[0], account, trouble[1])
+        return trouble is not None
 
     def passes(self, source: str, target: str) -> bool:
         """Tell whether money may pass from `source` to `target`, and note why not.
 
         Between two pots it passes through the account they are in.
         """
-        pots = [self.holdings[account] for account in (source, target)]
-        inside = pots[0].inside
-        if inside is None or not all(pot.is_pot for pot in pots):
+        giver = self.holdings[source]
+        if not giver.is_pot or giver.inside is None or giver.inside == target:
             return True
-        between = self.holdings.get(inside)
+        between = self.holdings.get(giver.inside)
         if between is None or not (between.protected or between.closed):
             return True
         code = "protected" if between.protected else "closed"
@@ -148,24 +147,22 @@ class Draft:
         self.block(code, target, text)
         return False
 
-    def troubles(self, account: str, *, leaving: bool) -> Iterator[tuple[str, str]]:
-        """Yield what is wrong with an account, the gravest first."""
-        held, name = self.holdings.get(account), self.name(account)
+    def trouble(self, account: str, *, leaving: bool) -> tuple[str, str] | None:
+        """Return what is wrong with an account: a code and words, the gravest first."""
+        held = self.holdings.get(account)
         if held is None:
-            yield "stale", f"{name} has never been read"
-            return
+            return "stale", f"{account} has never been read"
         if held.protected:
-            yield "protected", f"{name} is protected: no money moves in or out"
-        if unknown := self.unknown(held):
-            yield "stale", unknown
-        if old := self.too_old(held, leaving=leaving):
-            yield "stale", old
+            return "protected", f"{held.name} is protected: no money moves in or out"
+        if doubt := self.unknown(held) or self.too_old(held, leaving=leaving):
+            return "stale", doubt
         if held.closed:
-            yield "closed", f"{name} is closed"
+            return "closed", f"{held.name} is closed"
         if leaving and not held.can_send:
-            yield "closed", f"No money can be taken out of {name}"
+            return "closed", f"No money can be taken out of {held.name}"
         if not leaving and not held.can_receive:
-            yield "closed", f"No money can be put into {name}"
+            return "closed", f"No money can be put into {held.name}"
+        return None
 
     def unknown(self, held: Holding) -> str | None:
         """Return why a balance cannot be used at all."""
@@ -173,7 +170,7 @@ class Draft:
             return f"The balance of {held.name} is not known"
         if held.asset != self.rule.asset:
             return f"{held.name} holds {held.asset}, not {self.rule.asset}"
-        if abs(held.available) > LARGEST:
+        if not -LARGEST <= held.available <= LARGEST:
             return f"The balance of {held.name} is no possible amount"
         return None
 

@@ -11,6 +11,10 @@ from uuid import UUID, uuid5
 
 from .terms import Holding, Leg, Move, RuleSpec
 
+canonical = json.JSONEncoder(
+    ensure_ascii=True, check_circular=False, separators=(",", ":")
+).encode
+
 
 def dedupe_id(
     installation: UUID, rule: UUID, occurrence: str, move: int, step: int
@@ -39,15 +43,14 @@ def plan_hash(
         [[held.account, text(held.available), text(held.goal)] for held in readings],
         sorted([account, str(amount)] for account, amount in spent.items()),
     ]
-    canonical = json.dumps(said, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4096)
 def written(legs: Sequence[Leg]) -> str:
     """Return legs as canonical JSON."""
     rows = [[text(value) for value in astuple(leg)] for leg in legs]
-    return json.dumps(rows, ensure_ascii=True, separators=(",", ":"))
+    return canonical(rows)
 
 
 def text(value: object) -> str | None:
