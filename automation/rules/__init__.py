@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from .arithmetic import apportion, part, part_up, split
+from .calendar import CalendarError
+from .cron import CronError
 from .identity import dedupe_id, plan_hash
+from .localtime import ZoneError
+from .payday import MovementSeen, payday
 from .planner import KINDS, plan
 from .problems import problems
 from .shares import ShareError, parse_share
@@ -18,26 +22,45 @@ from .terms import (
     RuleSpec,
     Step,
 )
+from .trigger_problems import trigger_problems
+from .triggers import (
+    Occurrence,
+    TriggerError,
+    TriggerSpec,
+    next_occurrence,
+    occurrences,
+)
 
 __all__ = [
     "KINDS",
+    "CalendarError",
+    "CronError",
     "Holding",
     "Leg",
     "Limits",
     "Move",
+    "MovementSeen",
+    "Occurrence",
     "Plan",
     "Problem",
     "RuleError",
     "RuleSpec",
     "ShareError",
     "Step",
+    "TriggerError",
+    "TriggerSpec",
+    "ZoneError",
     "apportion",
     "dedupe_id",
+    "next_occurrence",
+    "occurrences",
     "parse_share",
     "part",
     "part_up",
+    "payday",
     "plan",
     "plan_hash",
     "problems",
     "split",
+    "trigger_problems",
 ]

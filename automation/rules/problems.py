@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
 from functools import lru_cache
-from zoneinfo import available_timezones
 
 from providers.money import LARGEST, Asset, MoneyError
 
 from .grammar import CHOICES, COUNTS, GRAMMAR, UNSUPPORTED, Usage
+from .localtime import zones
 from .terms import Holding, Leg, Problem, RuleSpec
 
 STALEST = 900
@@ -20,8 +20,6 @@ NOT_ZERO = frozenset({"amount", "round_to"})
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 STRUCTURE = frozenset({"account", "role", "order", "strategy"})
 WORDS = tuple(f.name for f in fields(Leg) if f.name not in STRUCTURE)
-
-zones = lru_cache(maxsize=1)(available_timezones)
 
 
 def problems(rule: RuleSpec, holdings_static: Mapping[str, Holding]) -> list[Problem]:
