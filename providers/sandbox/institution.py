@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -261,6 +261,15 @@ class Institution(ABC):
     def seen(self) -> datetime | None:
         """Return the moment whose state reads show now; None is the present."""
         return self.clock.now() - timedelta(seconds=self.lag) if self.lag else None
+
+    def remembered(self, key: Hashable, tell: Callable[[], Any]) -> Answer:
+        """Answer with what `tell` returns, which depends on nothing but the books."""
+        if self.lag:
+            return Answer.of(tell())
+        answer: Answer | None = self.ledger.memo.get(key)
+        if answer is None:
+            answer = self.ledger.memo[key] = Answer.of(tell())
+        return answer
 
     def done(self, scope: str, dedupe_id: str) -> Entry | None:
         """Return what was already done under a dedupe id that is still remembered."""

@@ -83,6 +83,7 @@ class Ledger:
         self.lines: dict[str, list[tuple[datetime, int, str]]] = {}
         self.applied: dict[tuple[str, str], str] = {}
         self.topics: dict[str, dict[str, Any]] = {}
+        self.memo: dict[Any, Any] = {}  # what was worked out; empty after any change
 
     # -- changing
 
@@ -164,6 +165,7 @@ class Ledger:
 
     def _write(self, records: list[Record], *, sync: bool) -> None:
         self.journal.append(records, sync=sync)
+        self.memo.clear()
         for record in records:
             self._take(record)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
-NOTHING: Mapping[str, str] = {}
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A request as it arrived. Header names are in lower case."""
 
@@ -22,25 +23,27 @@ class Asked:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
-    @cached_property
+    @property
     def query(self) -> Mapping[str, str]:
-        """Return the parameters of the address; raises ValueError if one comes twice."""
-        return _once(self.raw_query) if self.raw_query else NOTHING
+        """The parameters of the address; raises ValueError if one comes twice."""
+        return once(self.raw_query) if self.raw_query else NOTHING
 
-    @cached_property
+    @property
     def form(self) -> Mapping[str, str]:
-        """Return the body's fields, none unless it is form-encoded."""
+        """The body's fields, none unless it is form-encoded."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip()
         if kind != "application/x-www-form-urlencoded":
             return NOTHING
-        return _once(self.body.decode())
+        return once(self.body.decode())
 
 
-def _once(text: str) -> Mapping[str, str]:
+@lru_cache(50_000)
+def once(text: str) -> Mapping[str, str]:
+    """Return the fields in `text`; raises ValueError if one comes twice."""
     pairs = parse_qsl(text, keep_blank_values=True)
     if len(found := dict(pairs)) < len(pairs):
         raise ValueError("A parameter comes twice")
-    return found
+    return MappingProxyType(found)
 
 
 @dataclass(frozen=True, slots=True)

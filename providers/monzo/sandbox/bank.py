@@ -72,13 +72,20 @@ class Monzo(Transactions):
 
     def accounts(self, asked: Asked) -> Answer:
         user, kind = self.user(asked), asked.query.get("account_type")
+        return self.remembered(("accounts", user, kind), lambda: self._list(user, kind))
+
+    def _list(self, user: str, kind: str | None) -> dict[str, Any]:
         found = [self.ledger.holders[id] for id in self.ledger.topics["accounts"][user]]
         wanted = [h for h in found if kind in (None, h.facts["type"])]
-        return Answer.of({"accounts": [_account_row(h) for h in wanted]})
+        return {"accounts": [_account_row(h) for h in wanted]}
 
     def show_balance(self, asked: Asked) -> Answer:
+        account = self.mine(asked)
+        return self.remembered(("balance", account.id), lambda: self._balance(account))
+
+    def _balance(self, account: Holder) -> dict[str, Any]:
         """Say what an account holds; flexible savings are outside `total_balance`."""
-        account, seen = self.mine(asked), self.seen()
+        seen = self.seen()
         balance = self.ledger.balance(account.id, seen)
         total, flexible = balance, 0
         for pot in self._pots(account):
@@ -87,22 +94,23 @@ class Monzo(Transactions):
                 flexible += held
             else:
                 total += held
-        return Answer.of(
-            {
-                "balance": balance,
-                "total_balance": total,
-                "balance_including_flexible_savings": total + flexible,
-                "currency": account.asset.code,
-                "spend_today": 0,
-                "local_currency": "",
-                "local_exchange_rate": 0,
-                "local_spend": [],
-            }
-        )
+        return {
+            "balance": balance,
+            "total_balance": total,
+            "balance_including_flexible_savings": total + flexible,
+            "currency": account.asset.code,
+            "spend_today": 0,
+            "local_currency": "",
+            "local_exchange_rate": 0,
+            "local_spend": [],
+        }
 
     def pots(self, asked: Asked) -> Answer:
         account = self.mine(asked, "current_account_id")
-        return Answer.of({"pots": [self._pot_row(pot) for pot in self._pots(account)]})
+        return self.remembered(
+            ("pots", account.id),
+            lambda: {"pots": [self._pot_row(pot) for pot in self._pots(account)]},
+        )
 
     def _pots(self, account: Holder) -> list[Holder]:
         ids = self.ledger.topics["pots"].get(account.id, ())
