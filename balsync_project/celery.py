@@ -10,12 +10,15 @@ from celery.signals import setup_logging
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from .worker import Heartbeat
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "balsync_project.settings")
 
 app = Celery("balsync")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(DjangoStructLogInitStep)
+app.steps["consumer"].add(Heartbeat)
 
 
 @setup_logging.connect

@@ -85,27 +85,33 @@ class Guard:
             print(line, file=self._process.stdin, flush=True)
 
 
-def _die_with_parent(death: signal.Signals) -> Callable[[], None] | None:
-    if not hasattr(LIBC, "prctl"):
-        return None
+def _die_with_parent(death: signal.Signals) -> Callable[[], None]:
     parent = os.getpid()
 
     def arrange() -> None:
-        LIBC.prctl(SET_DEATH_SIGNAL, int(death))
+        die_with_parent(death)
         if os.getppid() != parent:
             os._exit(1)
 
     return arrange
 
 
+def die_with_parent(death: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel to send `death` here when the parent dies (Linux only)."""
+    if hasattr(LIBC, "prctl"):
+        LIBC.prctl(SET_DEATH_SIGNAL, int(death))
+
+
 def end_groups(groups: Mapping[int, int], patience: float = PATIENCE_SECONDS) -> None:
     """Send each process group its signal, and SIGKILL to what stays."""
     for group, number in groups.items():
         signal_group(group, number)
+    left = set(groups)
     until = time.monotonic() + patience
-    while any(alive(group) for group in groups) and time.monotonic() < until:
+    while left and time.monotonic() < until:
         time.sleep(0.05)
-    for group in groups:
+        left = set(filter(alive, left))
+    for group in left:
         signal_group(group, signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -56,12 +57,28 @@ SHARED = [
     structlog.processors.StackInfoRenderer(),
     structlog.processors.UnicodeDecoder(),
 ]
-RENDERERS = {
-    "json": structlog.processors.JSONRenderer(),
-    "text": structlog.processors.KeyValueRenderer(
-        key_order=["event"], drop_missing=True, repr_native_str=False
-    ),
-}
+UNTOLD = ("timestamp", "logger", "level", "event", "exception", "stack")
+
+
+def for_people(_logger: Any, _method: str, event: dict[str, Any]) -> str:
+    """Return `event` on one line: level, what happened, key=value; then a traceback."""
+    pairs = [f"{name}={value}" for name, value in event.items() if name not in UNTOLD]
+    words = [f"{event.get('level', ''):<7}", str(event.get("event", "")), *pairs]
+    long = [str(event[name]) for name in ("stack", "exception") if event.get(name)]
+    return "\n".join([" ".join(words), *long])
+
+
+RENDERERS = {"json": structlog.processors.JSONRenderer(), "text": for_people}
+
+
+class NotHealth(logging.Filter):
+    """Drops the requests of monitors, who ask every few seconds."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record is about something else."""
+        about = record.msg if isinstance(record.msg, dict) else {}
+        place = str(about.get("request", "")) or record.getMessage()
+        return "/health/" not in place
 
 
 def configure(form: str, level: str) -> dict[str, Any]:
@@ -79,8 +96,13 @@ def configure(form: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structured": _formatter(form)},
+        "filters": {"not_health": {"()": NotHealth}},
         "handlers": {
-            "console": {"class": "logging.StreamHandler", "formatter": "structured"}
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "structured",
+                "filters": ["not_health"],
+            }
         },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {

@@ -9,4 +9,4 @@ class Pages(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
-    ordering = ("-created_at", "-pk")
+    ordering = ("-created", "-pk")

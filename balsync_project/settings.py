@@ -125,14 +125,15 @@ if env.bool("BALSYNC_BEHIND_TLS_PROXY", default=False):
 # --- Static files: out of the packages, or collected in the image ---
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()
-WHITENOISE_USE_FINDERS = not COLLECTED
+COLLECTED = BASE_DIR / "staticfiles"
+IS_COLLECTED = COLLECTED.exists() or env.bool("BALSYNC_COLLECTING", default=False)
+STATIC_ROOT = COLLECTED if IS_COLLECTED else None
+WHITENOISE_USE_FINDERS = not IS_COLLECTED
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if COLLECTED or env.bool("BALSYNC_COLLECTING", default=False)
+        if IS_COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
@@ -208,7 +209,7 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "balsync_project.scheduler:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
 # --- REST ---

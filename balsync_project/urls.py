@@ -5,6 +5,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from . import health
+
 v1 = [
     path("", include("accounts.api.urls")),
     path("", include("automation.api.urls")),
@@ -15,5 +17,8 @@ v1 = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("api/health", health.ready),
     path("api/v1/", include(v1)),
 ]

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from balsync_project import demo, first_start
+
+
+class Command(BaseCommand):
+    help = "Migrates, and makes what a first start needs (demo and serve call it)."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("kind", choices=["demo", "serve"])
+        parser.add_argument("--login-file", type=Path, required=True)
+        parser.add_argument("--url", required=True)
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Bring the database up to date, then let the first person in."""
+        call_command("migrate", verbosity=0, interactive=False)
+        prepare = {"demo": demo.seed, "serve": first_start.make_administrator}
+        prepare[options["kind"]](options["login_file"], options["url"])

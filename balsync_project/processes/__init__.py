@@ -1,0 +1,1 @@
+"""The process tree of one machine: servers, web, workers, beat, and who watches them."""

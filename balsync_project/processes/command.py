@@ -1,0 +1,231 @@
+"""The commands `demo` and `serve`: the whole of balsync on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from balsync_project import embedded
+
+from .child import Child
+from .console import Console
+from .installation import Installation, InstallationError, open_installation
+from .supervisor import StartError, Stopped, Supervisor
+from .tree import HOST, ROOT, Tree, base_environment, free_port, is_free
+
+START_SECONDS = 90.0
+DEFAULT_DATA = {"demo": ROOT / "var", "serve": ROOT / "data"}
+DESCRIPTIONS = {
+    "demo": "Runs everything here, against sandboxes of the institutions.",
+    "serve": "Runs balsync here for real use; everything is kept in one folder.",
+}
+
+
+@dataclass
+class Session:
+    """One run of `demo` or `serve`."""
+
+    kind: str
+    options: argparse.Namespace
+    installation: Installation
+    supervisor: Supervisor
+    console: Console
+    environment: dict[str, str] = field(default_factory=base_environment)
+    servers: list[Child] = field(default_factory=list)
+    others: list[Child] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.options.port}"
+
+    @property
+    def login_file(self) -> Path:
+        """Where scripts find the address, the login and a token."""
+        return self.installation.folder / f"{self.kind}.json"
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(self.environment, self.options.port, self.options.concurrency)
+
+    def start_servers(self) -> None:
+        """Start PostgreSQL and Valkey, unless the environment names others."""
+        self.environment.update(self.installation.settings())
+        self.environment.setdefault("BALSYNC_PUBLIC_URL", self.url)
+        sockets = embedded.private_sockets()
+        self.supervisor.guard.remove_at_end(sockets)
+        folder = self.installation.folder
+        for name, make, data in (
+            ("DATABASE_URL", embedded.postgres, folder / "postgres"),
+            ("REDIS_URL", embedded.valkey, folder / "valkey"),
+        ):
+            if not self.environment.get(name):
+                server = make(data, sockets)
+                self.environment[name] = server.url
+                self._start_server(server)
+
+    def _start_server(self, server: embedded.Server) -> None:
+        child = Child.of_server(server, self.environment)
+        self.servers.append(child)
+        self.supervisor.start(child)
+        self.supervisor.wait_until(
+            lambda: _lives(child) and server.is_ready(), server.name, START_SECONDS
+        )
+
+    def start_sandbox(self) -> None:
+        """Start the institutions, and let the providers be reached there."""
+        port, state = free_port(), self.installation.folder / "sandbox"
+        child = self.tree.sandbox(port, state)
+        self.others.append(child)
+        self.supervisor.start(child)
+        self.supervisor.wait_until(
+            lambda: _lives(child) and any('"ready"' in line for line in child.lines),
+            "the sandbox",
+            START_SECONDS,
+        )
+        said = json.loads(next(line for line in child.lines if '"ready"' in line))
+        self.environment["BALSYNC_SANDBOX_URL"] = said["ready"]
+        self.environment["BALSYNC_PROVIDER_URLS"] = json.dumps(said["hosts"])
+
+    def prepare(self) -> None:
+        """Migrate, and make what a first start needs."""
+        self.publish()
+        words = ["prepare", self.kind, "--login-file", str(self.login_file)]
+        self._manage(*words, "--url", self.url)
+
+    def publish(self) -> None:
+        """Let other commands find this installation."""
+        own = {*self.installation.settings(), "DATABASE_URL", "REDIS_URL"}
+        own |= {name for name in self.environment if name.startswith("BALSYNC_")}
+        self.installation.publish({name: self.environment[name] for name in own})
+
+    def _manage(self, *words: str) -> None:
+        child = self.tree.manage(*words)
+        if self.supervisor.run(child):
+            raise StartError(f"`{words[0]}` failed:\n{child.last_words()}")
+
+    def start_everything(self) -> None:
+        """Start web, workers and beat, and wait until all of them answer."""
+        for child in self.tree.everything():
+            self.others.append(child)
+            self.supervisor.start(child)
+        ready = _Seldom(lambda: _is_ready(self.options.port))
+        self.supervisor.wait_until(ready, "starting", START_SECONDS)
+
+    def stop(self) -> None:
+        """Stop everything; the servers go last."""
+        self.supervisor.shut_down(self.others, self.servers)
+        self.installation.close()
+
+    def greet(self) -> None:
+        """Say where balsync is, and how to get in."""
+        login = json.loads(self.login_file.read_text())
+        self.console.say(f"\n  balsync is ready at {login['url']}")
+        self.console.say(f"  login     {login['username']} / {login['password']}")
+        self.console.say(f"  API       {login['url']}/api/v1/docs/")
+        self.console.say(f"  scripts   {self.login_file}")
+        self.console.say("  Ctrl-C stops everything.\n")
+
+
+def run(kind: str, arguments: Sequence[str]) -> int:
+    """Run `demo` or `serve` until it is stopped, and return the exit code."""
+    options = _parse(kind, arguments)
+    console = Console(quiet=options.quiet)
+    if options.once:
+        options.port = options.port or free_port()
+    options.port = options.port or 8000
+    if not is_free(options.port):
+        console.warn(f"Port {options.port} is taken: choose another with --port.")
+        return 1
+    try:
+        installation = open_installation(options.data.resolve(), kind)
+    except InstallationError as error:
+        console.warn(str(error))
+        return 1
+    session = Session(kind, options, installation, Supervisor(console), console)
+    return _play(session, _once if options.once else _stay)
+
+
+def _play(session: Session, then: Callable[[Session], int]) -> int:
+    try:
+        session.start_servers()
+        if session.kind == "demo":
+            session.start_sandbox()
+        session.prepare()
+        session.start_everything()
+        return then(session)
+    except Stopped:
+        return 0
+    except (StartError, embedded.EmbeddedServerError) as error:
+        session.console.warn(str(error))
+        return 1
+    finally:
+        session.console.say("Stopping …")
+        session.stop()
+
+
+def _stay(session: Session) -> int:
+    session.greet()
+    session.supervisor.stay()
+    return 0
+
+
+def _once(session: Session) -> int:
+    child = session.tree.manage("play_payday")
+    session.console.quiet = False
+    return session.supervisor.run(child)
+
+
+@dataclass
+class _Seldom:
+    """Asks a question again only after a pause; until then the answer is no."""
+
+    ask: Callable[[], bool]
+    pause: float = 0.2
+    _next: float = 0.0
+
+    def __call__(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        answer = self.ask()
+        self._next = time.monotonic() + self.pause
+        return answer
+
+
+def _lives(child: Child) -> bool:
+    """Return true while the child runs; raises StartError when it has died."""
+    if child.process is None:
+        raise StartError(f"{child.name} did not start:\n{child.last_words()}")
+    return True
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    with suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    return False
+
+
+def _parse(kind: str, arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"manage.py {kind}", description=DESCRIPTIONS[kind]
+    )
+    parser.add_argument("--port", type=int, help="8000 unless given")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("BALSYNC_DATA", DEFAULT_DATA[kind])
+    )
+    parser.add_argument("--concurrency", type=int, default=1, help="of each worker")
+    parser.add_argument("--quiet", action="store_true", help="hide what children say")
+    parser.set_defaults(once=False)
+    if kind == "demo":
+        parser.add_argument(
+            "--once", action="store_true", help="play one payday, check it, and stop"
+        )
+    return parser.parse_args(arguments)

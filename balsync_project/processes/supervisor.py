@@ -1,0 +1,145 @@
+"""Keeps children alive until told to stop. One thread: it forks, so it must be."""
+
+from __future__ import annotations
+
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from balsync_project.embedded import EmbeddedServerError
+from balsync_project.guard import Guard, signal_group
+
+from .child import Child
+from .console import Console
+
+TICK = 0.1
+STOP_SECONDS = 8.0
+QUIET_SECONDS = 2.0
+HOPELESS = 3  # deaths in a row, while we wait for it
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StartError(RuntimeError):
+    """A part of the tree did not come up; the message holds its last words."""
+
+
+class Stopped(Exception):
+    """Somebody asked the tree to stop."""
+
+
+class Supervisor:
+    """Starts, watches, restarts and stops children, and shows what they say."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.guard = Guard()
+        self.children: list[Child] = []
+        self.stopping = False
+        self._selector = selectors.DefaultSelector()
+        for number in STOPPING:
+            signal.signal(number, self._ask_to_stop)
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def start(self, child: Child) -> None:
+        """Start a child and keep it."""
+        if child not in self.children:
+            self.children.append(child)
+        child.start(self.guard)
+        if child.process and child.process.stdout:
+            self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
+
+    def tick(self, seconds: float = TICK) -> None:
+        """Show what was said, take the dead away, start again what is due."""
+        for key, _events in self._selector.select(seconds):
+            self._show(key.data)
+        if not self._selector.get_map():
+            time.sleep(seconds)
+        for child in self.children:
+            if child.has_ended():
+                self._bury(child)
+            if self._is_due(child):
+                self._start_again(child)
+
+    def _show(self, child: Child) -> None:
+        for line in child.read():
+            self.console.child(child.name, line)
+
+    def _bury(self, child: Child) -> None:
+        process = child.process
+        if process is None:
+            return
+        if process.stdout:
+            self._show(child)
+            self._selector.unregister(process.stdout)
+        child.reap()
+        self.guard.forget(process)
+        if child.restarts and not self.stopping:
+            self.console.warn(f"{child.name} ended ({child.returncode}); starting it")
+
+    def _is_due(self, child: Child) -> bool:
+        waiting = child.restarts and child.process is None and not self.stopping
+        return waiting and time.monotonic() >= child.due_at
+
+    def _start_again(self, child: Child) -> None:
+        try:
+            self.start(child)
+        except EmbeddedServerError as error:
+            self.console.warn(f"{child.name}: {error}")
+            child.due_at = time.monotonic() + 1
+
+    def run(self, child: Child) -> int:
+        """Run one command to its end and return its code; raises Stopped."""
+        child.restarts = False
+        self.start(child)
+        self.wait_until(lambda: child.returncode is not None, child.name, 600)
+        self.children.remove(child)
+        return child.returncode or 0
+
+    def wait_until(
+        self, is_done: Callable[[], bool], what: str, seconds: float
+    ) -> None:
+        """Tick until `is_done`; raises Stopped, or StartError after `seconds`."""
+        started = told = time.monotonic()
+        while not is_done():
+            self.tick()
+            if self.stopping:
+                raise Stopped
+            self._give_up_on_the_hopeless()
+            now = time.monotonic()
+            if now - told > QUIET_SECONDS:
+                told = now
+                self.console.say(f"  … {what}, {now - started:.0f} s")
+            if now - started > seconds:
+                raise StartError(f"{what} took longer than {seconds:.0f} s")
+
+    def _give_up_on_the_hopeless(self) -> None:
+        for child in self.children:
+            if child.restarts and child.failures > HOPELESS:
+                raise StartError(f"{child.name} keeps dying:\n{child.last_words()}")
+
+    def stay(self) -> None:
+        """Keep everything running until somebody asks to stop."""
+        while not self.stopping:
+            self.tick()
+
+    def shut_down(self, *rounds: list[Child]) -> None:
+        """Stop children round by round: those who use a server before the server."""
+        self.stopping = True
+        for children in rounds:
+            self._stop([child for child in children if child.process])
+        self.guard.close()
+
+    def _stop(self, children: list[Child]) -> None:
+        for child in children:
+            if child.process:
+                child.process.send_signal(child.stop)
+        until = time.monotonic() + STOP_SECONDS
+        while any(c.process for c in children) and time.monotonic() < until:
+            self.tick(0.02)
+        for child in children:
+            if child.process:
+                signal_group(child.process.pid, signal.SIGKILL)
