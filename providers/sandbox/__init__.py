@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .institution import Customer, Holding, Institution
-from .registry import create, slugs
+from .registry import create, load, slugs
 from .remote import Remote
 from .server import Sandbox, serve
 
@@ -14,6 +14,7 @@ __all__ = [
     "Remote",
     "Sandbox",
     "create",
+    "load",
     "serve",
     "slugs",
 ]

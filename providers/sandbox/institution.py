@@ -262,13 +262,14 @@ class Institution(ABC):
         """Return the moment whose state reads show now; None is the present."""
         return self.clock.now() - timedelta(seconds=self.lag) if self.lag else None
 
-    def remembered(self, key: Hashable, tell: Callable[[], Any]) -> Answer:
-        """Answer with what `tell` returns, which depends on nothing but the books."""
+    def remembered(self, about: str, key: Hashable, tell: Callable[[], Any]) -> Answer:
+        """Answer with what `tell` returns, which only changes when `about` does."""
         if self.lag:
             return Answer.of(tell())
-        answer: Answer | None = self.ledger.memo.get(key)
+        known = self.ledger.memo.setdefault(about, {})
+        answer: Answer | None = known.get(key)
         if answer is None:
-            answer = self.ledger.memo[key] = Answer.of(tell())
+            answer = known[key] = Answer.of(tell())
         return answer
 
     def done(self, scope: str, dedupe_id: str) -> Entry | None:

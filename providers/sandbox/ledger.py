@@ -83,7 +83,8 @@ class Ledger:
         self.lines: dict[str, list[tuple[datetime, int, str]]] = {}
         self.applied: dict[tuple[str, str], str] = {}
         self.topics: dict[str, dict[str, Any]] = {}
-        self.memo: dict[Any, Any] = {}  # what was worked out; empty after any change
+        # What was worked out, by what it is about; forgotten when that changes.
+        self.memo: dict[str, dict[Any, Any]] = {}
 
     # -- changing
 
@@ -165,14 +166,15 @@ class Ledger:
 
     def _write(self, records: list[Record], *, sync: bool) -> None:
         self.journal.append(records, sync=sync)
-        self.memo.clear()
         for record in records:
             self._take(record)
 
     def _take(self, record: Record) -> None:
         if "entry" in record:
             self._enter(Entry.read(record["entry"]))
-        elif "holder" in record:
+            return
+        self.memo.clear()
+        if "holder" in record:
             self._open(record)
         elif record["value"] is None:
             self.topics.get(record["topic"], {}).pop(record["key"], None)
@@ -197,9 +199,15 @@ class Ledger:
                 + entry.effect(holder)
                 - (before.effect(holder) if before else 0)
             )
+            self._forget(holder)
             if before is None and holder != OUTSIDE:
                 line = (entry.moment, len(self.entries), entry.id)
                 insort(self.lines.setdefault(holder, []), line)
         self.entries[entry.id] = entry
         if entry.dedupe_id and not entry.declined:
             self.applied[entry.scope, entry.dedupe_id] = entry.id
+
+    def _forget(self, holder: str) -> None:
+        self.memo.pop(holder, None)
+        if known := self.holders.get(holder):
+            self.memo.pop(known.facts.get("parent", ""), None)

@@ -17,10 +17,15 @@ def slugs() -> tuple[str, ...]:
     return tuple(s for s in providers.slugs() if find_spec(f"providers.{s}.sandbox"))
 
 
+def load(slug: str) -> type[Institution]:
+    """Return the institution behind one provider; raises ModuleNotFoundError."""
+    found: type[Institution] = import_module(f"providers.{slug}.sandbox").Sandbox
+    found.slug = slug
+    return found
+
+
 def create(
     slug: str, state: Path | None = None, clock: Clock | None = None
 ) -> Institution:
-    """Return the institution of one provider, with what it kept in the folder `state`."""
-    made: type[Institution] = import_module(f"providers.{slug}.sandbox").Sandbox
-    made.slug = slug
-    return made(state / f"{slug}.jsonl" if state else None, clock)
+    """Open one institution, with what it kept in the folder `state`."""
+    return load(slug)(state / f"{slug}.jsonl" if state else None, clock)

@@ -72,7 +72,7 @@ class Monzo(Transactions):
 
     def accounts(self, asked: Asked) -> Answer:
         user, kind = self.user(asked), asked.query.get("account_type")
-        return self.remembered(("accounts", user, kind), lambda: self._list(user, kind))
+        return self.remembered(user, kind, lambda: self._list(user, kind))
 
     def _list(self, user: str, kind: str | None) -> dict[str, Any]:
         found = [self.ledger.holders[id] for id in self.ledger.topics["accounts"][user]]
@@ -81,7 +81,7 @@ class Monzo(Transactions):
 
     def show_balance(self, asked: Asked) -> Answer:
         account = self.mine(asked)
-        return self.remembered(("balance", account.id), lambda: self._balance(account))
+        return self.remembered(account.id, "balance", lambda: self._balance(account))
 
     def _balance(self, account: Holder) -> dict[str, Any]:
         """Say what an account holds; flexible savings are outside `total_balance`."""
@@ -108,7 +108,8 @@ class Monzo(Transactions):
     def pots(self, asked: Asked) -> Answer:
         account = self.mine(asked, "current_account_id")
         return self.remembered(
-            ("pots", account.id),
+            account.id,
+            "pots",
             lambda: {"pots": [self._pot_row(pot) for pot in self._pots(account)]},
         )
 
@@ -126,7 +127,7 @@ class Monzo(Transactions):
             "currency": pot.asset.code,
             "type": about["type"],
             "product_id": "default",
-            "current_account_id": about["account"],
+            "current_account_id": about["parent"],
             "cover_image_url": "",
             "isa_wrapper": "",
             "round_up": False,
@@ -173,10 +174,10 @@ class Monzo(Transactions):
 
     def _ends(self, user: str, pot_id: str, account_id: str) -> tuple[Holder, Holder]:
         pot = self.ledger.holders.get(pot_id)
-        if pot is None or user not in pot.facts["owners"] or "account" not in pot.facts:
+        if pot is None or user not in pot.facts["owners"] or "parent" not in pot.facts:
             raise errors.no(404, "not_found.pot", "Pot not found")
         account = self.ledger.holders.get(account_id)
-        if account is None or pot.facts["account"] != account_id:
+        if account is None or pot.facts["parent"] != account_id:
             raise errors.no(404, "not_found.account", "Account not found")
         if account.facts["closed"]:
             raise errors.no(400, "bad_request.account_closed", "Account is closed")
@@ -334,7 +335,7 @@ class World:
         id = self._id("pot")
         facts = {
             "name": name,
-            "account": account.id,
+            "parent": account.id,
             "owners": account.facts["owners"],
             "type": "default",
             "goal": None,
@@ -405,7 +406,7 @@ def _account_row(account: Holder) -> dict[str, Any]:
 
 def _holding(held: Holder) -> Holding:
     about = held.facts
-    if "account" not in about:
+    if "parent" not in about:
         return Holding(
             held.id, "current", about["type"], str(held.asset), closed=about["closed"]
         )
@@ -414,7 +415,7 @@ def _holding(held: Holder) -> Holding:
         "pot",
         about["name"],
         str(held.asset),
-        parent=about["account"],
+        parent=about["parent"],
         goal=about["goal"],
         locked=about["locked"],
         closed=about["deleted"],
