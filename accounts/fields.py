@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -62,11 +63,12 @@ class SealedJSONField(models.BinaryField):
         value = getattr(instance, self.attname)
         if isinstance(value, sealing.Sealed):
             return value.blob
-        return sealing.seal(json.dumps(value or {}).encode(), self._bound_to(instance))
+        return self.seal(instance, value or {})
 
     def contribute_to_class(self, cls, name, **kwargs):
         super().contribute_to_class(cls, name, **kwargs)
         setattr(cls, f"open_{name}", lambda row: self.open(row))
+        setattr(cls, f"seal_{name}", lambda row, clear: self.seal(row, clear))
 
     def from_db_value(self, value, expression, connection):
         return None if value is None else sealing.Sealed(bytes(value))
@@ -77,6 +79,10 @@ class SealedJSONField(models.BinaryField):
         if not isinstance(value, sealing.Sealed):
             return dict(value or {})
         return json.loads(sealing.unseal(value.blob, self._bound_to(instance)))
+
+    def seal(self, instance, clear: Mapping[str, str]) -> bytes:
+        """Return `clear` as ciphertext that only this row's field can open."""
+        return sealing.seal(json.dumps(dict(clear)).encode(), self._bound_to(instance))
 
     def _bound_to(self, instance) -> bytes:
         return f"{instance._meta.db_table}:{instance.pk}:{self.name}".encode()

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import models
+
+from accounts.fields import MinorUnits, is_money
 
 from .account import Account
 from .base import Row
@@ -12,6 +17,15 @@ class Severity(models.TextChoices):
     WARNING = "warning"
     ERROR = "error"
     CRITICAL = "critical"
+
+
+class SyncRunQuerySet(models.QuerySet):
+    def of(self, user) -> SyncRunQuerySet:
+        """Return the sync runs that `user` may see."""
+        return self.filter(connection__workspace__memberships__user=user)
+
+    def unfinished(self) -> SyncRunQuerySet:
+        return self.filter(status__in=SyncRun.UNFINISHED)
 
 
 class SyncRun(Row):
@@ -33,9 +47,16 @@ class SyncRun(Row):
         PARTIAL = "partial"
         FAILED = "failed"
 
+    UNFINISHED = (Status.REQUESTED, Status.RUNNING)
+    LEASE = timedelta(seconds=120)  # one unfinished for this long has died
+
     connection = models.ForeignKey(Connection, models.PROTECT, related_name="sync_runs")
     kind = models.CharField(max_length=20, choices=Kind)
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+    )
+    published_at = models.DateTimeField(null=True, editable=False)
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)
     requests = models.PositiveIntegerField("API calls", default=0)
@@ -44,10 +65,17 @@ class SyncRun(Row):
     # [{"account": external id, "name", "status", "total", "error"}]: read, never queried.
     results = models.JSONField(default=list)
 
+    objects = SyncRunQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created"]
         indexes = [
-            models.Index(fields=["connection", "-created"], name="sync_run_by_time")
+            models.Index(fields=["connection", "-created"], name="sync_run_by_time"),
+            models.Index(
+                fields=["created"],
+                condition=models.Q(status__in=["requested", "running"]),
+                name="sync_run_unfinished",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,8 +113,8 @@ class Discrepancy(Row):
     account = models.ForeignKey(Account, models.PROTECT, related_name="discrepancies")
     sync = models.ForeignKey(SyncRun, models.PROTECT, null=True, blank=True)
     name = models.CharField(max_length=60)
-    expected = models.TextField(help_text="In minor units.")
-    actual = models.TextField(help_text="In minor units.")
+    expected = MinorUnits(help_text="In minor units.")
+    actual = MinorUnits(help_text="In minor units.")
     severity = models.CharField(
         max_length=10, choices=Severity, default=Severity.WARNING
     )
@@ -101,7 +129,11 @@ class Discrepancy(Row):
                 fields=["account", "name"],
                 condition=models.Q(status="open"),
                 name="one_open_discrepancy_per_name",
-            )
+            ),
+            models.CheckConstraint(
+                condition=is_money("expected") & is_money("actual"),
+                name="discrepancy_is_money",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,162 @@
+"""New connections, new credentials, and what credentials may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.timezone import now
+
+import providers
+from accounts.models import Connection, Workspace
+from providers import Provider
+from providers.base import (
+    Authorizes,
+    ListsMovements,
+    MovesMoney,
+    Observation,
+    TakesTypedBalances,
+)
+from providers.errors import ProviderError
+
+from .adapters import UnknownProvider
+from .calling import call
+
+
+class CredentialsIncomplete(ProviderError):
+    """A credential that the provider needs is missing."""
+
+    code = "credentials_incomplete"
+
+
+class UnknownCredential(ProviderError):
+    """The provider has no such credential."""
+
+    code = "unknown_credential"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """Whether credentials work, what they may do, and where they may do too much."""
+
+    __test__ = False  # pytest would take it for a test
+
+    ok: bool
+    accounts: int = 0
+    may: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    error_code: str = ""
+    error: str = ""
+
+
+def connect(
+    workspace: Workspace,
+    provider: str,
+    credentials: Mapping[str, str],
+    *,
+    label: str = "",
+) -> Connection:
+    """Store a new connection; its first sync is due at once.
+
+    Raises UnknownProvider, UnknownCredential and CredentialsIncomplete.
+    """
+    adapter = _adapter(provider)
+    given = _checked(adapter, credentials)
+    connection = Connection(
+        workspace=workspace, provider=provider, label=label, credentials=given
+    )
+    connection.next_sync_at = _first_sync(adapter, given)
+    connection.save()
+    return connection
+
+
+def update_credentials(
+    connection: Connection, credentials: Mapping[str, str]
+) -> Connection:
+    """Replace some credentials by new ones, and try them soon.
+
+    Whoever is renewing a token meanwhile loses: what a person gave counts.
+    """
+    adapter = _adapter(connection.provider)
+    with transaction.atomic():
+        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        given = _checked(adapter, locked.open_credentials() | _named(credentials))
+        Connection.objects.filter(pk=connection.pk).update(
+            credentials=connection.seal_credentials(given),
+            token_version=F("token_version") + 1,
+            token_expires_at=None,
+            refresh_lease_until=None,
+            health=Connection.Health.NEW,
+            error_code="",
+            error="",
+            failures=0,
+            next_sync_at=_first_sync(adapter, given),
+        )
+    connection.refresh_from_db()
+    return connection
+
+
+def test_connection(connection: Connection) -> TestResult:
+    """Ask the provider once and say what the credentials may do; a failure is an answer."""
+    try:
+        seen: Observation = call(connection, lambda provider: provider.observe())
+    except ProviderError as error:
+        return TestResult(False, error_code=error.code, error=str(error))
+    unknown = [r.error for r in seen.readings if r.total is None and r.error]
+    adapter = _adapter(connection.provider)
+    return TestResult(True, len(seen.readings), _may(adapter), sorted(set(unknown)))
+
+
+test_connection.__test__ = False  # type: ignore[attr-defined]
+
+
+def _may(adapter: type[Provider]) -> list[str]:
+    ports = {"move": MovesMoney, "list_transactions": ListsMovements}
+    return [
+        "read",
+        *(word for word, port in ports.items() if issubclass(adapter, port)),
+    ]
+
+
+def _adapter(slug: str) -> type[Provider]:
+    try:
+        return providers.load(slug)
+    except LookupError as error:
+        raise UnknownProvider(str(error)) from error
+
+
+def _checked(adapter: type[Provider], credentials: Mapping[str, str]) -> dict[str, str]:
+    given = _named(credentials)
+    fields = {wanted.name: wanted for wanted in adapter.fields}
+    if unknown := sorted(given.keys() - fields.keys()):
+        raise UnknownCredential(f"{adapter.name} takes no {', '.join(unknown)}")
+    missing = [
+        n for n, wanted in fields.items() if wanted.required and not given.get(n)
+    ]
+    if missing:
+        raise CredentialsIncomplete(f"{adapter.name} needs {', '.join(missing)}")
+    return given
+
+
+def _named(credentials: Mapping[str, str]) -> dict[str, str]:
+    wrong = [str(k) for k, v in credentials.items() if not isinstance(v, str)]
+    if wrong:
+        raise UnknownCredential(f"{', '.join(wrong)} must be text")
+    return {name: value.strip() for name, value in credentials.items()}
+
+
+def _first_sync(adapter: type[Provider], given: Mapping[str, str]):
+    """Return when to ask first: never where there is nobody, or nothing, to ask with."""
+    if issubclass(adapter, TakesTypedBalances):
+        return None
+    return now() if authorized(adapter, given) else None
+
+
+def authorized(adapter: type[Provider], given: Mapping[str, str]) -> bool:
+    """Say whether there is anything to ask with: consent may still have to be given."""
+    if not issubclass(adapter, Authorizes):
+        return True
+    optional = [wanted.name for wanted in adapter.fields if not wanted.required]
+    return any(given.get(name) for name in optional)

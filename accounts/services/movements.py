@@ -1,0 +1,66 @@
+"""Writes down transactions, and forgets the old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.utils.timezone import now
+
+from accounts.models import Transaction
+from accounts.text import clean, clean_json
+from providers.base import Movement
+
+from . import statements
+from .reading import Visit
+
+log = structlog.get_logger(__name__)
+AT_ONCE = 5_000  # rows of one statement
+
+
+def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> None:
+    """Store what the visits heard, once per id, and where the next visit starts."""
+    rows, cursors = {}, []
+    for ids, visit in visits:
+        for name, history in visit.histories.items():
+            if (account := ids.get(name)) is None:
+                continue
+            if history.truncated:
+                log.warning("The provider closed old history", account=str(account))
+            cursors.append((str(account), history.cursor[:200], visit.fetched_at))
+            for movement in history.movements:
+                if movement.created >= visit.since:
+                    rows[account, movement.external_id] = _row(account, movement)
+    ordered = [rows[key] for key in sorted(rows)]
+    for start in range(0, len(ordered), AT_ONCE):
+        statements.write(statements.MOVEMENTS, ordered[start : start + AT_ONCE])
+    statements.write(statements.CURSORS, sorted(cursors))
+
+
+def _row(account: UUID, movement: Movement) -> tuple[object, ...]:
+    return (
+        str(account),
+        clean(movement.external_id, 100),
+        str(movement.amount),
+        str(movement.asset),
+        movement.created,
+        movement.settled,
+        clean(movement.declined, 60),
+        clean(movement.description, 300),
+        clean(movement.counterparty, 200),
+        clean(movement.merchant, 200),
+        clean(movement.category, 60),
+        clean(movement.pot, 100),
+        clean(movement.dedupe_id, 100),
+        clean_json(dict(movement.metadata)),
+    )
+
+
+def forget_old() -> int:
+    """Delete transactions older than TRANSACTION_DAYS and return how many they were."""
+    oldest = now() - timedelta(days=settings.TRANSACTION_DAYS)
+    deleted, _ = Transaction.objects.filter(created__lt=oldest).delete()
+    return deleted

@@ -1,0 +1,175 @@
+"""One visit to one connection's provider: its balances, then the movements that are due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+
+from accounts.models import Connection, SyncRun
+from providers.base import (
+    History,
+    ListsMovements,
+    Movement,
+    Observation,
+    Place,
+    Provider,
+    Reading,
+)
+from providers.errors import ProviderError, UnexpectedResponse
+from providers.money import Asset
+from providers.wire import Call, Request, T
+
+MOVEMENTS_EVERY = timedelta(minutes=15)  # where no balance told us to look sooner
+MOST_STRETCHES = 100  # of one history, in one visit
+# What a fault in an adapter raises on an answer that nobody thought of.
+FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What decides whether an account's movements are due, as it was before the visit."""
+
+    total: int | None = None
+    available: int | None = None
+    cursor: str = ""
+    read_at: datetime | None = None
+
+
+NEVER = Before()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The database's time, carried on by this machine's monotonic clock."""
+
+    moment: datetime
+    at: float
+
+    def when(self, at: float) -> datetime:
+        """Return the database's time at `at` of the monotonic clock."""
+        return self.moment + timedelta(seconds=at - self.at)
+
+
+@dataclass(slots=True)
+class Visit:
+    """What one connection is asked, and what it said so far."""
+
+    connection: Connection
+    provider: Provider
+    kind: str
+    clock: Clock
+    since: datetime
+    before: Mapping[str, Before] = field(default_factory=dict)
+    asked: float = 0.0
+    answered: float = 0.0
+    requests: int = 0
+    observation: Observation | None = None
+    histories: dict[str, History] = field(default_factory=dict)
+    unread: dict[str, ProviderError] = field(default_factory=dict)
+
+    @property
+    def asked_at(self) -> datetime:
+        return self.clock.when(self.asked)
+
+    @property
+    def fetched_at(self) -> datetime:
+        return self.clock.when(self.answered)
+
+    def call(self) -> Call[None]:
+        """Fill this visit in; what was heard stays, even if the rest fails."""
+        try:
+            self.observation = yield from self._observe()
+            yield from self._list_movements(self.observation)
+        except FAULTS as error:
+            raise UnexpectedResponse(
+                f"{self.provider.name}: {type(error).__name__}: {error}"[:300]
+            ) from error
+
+    def _observe(self) -> Call[Observation]:
+        found = yield from self._look()
+        if all(i.expected == i.actual for i in found.invariants):
+            return found
+        # The figures are read one after the other: money may have moved in between.
+        try:
+            return (yield from self._look())
+        except ProviderError:
+            return found
+
+    def _look(self) -> Call[Observation]:
+        asked = monotonic()
+        found = yield from self._counted(self.provider.observe())
+        self.asked, self.answered = asked, monotonic()
+        return found
+
+    def _list_movements(self, observation: Observation) -> Call[None]:
+        if not isinstance(self.provider, ListsMovements):
+            return
+        for reading in self._due(observation.readings):
+            try:
+                history = yield from self._history(self.provider, reading)
+            except ProviderError as error:
+                self.unread[reading.external_id] = error
+            else:
+                self.histories[reading.external_id] = history
+
+    def _due(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        """Yield the accounts whose movements are wanted: pots have none of their own."""
+        late = self.asked_at - MOVEMENTS_EVERY
+        moved = {r.parent or r.external_id for r in readings if self._moved(r)}
+        for reading in readings:
+            if reading.parent is not None or reading.closed:
+                continue
+            read_at = self.before.get(reading.external_id, NEVER).read_at
+            if (
+                self.kind != SyncRun.Kind.PERIODIC
+                or read_at is None
+                or read_at < late
+                or reading.external_id in moved
+            ):
+                yield reading
+
+    def _moved(self, reading: Reading) -> bool:
+        before = self.before.get(reading.external_id, NEVER)
+        return (reading.total, reading.available) != (before.total, before.available)
+
+    def _history(self, provider: ListsMovements, reading: Reading) -> Call[History]:
+        place = Place(reading.external_id, reading.kind, asset=reading.asset)
+        cursor = self.before.get(reading.external_id, NEVER).cursor
+        movements: list[Movement] = []
+        truncated = False
+        for _ in range(MOST_STRETCHES):
+            stretch = yield from self._counted(
+                provider.movements(place, cursor, now=self.asked_at, since=self.since)
+            )
+            _check(stretch, reading.asset)
+            movements += stretch.movements
+            cursor, truncated = stretch.cursor, truncated or stretch.truncated
+            if not stretch.more:
+                break
+        return History(movements, cursor, truncated)
+
+    def _counted(self, call: Call[T]) -> Call[T]:
+        """Pass `call` on and count its requests."""
+        with closing(call):
+            step, told = call.send, None
+            while True:
+                try:
+                    wanted = step(told)
+                except StopIteration as done:
+                    return done.value
+                self.requests += 1 if isinstance(wanted, Request) else len(wanted)
+                try:
+                    step, told = call.send, (yield wanted)
+                except ProviderError as error:
+                    step, told = call.throw, error
+
+
+def _check(history: History, asset: Asset) -> None:
+    for movement in history.movements:
+        if movement.asset != asset:
+            raise UnexpectedResponse(
+                f"A movement is in {movement.asset}, its account in {asset}"
+            )

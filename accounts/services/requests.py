@@ -1,0 +1,97 @@
+"""Who is to be synced: what somebody asks for, and what is due."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts.models import Connection, SyncRun
+
+from .statements import ask
+from .sync import sync
+
+TOGETHER = 500  # connections of one message
+MOST = 100_000  # connections claimed at once
+
+# The claim moves the next time, so whoever claims and dies loses one interval.
+CLAIM = """
+WITH due AS (
+  SELECT id FROM accounts_connection
+  WHERE archived_at IS NULL AND next_sync_at <= now()
+  ORDER BY next_sync_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE accounts_connection c
+SET next_sync_at = now() + greatest(c.sync_interval_seconds, 60) * interval '1 second'
+FROM due WHERE c.id = due.id RETURNING c.id
+"""
+
+# A run just requested was published by its requester; one long running lost its worker.
+REQUESTED = """
+WITH waiting AS (
+  SELECT id FROM accounts_syncrun
+  WHERE status IN ('requested', 'running')
+  AND CASE status WHEN 'requested' THEN created < now() - interval '10 seconds'
+      ELSE started < now() - %s END
+  AND (published_at IS NULL OR published_at < now() - interval '60 seconds')
+  ORDER BY created LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE accounts_syncrun r SET published_at = now()
+FROM waiting WHERE r.id = waiting.id RETURNING r.id
+"""
+
+
+def claim_due(limit: int = MOST) -> list[list[UUID]]:
+    """Claim the connections that are due and return their ids in batches."""
+    ids = [pk for (pk,) in ask(CLAIM, [limit])]
+    return [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
+
+
+def claim_requested() -> list[UUID]:
+    """Claim the requested syncs that nobody began, to be queued once more."""
+    return [pk for (pk,) in ask(REQUESTED, [SyncRun.LEASE])]
+
+
+def request_sync(connection: Connection, kind: str, *, user=None) -> SyncRun:
+    """Return the sync to be run for `connection`: the one under way, if there is one.
+
+    The caller publishes `accounts.tasks.run_sync` with its id.
+    """
+    with transaction.atomic():
+        # The lock makes one request of many that come at once.
+        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        fresh = connection.sync_runs.unfinished().filter(
+            created__gt=now() - SyncRun.LEASE
+        )
+        return fresh.first() or SyncRun.objects.create(
+            connection=connection, kind=kind, requested_by=user
+        )
+
+
+def run_requested(sync_run_id: UUID | str) -> SyncRun:
+    """Carry out a requested sync; one that is done, or running elsewhere, stays as it is."""
+    run = SyncRun.objects.select_related("connection").get(pk=sync_run_id)
+    if _claim(run):
+        if run.connection.archived_at is not None:
+            _give_up(run)
+        else:
+            sync([run.connection], run.kind, runs={run.connection_id: run})
+    return run
+
+
+def _claim(run: SyncRun) -> bool:
+    unclaimed = SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.REQUESTED)
+    died = SyncRun.objects.filter(
+        pk=run.pk,
+        status=SyncRun.Status.RUNNING,
+        started__lt=now() - SyncRun.LEASE,
+    )
+    begin = {"status": SyncRun.Status.RUNNING, "started": now()}
+    return bool(unclaimed.update(**begin) or died.update(**begin))
+
+
+def _give_up(run: SyncRun) -> None:
+    run.status, run.finished = SyncRun.Status.FAILED, now()
+    run.error_code, run.error = "archived", "The connection is no longer in use"
+    run.save(update_fields=["status", "finished", "error_code", "error"])

@@ -1,0 +1,203 @@
+"""The statements of a sync: each writes a whole batch, however large, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+
+CLOCK_AND_CURSORS = """
+SELECT clock_timestamp(), a.connection_id, a.external_id, b.total, b.available,
+       a.movements_cursor, a.movements_read_at
+FROM (SELECT 1) AS one
+LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
+LEFT JOIN accounts_balance b ON b.account_id = a.id
+"""
+
+# In order of id, so that two batches never wait for each other in a circle.
+LOCK = """
+SELECT id, health, failures, sync_interval_seconds, last_success_at IS NOT NULL
+FROM accounts_connection WHERE id = ANY(%s::uuid[]) AND archived_at IS NULL
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+KNOWN = """
+SELECT a.connection_id, a.external_id, a.id, a.asset, a.kind, a.name, a.goal,
+       a.parent_id, a.can_send, a.can_receive, a.active, a.closed_at IS NOT NULL,
+       a.missing_since, a.missing_reads, b.total, b.available, coalesce(b.held, 0),
+       b.as_of, b.fetched_at, b.source,
+       ARRAY(SELECT d.name FROM accounts_discrepancy d
+             WHERE d.account_id = a.id AND d.status = 'open')
+FROM accounts_account a LEFT JOIN accounts_balance b ON b.account_id = a.id
+WHERE a.connection_id = ANY(%s::uuid[])
+"""
+
+# Only one connection automates an account; the constraint decides a race.
+FIND = """
+INSERT INTO accounts_account
+  (id, created, workspace_id, connection_id, parent_id, provider, external_id, name,
+   kind, role, category, asset, goal, active, automates, can_send, can_receive,
+   missing_reads, movements_cursor)
+SELECT t.id, now(), c.workspace_id, c.id, t.parent_id, c.provider, t.external_id, t.name,
+       t.kind, '', '', t.asset, t.goal, true,
+       t.may_automate AND t.first AND NOT EXISTS (
+         SELECT 1 FROM accounts_account o WHERE o.provider = c.provider
+         AND o.external_id = t.external_id AND o.automates),
+       t.can_send, t.can_receive, 0, ''
+FROM (SELECT u.*, row_number() OVER (
+        PARTITION BY c.provider, u.external_id ORDER BY u.connection_id) = 1 AS first
+      FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+                  %s::text[], %s::numeric[], %s::boolean[], %s::boolean[], %s::boolean[])
+        AS u(id, connection_id, parent_id, external_id, name, kind, asset, goal,
+             can_send, can_receive, may_automate)
+      JOIN accounts_connection c ON c.id = u.connection_id) AS t
+JOIN accounts_connection c ON c.id = t.connection_id
+ON CONFLICT (provider, external_id) WHERE automates DO NOTHING
+RETURNING id
+"""
+
+ACCOUNTS = """
+UPDATE accounts_account a SET name = t.name, goal = t.goal, parent_id = t.parent_id,
+  can_send = t.can_send, can_receive = t.can_receive,
+  closed_at = CASE WHEN t.closed THEN coalesce(a.closed_at, now()) END,
+  missing_since = t.missing_since, missing_reads = t.missing_reads
+FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::uuid[], %s::boolean[],
+            %s::boolean[], %s::boolean[], %s::timestamptz[], %s::int[])
+  AS t(id, name, goal, parent_id, can_send, can_receive, closed, missing_since,
+       missing_reads)
+WHERE a.id = t.id
+"""
+
+# A balance that did not change is confirmed: only a change makes a snapshot.
+BALANCES = """
+WITH told AS (
+  SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[], %s::numeric[],
+                       %s::timestamptz[], %s::timestamptz[], %s::boolean[], %s::text[])
+    AS t(account_id, total, available, held, as_of, fetched_at, changed, source)
+), kept AS (
+  INSERT INTO accounts_balance
+    (account_id, total, available, held, as_of, fetched_at, source, error)
+  SELECT account_id, total, available, held, as_of, fetched_at, source, ''
+  FROM told ORDER BY account_id
+  ON CONFLICT (account_id) DO UPDATE SET total = excluded.total,
+    available = excluded.available, held = excluded.held, as_of = excluded.as_of,
+    fetched_at = excluded.fetched_at, source = excluded.source, error = '',
+    error_at = NULL
+)
+INSERT INTO accounts_balancesnapshot (account_id, total, available, held, as_of, source)
+SELECT account_id, total, available, held, as_of, source FROM told WHERE changed
+ON CONFLICT (account_id, as_of) DO NOTHING
+"""
+
+ERRORS = """
+UPDATE accounts_balance b SET error = t.error, error_at = now()
+FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, error)
+WHERE b.account_id = t.account_id
+"""
+
+OUTCOMES = """
+WITH told AS (
+  SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[],
+                       %s::timestamptz[], %s::int[], %s::text[], %s::text[], %s::text[],
+                       %s::text[], %s::int[], %s::float8[], %s::boolean[])
+    AS t(run_id, connection_id, kind, status, started, requests, error_code, error,
+         results, health, failures, next_in, worked)
+), run AS (
+  INSERT INTO accounts_syncrun
+    (id, created, connection_id, kind, status, started, finished, requests, error_code,
+     error, results)
+  SELECT run_id, now(), connection_id, kind, status, started, clock_timestamp(),
+         requests, error_code, error, results::jsonb FROM told
+  ON CONFLICT (id) DO UPDATE SET status = excluded.status, started = excluded.started,
+    finished = excluded.finished, requests = excluded.requests,
+    error_code = excluded.error_code, error = excluded.error,
+    results = excluded.results
+)
+UPDATE accounts_connection c SET health = t.health, failures = t.failures,
+  error_code = t.error_code, error = t.error, last_sync_at = now(),
+  last_success_at = CASE WHEN t.worked THEN now() ELSE c.last_success_at END,
+  next_sync_at = now() + t.next_in * interval '1 second'
+FROM told t WHERE c.id = t.connection_id AND c.archived_at IS NULL
+"""
+
+CORRECTIONS = """
+INSERT INTO accounts_correction
+  (id, created, sync_id, account_id, field, old, new, difference, severity, reason)
+SELECT gen_random_uuid(), now(), * FROM unnest(%s::uuid[], %s::uuid[], %s::text[],
+  %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+"""
+
+# A difference that a person has accepted or ignored is not reported again.
+DISAGREEMENTS = """
+INSERT INTO accounts_discrepancy
+  (id, created, sync_id, account_id, name, expected, actual, severity, status,
+   last_seen_at)
+SELECT gen_random_uuid(), now(), t.*, 'warning', 'open', now()
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::numeric[], %s::numeric[])
+  AS t(sync_id, account_id, name, expected, actual)
+WHERE NOT EXISTS (
+  SELECT 1 FROM accounts_discrepancy d
+  WHERE d.account_id = t.account_id AND d.name = t.name
+  AND d.status IN ('accepted', 'ignored')
+  AND d.expected - d.actual = t.expected - t.actual)
+ON CONFLICT (account_id, name) WHERE status = 'open' DO UPDATE
+  SET expected = excluded.expected, actual = excluded.actual,
+      sync_id = excluded.sync_id, last_seen_at = excluded.last_seen_at
+"""
+
+AGREEMENTS = """
+UPDATE accounts_discrepancy d SET status = 'resolved', last_seen_at = now()
+FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, name)
+WHERE d.account_id = t.account_id AND d.name = t.name AND d.status = 'open'
+"""
+
+MOVEMENTS = """
+INSERT INTO accounts_transaction AS m
+  (account_id, external_id, amount, asset, created, settled, declined, description,
+   counterparty, merchant, category, pot, dedupe_id, metadata)
+SELECT t.account_id, t.external_id, t.amount, t.asset, t.created, t.settled, t.declined,
+       t.description, t.counterparty, t.merchant, t.category, t.pot, t.dedupe_id,
+       t.metadata::jsonb
+FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::text[], %s::timestamptz[],
+            %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::text[], %s::text[])
+  AS t(account_id, external_id, amount, asset, created, settled, declined, description,
+       counterparty, merchant, category, pot, dedupe_id, metadata)
+ON CONFLICT (account_id, external_id) DO UPDATE SET amount = excluded.amount,
+  created = excluded.created, settled = excluded.settled, declined = excluded.declined,
+  description = excluded.description, counterparty = excluded.counterparty,
+  merchant = excluded.merchant, category = excluded.category, pot = excluded.pot,
+  dedupe_id = excluded.dedupe_id, metadata = excluded.metadata
+WHERE (m.amount, m.settled, m.declined, m.description, m.counterparty, m.merchant,
+       m.category, m.pot, m.dedupe_id, m.metadata)
+  IS DISTINCT FROM
+      (excluded.amount, excluded.settled, excluded.declined, excluded.description,
+       excluded.counterparty, excluded.merchant, excluded.category, excluded.pot,
+       excluded.dedupe_id, excluded.metadata)
+"""
+
+CURSORS = """
+UPDATE accounts_account a SET movements_cursor = t.cursor, movements_read_at = t.read_at
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS t(id, cursor, read_at)
+WHERE a.id = t.id
+"""
+
+
+def write(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run `statement` once with `rows` as arrays, one per column; nothing if none."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, columns(rows))
+
+
+def ask(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows that `statement` returns."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Return `rows` by column. Amounts go as text: they may be wider than a bigint."""
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,138 @@
+"""Asks many connections at once and writes down what has come, while the rest is awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from uuid import UUID
+
+from django.conf import settings
+
+import providers
+from accounts.models import Connection, SyncRun
+from accounts.verdicts import Verdict
+from providers.base import Authorizes, ListsMovements, TakesTypedBalances
+from providers.drivers.fleet import fleet
+from providers.errors import AuthenticationFailed, ProviderError
+
+from . import statements, tokens
+from .adapters import adapter_of
+from .reading import Before, Clock, Visit
+from .recording import Entry, record
+
+TOGETHER = 500  # connections written in one transaction
+LINGER = 0.5  # seconds for which an answer may wait for others before it is written
+
+
+def sync(
+    connections: Iterable[Connection],
+    kind: str,
+    *,
+    seconds: float = 15,
+    runs: Mapping[UUID, SyncRun] | None = None,
+) -> list[SyncRun]:
+    """Read every account of `connections` and record what was heard, or why nothing was.
+
+    Answers are written as they come; none waits for the slowest. `runs` are rows that
+    were requested before, by connection. Returns one run per connection, in order.
+    """
+    wanted = {c.pk: c for c in connections if c.archived_at is None}
+    clock, before = _look(wanted.values())
+    entries = [
+        _enter(connection, (runs or {}).get(pk), kind, clock, before.get(pk, {}))
+        for pk, connection in wanted.items()
+    ]
+    _renew([e for e in entries if _expires(e, clock)])
+    rejected = _ask([e for e in entries if _open(e)], seconds)
+    _renew(rejected)
+    _ask([e for e in rejected if _open(e)], seconds, final=True)
+    _write([e for e in entries if e.verdict is None])
+    return [entry.run for entry in entries]
+
+
+def _look(
+    connections: Iterable[Connection],
+) -> tuple[Clock, dict[UUID, dict[str, Before]]]:
+    """Return the database's time, and from where movements have to be read."""
+    listing = [c.pk for c in connections if _lists_movements(c.provider)]
+    before: dict[UUID, dict[str, Before]] = {}
+    rows = statements.ask(statements.CLOCK_AND_CURSORS, [listing])
+    clock = Clock(rows[0][0], monotonic())
+    for _, owner, name, total, available, cursor, read_at in rows:
+        if owner is not None:
+            held = (None, None) if total is None else (int(total), int(available))
+            before.setdefault(owner, {})[name] = Before(*held, cursor, read_at)
+    return clock, before
+
+
+def _lists_movements(slug: str) -> bool:
+    known = slug in providers.slugs()
+    return known and issubclass(providers.load(slug), ListsMovements)
+
+
+def _enter(
+    connection: Connection,
+    run: SyncRun | None,
+    kind: str,
+    clock: Clock,
+    before: Mapping[str, Before],
+) -> Entry:
+    run = run or SyncRun(connection=connection, kind=kind)
+    run.started = clock.moment
+    since = clock.moment - timedelta(days=settings.TRANSACTION_DAYS)
+    try:
+        provider = adapter_of(connection)
+    except ProviderError as error:
+        return Entry(run, visit=None, error=error)
+    if isinstance(provider, TakesTypedBalances):
+        return Entry(run, visit=None, settled=Verdict())  # there is nobody to ask
+    return Entry(run, Visit(connection, provider, kind, clock, since, before))
+
+
+def _open(entry: Entry) -> bool:
+    return entry.visit is not None and entry.error is None
+
+
+def _expires(entry: Entry, clock: Clock) -> bool:
+    return _open(entry) and tokens.expires_soon(entry.visit.connection, clock.moment)
+
+
+def _ask(
+    entries: Sequence[Entry], seconds: float, *, final: bool = False
+) -> list[Entry]:
+    """Visit all `entries` and record each; return those that need a new token first."""
+    rejected: list[Entry] = []
+    jobs = [(entry.visit.provider, entry.visit.call()) for entry in entries]
+    answers = fleet().run_each(jobs, seconds=seconds, chunk=TOGETHER, linger=LINGER)
+    for chunk in answers if jobs else ():
+        ready = []
+        for index, answer in chunk:
+            entry = entries[index]
+            entry.error = answer if isinstance(answer, ProviderError) else None
+            (rejected if not final and _renewable(entry) else ready).append(entry)
+        _write(ready)
+    return rejected
+
+
+def _renewable(entry: Entry) -> bool:
+    return isinstance(entry.error, AuthenticationFailed) and isinstance(
+        entry.visit.provider, Authorizes
+    )
+
+
+def _renew(entries: Sequence[Entry]) -> None:
+    """Give `entries` new tokens to go on with; who cannot have one keeps the reason."""
+    if not entries:
+        return
+    failed = tokens.refresh_all([entry.visit.connection for entry in entries])
+    for entry in entries:
+        visit = entry.visit
+        entry.error = failed.get(visit.connection.pk)
+        if entry.error is None:
+            visit.provider = adapter_of(visit.connection)
+
+
+def _write(entries: Sequence[Entry]) -> None:
+    if entries:
+        record(entries)

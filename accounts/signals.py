@@ -1,0 +1,28 @@
+"""News for whoever stands above: rules, caches, notifications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.dispatch import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChange:
+    """What one account held before and holds now, in minor units of `asset`.
+
+    `old` and `old_available` are None where nothing was known before.
+    """
+
+    account_id: UUID
+    connection_id: UUID
+    asset: str
+    old: int | None
+    new: int
+    old_available: int | None
+    new_available: int
+
+
+# Sent after commit with `changes`, a list of BalanceChange: once per batch, not per row.
+balance_changed = Signal()

@@ -1,0 +1,36 @@
+"""What the workers do. Every task may be repeated, and any may be lost."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from . import services
+from .models import Connection, SyncRun
+from .publishing import publish
+
+
+@shared_task
+def dispatch_due_syncs() -> None:
+    """Claim what is due, and what was requested but not begun, and queue it."""
+    for ids in services.claim_due():
+        publish(sync_batch, [str(pk) for pk in ids], SyncRun.Kind.PERIODIC.value)
+    for pk in services.claim_requested():
+        publish(run_sync, str(pk))
+
+
+@shared_task
+def sync_batch(connection_ids: list[str], kind: str) -> None:
+    """Sync some hundred connections. A lost message costs one interval."""
+    services.sync(Connection.objects.filter(pk__in=connection_ids), kind)
+
+
+@shared_task
+def run_sync(sync_run_id: str) -> None:
+    """Carry out a sync that somebody asked for, unless it is done or running."""
+    services.run_requested(sync_run_id)
+
+
+@shared_task
+def forget_old_transactions() -> None:
+    """Delete the transactions that are older than TRANSACTION_DAYS."""
+    services.forget_old_transactions()

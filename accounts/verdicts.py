@@ -1,0 +1,110 @@
+"""What is known, what was heard, and what it means: the words of reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from providers.base import Observation, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An account, and what it held when we last knew. Amounts are minor units."""
+
+    account_id: UUID
+    asset: str
+    kind: str = "current"
+    name: str = ""
+    goal: int | None = None
+    parent: UUID | None = None
+    can_send: bool = True
+    can_receive: bool = True
+    active: bool = True
+    closed: bool = False
+    missing_since: datetime | None = None
+    missing_reads: int = 0
+    total: int | None = None
+    available: int | None = None
+    held: int = 0
+    as_of: datetime | None = None
+    fetched_at: datetime | None = None
+    source: str = "live"
+    open_discrepancies: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer, when it was asked for and when it was there, by the database's clock."""
+
+    observation: Observation
+    asked_at: datetime
+    fetched_at: datetime
+    source: str = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An account that was not known before."""
+
+    account_id: UUID
+    reading: Reading
+    name: str
+    parent: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A balance that replaces, or confirms, what was known."""
+
+    account_id: UUID
+    asset: str
+    total: int
+    available: int
+    held: int
+    as_of: datetime
+    changed: bool
+    old: int | None = None
+    old_available: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of one account that is different now."""
+
+    account_id: UUID
+    field: str
+    old: str
+    new: str
+    difference: str = ""
+    severity: str = "info"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two figures of one answer that should agree and do not."""
+
+    account_id: UUID
+    name: str
+    expected: int
+    actual: int
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What one connection's answer means. What is not in it stays as it was."""
+
+    status: str = "ok"  # ok, partial or failed
+    error_code: str = ""
+    error: str = ""
+    found: list[Found] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    states: list[Known] = field(default_factory=list)  # accounts as they are from now
+    unknown: list[tuple[UUID, str]] = field(default_factory=list)  # and why
+    disagreements: list[Disagreement] = field(default_factory=list)
+    agreements: list[tuple[UUID, str]] = field(default_factory=list)
+    results: list[dict[str, str | None]] = field(default_factory=list)
