@@ -29,6 +29,8 @@ NEEDS = {
     "oracle": "dev",
     "lock": "dev",
 }
+# Run on empty servers of their own, which end with the command.
+THROWAWAY = {"test", "bench", "oracle"}
 # One process tree; its supervisor needs no Django.
 TREES = {"demo", "serve"}
 
@@ -50,9 +52,9 @@ def main(arguments: list[str]) -> None:
 
 def choose_settings(command: str) -> None:
     """Point Django at the settings, and at the installation that runs here."""
-    module = "test_settings" if command == "test" else "settings"
+    module = "test_settings" if command in THROWAWAY else "settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"balsync_project.{module}")
-    if command == "test" or "DATABASE_URL" in os.environ:
+    if command in THROWAWAY or "DATABASE_URL" in os.environ:
         return
     data = os.environ.get("BALSYNC_DATA")
     folders = [Path(data)] if data else [HERE / "data", HERE / "var"]

@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 
 import redis
 import requests
+from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
@@ -187,7 +188,7 @@ def run_naive(wish: argparse.Namespace, remote: Remote) -> Cost:
         meter = Meter(groups(worker.pid, remote))
         meter.start()
         for pk in ids:
-            naive.sync.delay(pk)
+            current_app.send_task(naive.sync.name, [pk], queue=naive.QUEUE)
         wait_until(lambda: int(counter.get(naive.DONE) or 0) >= len(ids), seconds=300)
         return meter.stop(len(ids))
 
@@ -195,7 +196,7 @@ def run_naive(wish: argparse.Namespace, remote: Remote) -> Cost:
 def warm_up(counter: redis.Redis, ids: list[str]) -> None:
     counter.delete(naive.DONE)
     for pk in ids:
-        naive.sync.delay(pk)
+        current_app.send_task(naive.sync.name, [pk], queue=naive.QUEUE)
     wait_until(lambda: int(counter.get(naive.DONE) or 0) >= len(ids), seconds=60)
     counter.delete(naive.DONE)
 
@@ -210,7 +211,7 @@ def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
         begun = now()
         meter.start()
         everybody.update(next_sync_at=begun)
-        tasks.dispatch_due_syncs.delay()
+        current_app.send_task(tasks.dispatch_due_syncs.name)
         synced = everybody.filter(last_success_at__gte=begun)
         count = everybody.count()
         wait_until(lambda: synced.count() == count, seconds=300)
@@ -220,7 +221,7 @@ def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
 def begin_syncs(some: Sequence[Connection]) -> None:
     begun, ids = now(), [str(connection.pk) for connection in some]
     for pk in ids:
-        tasks.sync_batch.delay([pk], "periodic")
+        current_app.send_task(tasks.sync_batch.name, [[pk], "periodic"])
     done = Connection.objects.filter(pk__in=ids, last_success_at__gte=begun)
     wait_until(lambda: done.count() == len(ids), seconds=60)
 
