@@ -4,5 +4,11 @@ from django.apps import AppConfig
 
 
 class AutomationConfig(AppConfig):
+    """What to do about it."""
+
     name = "automation"
     default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Rules"
+
+    def ready(self) -> None:
+        from . import receivers  # noqa: F401, PLC0415  # ready() may import

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
 LEASE = timedelta(seconds=45)  # a worker silent for this long has died
-ANSWER = timedelta(seconds=15)  # the longest that one answer is waited for
 BACKOFF = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 60))
 HOLD = timedelta(seconds=60)  # until money is looked for again
 REREAD = timedelta(minutes=10)  # between readings while a person is waited for
@@ -238,27 +237,31 @@ def heard(state: TransferState, event: Event, now: datetime) -> Result:
 def claim(state: TransferState, now: datetime) -> Result:
     if state.settled or not state.due(now):
         return state, ()
-    # A worker that died while sending may have sent.
-    asked = state.status != Status.PENDING
+    # A worker that died after it was told to send may have sent.
+    doubt = state.first_sent_at is not None
     taken = replace(
         state,
         status=Status.SENDING,
         attempts=state.attempts + 1,
-        may_have_moved=asked,
+        may_have_moved=doubt,
+        next_attempt_at=now + LEASE,
+    )
+    return taken, (Command.ASK if doubt else Command.CHECK,)
+
+
+def may_send(state: TransferState, now: datetime) -> Result:
+    """Note the moment, to be committed before the provider is asked."""
+    late = state.next_attempt_at is None or now >= state.next_attempt_at
+    forgotten = state.may_have_moved and (state.read_only(now) or state.needs_person)
+    if late or forgotten:
+        return release(state, NotSent("too_late", "The worker was held up"), now), ()
+    sending = replace(
+        state,
         sent_at=now,
         first_sent_at=state.first_sent_at or now,
         next_attempt_at=now + LEASE,
     )
-    return taken, (Command.ASK if asked else Command.CHECK,)
-
-
-def may_send(state: TransferState, now: datetime) -> Result:
-    """Send only what can be answered within the lease, and what is remembered."""
-    late = state.sent_at is None or now > state.sent_at + LEASE - ANSWER
-    forgotten = state.may_have_moved and (state.read_only(now) or state.needs_person)
-    if late or forgotten:
-        return release(state, NotSent("too_late", "The worker was held up"), now), ()
-    return state, (Command.SEND,)
+    return sending, (Command.SEND,)
 
 
 def answered(state: TransferState, evidence: Evidence, now: datetime) -> Result:

@@ -127,6 +127,7 @@ class Trigger(Row):
         MONTHLY = "monthly"
         WEEKLY = "weekly"
         DAILY = "daily"
+        HOURLY = "hourly"
         INTERVAL = "interval"
         PAYDAY = "payday"
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Sum
 
 from accounts.fields import MinorUnits
 from accounts.models import Account
@@ -18,13 +16,29 @@ class TransferQuerySet(models.QuerySet):
         return self.filter(run__rule__workspace__memberships__user=user)
 
     def unsettled(self) -> TransferQuerySet:
-        return self.filter(status__in=Transfer.OPEN)
+        return self.filter(settled_at=None)
+
+    def uncertain(self) -> TransferQuerySet:
+        """Return those that may be moving the money just now."""
+        return self.filter(
+            status__in=[Transfer.Status.SENDING, Transfer.Status.UNKNOWN]
+        )
+
+    def unread(self) -> TransferQuerySet:
+        """Return those that the newest reading of their source does not show for sure."""
+        after = Q(
+            status=Transfer.Status.DONE, settled_at__gt=F("source__balance__as_of")
+        )
+        return self.filter(Q(settled_at=None) | after)
+
+    def by_source(self) -> dict:
+        """Return how much leaves each account, by its id."""
+        rows = self.order_by().values_list("source").annotate(Sum("amount"))
+        return {source: int(amount) for source, amount in rows}
 
 
 class Transfer(models.Model):
     """One provider call that moves money; the row is committed before it is made."""
-
-    LEASE = timedelta(seconds=45)  # a worker silent for this long has died
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -92,7 +106,8 @@ class Transfer(models.Model):
                 fields=["next_attempt_at"],
                 condition=Q(status__in=["pending", "sending", "unknown"]),
                 name="transfer_unsettled",
-            )
+            ),
+            models.Index(fields=["source", "settled_at"], name="transfer_by_source"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,283 @@
+"""A rule as JSON says it, read strictly: every mistake is told, nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from accounts.moneyjson import money_asset, parse_money
+from automation.models import Trigger
+from automation.rules import Leg, Limits, Problem, RuleSpec, ShareError, parse_share
+from automation.rules.triggers import TriggerSpec
+from providers.money import MoneyError
+
+MONEY = ("amount", "keep", "floor", "target", "cap", "min_move", "low", "high")
+SHARES = ("share", "keep_share", "max_share")
+LIMITS = tuple(f.name for f in fields(Limits) if not f.name.startswith("spent"))
+SECONDS = {
+    "max_staleness_seconds": (300, 0, 900),
+    "max_lateness_seconds": (21600, 0, 2_678_400),
+    "cooldown_seconds": (0, 0, 31_622_400),
+    "plan_ttl_seconds": (21600, 60, 2_678_400),
+}
+# In the contract, carried out later: refused by name unless they say nothing.
+LATER = {
+    "conditions": (None,),
+    "pay_cycle": (None,),
+    "depends_on": (None, []),
+    "notice_seconds": (None, 0),
+    "approval": (None, "never"),
+    "tolerance": (None,),
+}
+LEG_LATER = ("accounts", "due", "unit", "multiplier")
+TRIGGER_MONEY = ("min_amount", "max_amount")
+TRIGGER_LATER = frozenset({"balance", "transaction", "webhook", "after_rule"})
+
+
+class RuleInvalid(ValueError):
+    """This rule cannot be kept as it is written."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{p.field}: {p.message}" for p in problems))
+
+
+@dataclass
+class Document:
+    """What was understood of a rule, and what was not."""
+
+    spec: RuleSpec
+    triggers: list[TriggerSpec]
+    priority: int
+    seconds: dict[str, int]
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Reader:
+    """Reads fields of one object and notes what is wrong with them."""
+
+    def __init__(self, data: Any, at: str, problems: list[Problem]) -> None:
+        self.at, self.problems = at, problems
+        self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+        if not isinstance(data, Mapping):
+            self.note("", "not_an_object", "An object is expected here")
+
+    def note(self, name: str, code: str, text: str) -> None:
+        path = ".".join(part for part in (self.at, name) if part)
+        self.problems.append(Problem(path or "rule", code, text))
+
+    def only(self, known: set[str]) -> None:
+        """Note every field that nobody knows."""
+        for name in sorted(map(str, self.data.keys() - known)):
+            self.note(name, "unknown_field", f"There is no field {name!r}")
+
+    def text(self, name: str, default: str = "", *, longest: int = 200) -> str:
+        value = self.data.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str) or len(value) > longest or "\0" in value:
+            self.note(name, "invalid", f"A text of at most {longest} characters")
+            return default
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.data.get(name, default)
+        if type(value) is not bool:
+            self.note(name, "invalid", "true or false is expected")
+            return default
+        return value
+
+    def number(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        value = self.data.get(name, default)
+        if value is None and default is None:
+            return None
+        if type(value) is not int or not low <= value <= high:
+            self.note(name, "out_of_range", f"A whole number from {low} to {high}")
+            return default
+        return value
+
+    def money(self, name: str, asset: str) -> int | None:
+        value = self.data.get(name)
+        if value is None:
+            return None
+        try:
+            if asset and str(money_asset(value)) != asset:
+                self.note(name, "wrong_asset", f"This rule moves {asset}")
+                return None
+            return parse_money(value)
+        except MoneyError as error:
+            self.note(name, "invalid_amount", str(error))
+            return None
+
+    def share(self, name: str):
+        value = self.data.get(name)
+        if value is None:
+            return None
+        try:
+            return parse_share(value)
+        except ShareError as error:
+            self.note(name, "invalid_share", str(error))
+            return None
+
+    def moment(self, name: str) -> datetime | None:
+        value = self.data.get(name)
+        if value is None:
+            return None
+        try:
+            found = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            self.note(name, "invalid", "A moment such as 2026-01-31T09:00:00Z")
+            return None
+        if found.tzinfo is None:
+            self.note(name, "naive_time", "A moment needs a time zone")
+            return None
+        return found
+
+    def rows(self, name: str) -> list[Any]:
+        value = self.data.get(name, [])
+        if not isinstance(value, list) or len(value) > 100:
+            self.note(name, "invalid", "A list of at most 100 objects is expected")
+            return []
+        return value
+
+
+def read_rule(data: Any, asset_of: Callable[[Any], str], *, id: str = "") -> Document:
+    """Return what `data` says. `asset_of` tells the asset of an account's id."""
+    problems: list[Problem] = []
+    top = Reader(data, "", problems)
+    top.only(KNOWN)
+    later(top, LATER)
+    legs = top.rows("legs")
+    asset = top.text("asset", longest=24) or first_asset(legs, asset_of)
+    seconds = {name: top.number(name, *bounds) or 0 for name, bounds in SECONDS.items()}
+    spec = RuleSpec(
+        id=id,
+        name=named(top),
+        kind=top.text("kind", longest=20),
+        asset=asset,
+        legs=tuple(
+            read_leg(leg, f"legs.{i}", asset, top) for i, leg in enumerate(legs)
+        ),
+        limits=read_limits(top, asset),
+        timezone=top.text("timezone", "Europe/London", longest=60),
+        enabled=top.flag("enabled", True),
+        rest=top.text("rest", "redistribute"),
+        on_stale=top.text("on_stale", "skip"),
+        max_staleness_seconds=seconds["max_staleness_seconds"],
+        on_short=top.text("on_short") or None,
+        round_to=top.money("round_to", asset),
+    )
+    triggers = [
+        read_trigger(row, f"triggers.{i}", asset, top)
+        for i, row in enumerate(top.rows("triggers"))
+    ]
+    priority = top.number("priority", 100, 0, 1_000_000) or 0
+    return Document(spec, triggers, priority, seconds, problems)
+
+
+def named(top: Reader) -> str:
+    name = top.text("name").strip()
+    if not name and isinstance(top.data.get("name", ""), str):
+        top.note("name", "missing_name", "A rule needs a name")
+    return name
+
+
+def first_asset(legs: list[Any], asset_of: Callable[[Any], str]) -> str:
+    """Return the asset of the first account that is known."""
+    rows = (leg for leg in legs if isinstance(leg, Mapping))
+    return next(filter(None, (asset_of(leg.get("account")) for leg in rows)), "")
+
+
+def later(reader: Reader, neutral: Mapping[str, tuple[Any, ...]]) -> None:
+    for name, nothing in neutral.items():
+        if name in reader.data and reader.data[name] not in nothing:
+            reader.note(name, "unsupported", f"{name} is not supported yet")
+
+
+def read_limits(top: Reader, asset: str) -> Limits:
+    data = top.data.get("limits")
+    if data is None:
+        return Limits()
+    reader = Reader(data, "limits", top.problems)
+    reader.only(set(LIMITS))
+    return Limits(**{name: reader.money(name, asset) for name in LIMITS})
+
+
+def read_leg(data: Any, at: str, asset: str, top: Reader) -> Leg:
+    reader = Reader(data, at, top.problems)
+    reader.only({"account", "role", "order", "strategy", *MONEY, *SHARES, *LEG_LATER})
+    later(reader, dict.fromkeys(LEG_LATER, (None,)))
+    if "accounts" not in reader.data and "account" not in reader.data:
+        reader.note("account", "missing_account", "A leg names an account")
+    return Leg(
+        account=reader.text("account").lower(),
+        role=reader.text("role", longest=20),
+        order=reader.number("order", 0, 0, 1_000_000) or 0,
+        strategy=reader.text("strategy", longest=20),
+        **{name: reader.money(name, asset) for name in MONEY},
+        **{name: reader.share(name) for name in SHARES},
+    )
+
+
+def read_trigger(data: Any, at: str, asset: str, top: Reader) -> TriggerSpec:
+    reader = Reader(data, at, top.problems)
+    kind = reader.text("kind", longest=20)
+    if kind in TRIGGER_LATER or (kind not in Trigger.Kind.values and kind in UNKEPT):
+        reader.note("kind", "unsupported", f"{kind!r} is not supported yet")
+        return TriggerSpec("")
+    reader.only(TRIGGER_FIELDS)
+    blank = TriggerSpec("")
+    numbers = {
+        name: reader.number(name, getattr(blank, name), 0, 1_000_000)
+        for name in TRIGGER_NUMBERS
+    }
+    return TriggerSpec(
+        kind=kind,
+        day=label(reader, "day"),
+        nth=label(reader, "nth"),
+        anchor=reader.moment("anchor"),
+        **{name: reader.money(name, asset) for name in TRIGGER_MONEY},
+        **{n: reader.text(n, getattr(blank, n)) for n in TRIGGER_TEXTS},
+        **numbers,
+    )
+
+
+def label(reader: Reader, name: str) -> str:
+    """Return a day or an nth as text; JSON may say 31 or "31"."""
+    value = reader.data.get(name)
+    if type(value) is int and 0 <= value < 1000:
+        return str(value)
+    return reader.text(name, longest=4)
+
+
+UNKEPT = frozenset({"date_range"})
+TRIGGER_NUMBERS = (
+    "weekday",
+    "hour",
+    "minute",
+    "minutes",
+    "look_back_days",
+    "cooldown_days",
+)
+TRIGGER_TEXTS = (
+    "expression",
+    "business_day",
+    "calendar",
+    "pattern",
+    "category",
+    "merchant",
+)
+TRIGGER_FIELDS = {
+    *("kind", "day", "nth", "anchor"),
+    *TRIGGER_MONEY,
+    *TRIGGER_NUMBERS,
+    *TRIGGER_TEXTS,
+}
+KNOWN = {
+    *("name", "kind", "enabled", "priority", "timezone", "asset", "legs", "triggers"),
+    *("limits", "rest", "on_stale", "on_short", "round_to"),
+    *SECONDS,
+    *LATER,
+}

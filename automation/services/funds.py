@@ -1,0 +1,111 @@
+"""Whether a source can pay now, on a reading young enough for what it is asked."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils.timezone import now
+
+from accounts.models import Balance, SyncRun
+from accounts.services import sync
+from automation import machine
+from automation.machine import transfer as events
+from automation.models import Rule, RuleLeg, RuleRun, Transfer
+from automation.rules import part_up
+from automation.rules.draft import LIVE_SECONDS, STALE_SECONDS
+from providers.money import pretty
+
+from .terms import age, largest_drops, log_readings
+
+
+def check(run: RuleRun, row: Transfer) -> machine.Event:
+    """Return whether `row` may be sent; reads the balances again where they are old."""
+    balances = readings(row)
+    if oldest(row, balances) > LIVE_SECONDS:
+        sync([row.source.connection], SyncRun.Kind.PRE_AUTOMATION)
+        balances = readings(row)
+    remember(row, balances)
+    log_readings(run.rule, [row.source], now())
+    seconds = oldest(row, balances)
+    if seconds > allowed(run.rule, row):
+        why = f"The newest reading of {row.source} is {seconds} s old"
+        return events.Unreadable("stale_balance", why)
+    return afford(run, row, balances, careful=seconds > LIVE_SECONDS)
+
+
+def readings(row: Transfer) -> dict[UUID, Balance]:
+    """Return both balances, and what leaves each, as they were at one moment."""
+    others = Transfer.objects.unread().exclude(pk=row.pk)
+    leaving = (
+        others.exclude(status=Transfer.Status.PENDING)
+        .filter(source=OuterRef("pk"))
+        .order_by()
+        .values("source")
+        .values(sum=Sum("amount"))
+    )
+    rows = Balance.objects.annotate(leaving=Coalesce(Subquery(leaving), 0))
+    found = rows.in_bulk([row.source_id, row.target_id])
+    for account in (row.source, row.target):
+        if account.pk in found:
+            account.balance = found[account.pk]
+    return found
+
+
+def oldest(row: Transfer, balances: dict[UUID, Balance]) -> int:
+    """Return the age in seconds of the source's reading; unknown is beyond any limit."""
+    balance = balances.get(row.source_id)
+    return age(balance, now()) if balance else 10 * STALE_SECONDS
+
+
+def allowed(rule: Rule, row: Transfer) -> int:
+    """Return how old the reading may be: table 3a of the money-safety rules."""
+    careless = rule.on_stale == Rule.OnStale.USE_FLOOR
+    if row.may_have_moved or (row.source.parent_id is None and not careless):
+        return LIVE_SECONDS
+    return min(rule.max_staleness_seconds, STALE_SECONDS)
+
+
+def afford(
+    run: RuleRun, row: Transfer, balances: dict[UUID, Balance], *, careful: bool
+) -> machine.Event:
+    """Compare what is there, less what is reserved, with the amount."""
+    balance = balances[row.source_id]
+    spare = balance.available - int(balance.leaving) - reserve(run, row)
+    if careful and row.source.parent_id is None:
+        spare -= largest_drops([row.source_id], now()).get(row.source_id, 0)
+    if row.amount <= spare:
+        return events.Affordable()
+    unit = row.source.unit
+    why = (
+        f"{row.source} can spare {pretty(spare, unit)}, not {pretty(row.amount, unit)}"
+    )
+    return events.Unaffordable("insufficient_funds", why)
+
+
+def reserve(run: RuleRun, row: Transfer) -> int:
+    """Return what the rule wants to stay at the source, as when it was planned."""
+    leg = next((g for g in run.rule.legs.all() if g.account_id == row.source_id), None)
+    if leg is None or leg.role != "source":
+        return 0
+    shared = part_up(planned_on(run, leg), leg.keep_share) if leg.keep_share else 0
+    return max(leg.keep or 0, leg.floor or 0, shared)
+
+
+def planned_on(run: RuleRun, leg: RuleLeg) -> int:
+    """Return the available money of the leg's account that the plan rests on."""
+    for reading in run.readings:
+        if reading["account"] == str(leg.account_id) and reading["available"]:
+            return int(reading["available"]["minor"])
+    return 0
+
+
+def remember(row: Transfer, balances: dict[UUID, Balance]) -> None:
+    """Keep what the pot held before the first attempt: the answer is held against it."""
+    if row.may_have_moved:
+        return
+    pot = row.target if row.target.parent_id else row.source
+    balance = balances.get(pot.pk)
+    young = balance is not None and age(balance, now()) <= LIVE_SECONDS
+    row.held_before = balance.total if balance is not None and young else None

@@ -1,0 +1,254 @@
+"""The one writer of rules: API, admin and files all come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts.models import Account, Workspace
+from accounts.moneyjson import money
+from automation.models import Rule, RuleLeg, Trigger
+from automation.rules import Problem, RuleSpec, problems
+from automation.rules.trigger_problems import TAKES, trigger_problems
+from automation.rules.triggers import TriggerSpec
+from automation.schedules import schedule, trigger_spec
+
+from .document import (
+    LIMITS,
+    MONEY,
+    SECONDS,
+    SHARES,
+    TRIGGER_MONEY,
+    Document,
+    RuleInvalid,
+    read_rule,
+)
+from .routes import NoRoute, route
+from .terms import holdings
+
+log = structlog.get_logger("automation.rules")
+ALIKE = (
+    "name",
+    "kind",
+    "asset",
+    "enabled",
+    "timezone",
+    "rest",
+    "on_stale",
+    "round_to",
+)
+LEG_ALIKE = ("role", "order", "strategy", *MONEY, *SHARES)
+
+
+def write_rule(
+    workspace: Workspace, data: Any, *, rule: Rule | None = None, user=None
+) -> Rule:
+    """Keep the rule that `data` describes, all of it, or raise RuleInvalid with every reason.
+
+    With `rule`, that one is replaced. Its triggers start counting from now.
+    """
+    accounts = accounts_named(workspace, data)
+    known = read_rule(
+        data, lambda name: asset_of(accounts, name), id=str(rule.pk) if rule else ""
+    )
+    wrong = unique(
+        [*known.problems, *spec_problems(known, accounts), *of_triggers(known)]
+    )
+    if wrong:
+        raise RuleInvalid(wrong)
+    kept = save(workspace, known, rule)
+    log.info(
+        "rule_written", rule=str(kept.pk), by=str(user.pk) if user is not None else None
+    )
+    return kept
+
+
+def accounts_named(workspace: Workspace, data: Any) -> dict[str, Account]:
+    """Return the accounts that `data` names, of this workspace and no other."""
+    legs = data.get("legs") if isinstance(data, Mapping) else None
+    named = [row.get("account") for row in legs or [] if isinstance(row, Mapping)]
+    ids = {found for name in named if (found := as_uuid(name))}
+    rows = Account.objects.filter(workspace=workspace, pk__in=ids)
+    found = rows.select_related("connection", "parent", "balance")
+    return {str(account.pk): account for account in found}
+
+
+def as_uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def asset_of(accounts: Mapping[str, Account], name: Any) -> str:
+    account = accounts.get(name.lower()) if isinstance(name, str) else None
+    return account.asset if account else ""
+
+
+def unique(found: Sequence[Problem]) -> list[Problem]:
+    """Return the first problem of each field: what follows from it helps nobody."""
+    first: dict[str, Problem] = {}
+    for problem in found:
+        first.setdefault(problem.field, problem)
+    return list(first.values())
+
+
+def spec_problems(known: Document, accounts: Mapping[str, Account]) -> list[Problem]:
+    held = holdings(accounts.values(), now=now())
+    found = problems(known.spec, held)
+    if not known.spec.asset:
+        found = [p for p in found if p.field != "asset"]
+    return [*found, *of_routes(known.spec, accounts)]
+
+
+def of_routes(spec: RuleSpec, accounts: Mapping[str, Account]) -> Iterator[Problem]:
+    """Yield moves that no provider can make."""
+    sources = [leg for leg in spec.legs if leg.role == "source"]
+    for index, leg in enumerate(spec.legs):
+        target = accounts.get(leg.account)
+        if leg.role == "source" or target is None:
+            continue
+        for source in sources:
+            try:
+                check_route(accounts.get(source.account), target, leg.strategy)
+            except NoRoute as error:
+                yield Problem(f"legs.{index}.account", "cannot_move", str(error))
+
+
+def check_route(source: Account | None, target: Account, strategy: str) -> None:
+    if source is None or source == target:
+        return
+    route(source, target)
+    if strategy == "balance":
+        route(target, source)
+
+
+def of_triggers(known: Document) -> Iterator[Problem]:
+    for index, trigger in enumerate(known.triggers):
+        if not trigger.kind:
+            continue
+        for problem in trigger_problems(trigger, known.spec.asset or "XXX/2"):
+            yield Problem(
+                f"triggers.{index}.{problem.field}", problem.code, problem.message
+            )
+
+
+@transaction.atomic
+def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
+    """Write rule, legs and triggers in one transaction, and say when it is due."""
+    if rule is None:
+        rule = Rule(workspace=workspace)
+    else:
+        rule = Rule.objects.select_for_update().get(pk=rule.pk)
+    for name, value in columns(known).items():
+        setattr(rule, name, value)
+    rule.save()
+    rule.legs.all().delete()
+    RuleLeg.objects.bulk_create(
+        RuleLeg(
+            rule=rule,
+            account_id=leg.account,
+            **{name: getattr(leg, name) for name in LEG_ALIKE},
+        )
+        for leg in known.spec.legs
+    )
+    keep_triggers(rule, known.triggers)
+    schedule(rule)
+    return Rule.objects.prefetch_related("legs", "triggers").get(pk=rule.pk)
+
+
+def columns(known: Document) -> dict[str, Any]:
+    spec = known.spec
+    return {
+        **{name: getattr(spec, name) for name in ALIKE},
+        **{name: getattr(spec.limits, name) for name in LIMITS},
+        **known.seconds,
+        "on_short": spec.on_short or "",
+        "priority": known.priority,
+    }
+
+
+def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> None:
+    """Replace the triggers; one that stays as it was remembers when it fired."""
+    old = list(rule.triggers.all())
+    fresh = []
+    for spec in wanted:
+        same = next(
+            (t for t in old if written(t) == spec or trigger_spec(t) == spec), None
+        )
+        if same is not None:
+            old.remove(same)
+        else:
+            fresh.append(Trigger(rule=rule, **asdict_known(spec)))
+    fired = {t.kind: t.last_fired_at for t in old if t.last_fired_at}
+    for trigger in fresh:
+        trigger.last_fired_at = fired.get(trigger.kind)
+    Trigger.objects.filter(pk__in=[t.pk for t in old]).delete()
+    Trigger.objects.bulk_create(fresh)
+
+
+def written(trigger: Trigger) -> TriggerSpec:
+    """Return `trigger` as it was written down: without a default anchor."""
+    spec = asdict(trigger_spec(trigger)) | {"anchor": trigger.anchor}
+    return TriggerSpec(**spec)
+
+
+def asdict_known(spec: TriggerSpec) -> dict[str, Any]:
+    names = {f.name for f in Trigger._meta.fields}
+    return {name: value for name, value in asdict(spec).items() if name in names}
+
+
+def rule_data(rule: Rule) -> dict[str, Any]:
+    """Return `rule` as `write_rule` takes it: money as objects, shares as texts."""
+    return {
+        **{name: getattr(rule, name) for name in ALIKE if name != "round_to"},
+        **{name: getattr(rule, name) for name in SECONDS},
+        "priority": rule.priority,
+        "on_short": rule.on_short or None,
+        "round_to": told(rule.round_to, rule.asset),
+        "limits": {
+            name: money(value, rule.asset)
+            for name in LIMITS
+            if (value := getattr(rule, name)) is not None
+        },
+        "legs": [leg_data(leg, rule.asset) for leg in rule.legs.all()],
+        "triggers": [trigger_data(t, rule.asset) for t in rule.triggers.all()],
+    }
+
+
+def told(value: int | None, asset: str) -> dict[str, str] | None:
+    return None if value is None else money(value, asset)
+
+
+def leg_data(leg: RuleLeg, asset: str) -> dict[str, Any]:
+    data: dict[str, Any] = {"account": str(leg.account_id), "role": leg.role}
+    data["order"] = leg.order
+    if leg.strategy:
+        data["strategy"] = leg.strategy
+    for name in MONEY:
+        if (value := getattr(leg, name)) is not None:
+            data[name] = money(value, asset)
+    for name in SHARES:
+        if (share := getattr(leg, name)) is not None:
+            text = format(share, "f")
+            data[name] = text.rstrip("0").rstrip(".") if "." in text else text
+    return data
+
+
+def trigger_data(trigger: Trigger, asset: str) -> dict[str, Any]:
+    """Return the fields that this kind of trigger takes."""
+    data: dict[str, Any] = {"kind": trigger.kind}
+    for name in sorted(TAKES[trigger.kind]):
+        value = getattr(trigger, name)
+        if value in (None, ""):
+            continue
+        if name in TRIGGER_MONEY:
+            value = money(value, asset)
+        data[name] = value.isoformat() if name == "anchor" else value
+    return data

@@ -1,0 +1,191 @@
+"""From a rule and what its accounts hold to committed transfers, or to a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts.models import Account, Connection, SyncRun
+from accounts.moneyjson import money
+from accounts.services import sync
+from automation.machine import RunCommand
+from automation.machine import run as events
+from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.rules import Holding, Plan, Step, dedupe_id, plan
+
+from .routes import route
+from .rows import apply
+from .terms import holdings, largest_drops, log_readings, rule_spec
+
+# Somebody waits for these and can simply ask again.
+BY_HAND = frozenset({Trigger.Kind.MANUAL, Trigger.Kind.API})
+
+
+def preview(rule: Rule, *, refresh: bool = False) -> Plan:
+    """Return what `rule` would do now; moves nothing, and asks nobody but to `refresh`."""
+    if refresh:
+        sync(connections(rule), SyncRun.Kind.MANUAL)
+    moment = now()
+    accounts = list(read(rule))
+    log_readings(rule, accounts, moment)
+    return decide(rule, accounts, moment, preview=True)
+
+
+def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
+    """Read, decide, and commit all transfers with frozen amounts in one transaction."""
+    if why := held_back(run):
+        event = events.Planned(*why)
+        return apply(run, event, outcome=why[0]) or (), []
+    # The network is asked before the transaction opens, never inside it.
+    sync(connections(run.rule), SyncRun.Kind.PRE_AUTOMATION)
+    with transaction.atomic():
+        lock(run.rule)
+        accounts, moment = list(read(run.rule)), now()
+        decided = decide(run.rule, accounts, moment)
+        rows = transfers(run, decided, {str(a.pk): a for a in accounts}, moment)
+        commands = apply(run, verdict(run, decided), **record(decided, moment))
+        if commands is None:
+            return (), []
+        Transfer.objects.bulk_create(rows)
+    log_readings(run.rule, accounts, moment)
+    return commands, rows
+
+
+def held_back(run: RuleRun) -> tuple[str, str] | None:
+    """Return outcome and reason of a run that must not even be planned."""
+    rule = run.rule
+    if not rule.enabled or rule.archived_at is not None:
+        return "skipped_disabled", "This rule is disabled"
+    if run.trigger_kind in BY_HAND or rule.last_success_at is None:
+        return None
+    until = rule.last_success_at + timedelta(seconds=rule.cooldown_seconds)
+    if now() >= until:
+        return None
+    return "skipped_not_due", f"Cooling down until {until:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def verdict(run: RuleRun, decided: Plan) -> events.Planned:
+    """Return the plan's outcome; what was only stale is tried again until it is late."""
+    by_itself = run.trigger_kind not in BY_HAND
+    retry = by_itself and decided.outcome == "skipped_stale"
+    return events.Planned(decided.outcome, decided.reason, retry)
+
+
+def used(rule: Rule) -> list[Account]:
+    return [leg.account for leg in rule.legs.all()]
+
+
+def connections(rule: Rule) -> list[Connection]:
+    """Return every connection that `rule` touches, once."""
+    return list({a.connection_id: a.connection for a in used(rule)}.values())
+
+
+def lock(rule: Rule) -> None:
+    """Keep syncs, bookings and other planners away from the rule's accounts.
+
+    It is a statement of its own: one that waits for a lock would read what was before.
+    """
+    ids = [connection.pk for connection in connections(rule)]
+    held = Connection.objects.select_for_update(no_key=True).order_by("pk")
+    list(held.filter(pk__in=ids).values_list("pk"))
+
+
+def read(rule: Rule):
+    """Return the accounts of `rule` with their balances."""
+    accounts = Account.objects.filter(pk__in=[a.pk for a in used(rule)])
+    return accounts.select_related("balance", "parent", "connection").order_by("pk")
+
+
+def decide(
+    rule: Rule, accounts: Sequence[Account], moment: datetime, *, preview: bool = False
+) -> Plan:
+    """Return the plan for what `accounts` hold, less what is on its way out of them."""
+    outflows = Transfer.objects.filter(source__in=accounts).unread()
+    careful = rule.on_stale == Rule.OnStale.USE_FLOOR
+    held = holdings(
+        accounts,
+        now=moment,
+        reserved=outflows.by_source(),
+        drops=largest_drops(accounts, moment) if careful else {},
+    )
+    return plan(rule_spec(rule, now=moment), held, now=moment, preview=preview)
+
+
+def transfers(
+    run: RuleRun, decided: Plan, accounts: dict[str, Account], moment: datetime
+) -> list[Transfer]:
+    """Return one row per provider call, in order; a second step waits for the first."""
+    rows: list[Transfer] = []
+    expires = moment + timedelta(seconds=run.rule.plan_ttl_seconds)
+    for number, move in enumerate(decided.moves):
+        before = None
+        steps = route(accounts[move.source], accounts[move.target])
+        for step, (source, target) in enumerate(steps):
+            before = Transfer(
+                id=dedupe_id(
+                    settings.INSTALLATION_ID, run.rule_id, run.key, number, step
+                ),
+                run=run,
+                move=number,
+                step=step,
+                depends_on=before,
+                source=source,
+                target=target,
+                amount=move.amount,
+                asset=run.rule.asset,
+                expires_at=expires,
+            )
+            rows.append(before)
+    return rows
+
+
+def record(decided: Plan, moment: datetime) -> dict[str, Any]:
+    """Return the plan as the columns of its run."""
+    return plan_data(decided) | {"planned_at": moment}
+
+
+def plan_data(decided: Plan) -> dict[str, Any]:
+    """Return a plan in JSON's words: money as objects of strings."""
+    assets = {held.account: held.asset for held in decided.readings}
+    asset = next(iter(assets.values()), "")
+    return {
+        "plan_hash": decided.plan_hash,
+        "outcome": decided.outcome,
+        "readings": [reading(held) for held in decided.readings],
+        "moves": [
+            {
+                "source": move.source,
+                "target": move.target,
+                "money": money(move.amount, assets.get(move.source, asset)),
+            }
+            for move in decided.moves
+        ],
+        "trace": list(trace(decided.trace, asset)),
+    }
+
+
+def reading(held: Holding) -> dict[str, Any]:
+    known = held.available is not None
+    return {
+        "account": held.account,
+        "available": money(held.available, held.asset) if known else None,
+        "as_of": held.as_of.isoformat() if held.as_of else None,
+        "age_seconds": held.age_seconds,
+        "source": held.source,
+    }
+
+
+def trace(steps: Iterable[Step], asset: str):
+    for step in steps:
+        known = step.amount is not None
+        yield {
+            "step": step.step,
+            "account": step.account,
+            "text": step.text,
+            "amount": money(step.amount, asset) if known else None,
+        }

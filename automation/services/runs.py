@@ -1,0 +1,121 @@
+"""Runs: started once per key, carried out by whoever comes, as often as it takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db.models import Prefetch
+from django.utils.timezone import now
+
+from automation.machine import RunCommand
+from automation.machine import run as events
+from automation.machine import transfer as transfer_events
+from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
+
+from .planning import plan_run
+from .rows import apply, run_step
+from .sending import Drive, drive
+
+log = structlog.get_logger("automation.runs")
+LONGEST_KEY = 200
+
+
+def start_run(
+    rule: Rule,
+    key: str,
+    *,
+    trigger_kind: str,
+    trigger: Trigger | None = None,
+    requested_by=None,
+    scheduled_for: datetime | None = None,
+) -> tuple[RuleRun, bool]:
+    """Return the run of `rule` under `key`, and whether this call created it."""
+    return RuleRun.objects.get_or_create(
+        rule=rule,
+        key=fitting(key),
+        defaults={
+            "trigger_kind": trigger_kind,
+            "trigger": trigger,
+            "requested_by": requested_by,
+            "scheduled_for": scheduled_for or now(),
+        },
+    )
+
+
+def fitting(key: str) -> str:
+    """Return `key`, or a digest of it that fits the column."""
+    if 0 < len(key) <= LONGEST_KEY:
+        return key
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def load(run_id: UUID | str) -> RuleRun:
+    """Return a run with its rule and legs; raises RuleRun.DoesNotExist."""
+    legs = RuleLeg.objects.select_related("account__connection", "account__parent")
+    rows = RuleRun.objects.select_related("rule", "trigger")
+    return rows.prefetch_related(Prefetch("rule__legs", legs)).get(pk=run_id)
+
+
+def transfers_of(run: RuleRun) -> list[Transfer]:
+    """Return all transfers of `run` in order, with what sending them needs."""
+    rows = run.transfers.select_related(
+        "source__connection", "source__parent", "target__parent", "run"
+    )
+    return list(rows.order_by("move", "step"))
+
+
+def execute_run(run_id: UUID | str) -> RuleRun:
+    """Carry out one run as far as it goes now. Safe to repeat, and from many workers."""
+    run = load(run_id)
+    steps: list[Transfer] | None = None
+    commands = apply(run, events.Claim())
+    while commands:
+        if RunCommand.QUARANTINE in commands:
+            quarantine(run)
+        if RunCommand.PLAN in commands:
+            commands, steps = plan_run(run)
+        elif RunCommand.DRIVE in commands:
+            steps = drive(run, transfers_of(run) if steps is None else steps)
+            commands = conclude(run, steps)
+        else:
+            break
+    if run.finished_at is not None:
+        log.info(f"run_{run.status}", run=str(run.pk), reason=run.reason)
+    return run
+
+
+def conclude(run: RuleRun, steps: Sequence[Transfer]) -> Sequence[RunCommand]:
+    """Say how `run` ended, or when it is looked at again."""
+    progress = events.Progress([run_step(row, steps) for row in steps])
+    commands = apply(run, progress) or ()
+    if RunCommand.SUCCEED in commands:
+        succeed(run)
+    return ()
+
+
+def succeed(run: RuleRun) -> None:
+    """Start cooldowns: they begin with success and with nothing else."""
+    Rule.objects.filter(pk=run.rule_id).update(last_success_at=run.finished_at)
+    if run.trigger_id:
+        Trigger.objects.filter(pk=run.trigger_id).update(last_fired_at=run.finished_at)
+
+
+def quarantine(run: RuleRun) -> None:
+    """Send nothing more of `run`, and let a person look at what is unclear."""
+    log.critical("run_quarantined", run=str(run.pk), reason=run.reason)
+    steps = transfers_of(run)
+    for row in steps:
+        Drive(run, row, steps).apply(transfer_events.Quarantine())
+
+
+def reread(row: Transfer) -> None:
+    """Ask once more what came of a transfer that waits for a person."""
+    run = load(row.run_id)
+    steps = transfers_of(run)
+    mine = next(step for step in steps if step.pk == row.pk)
+    Drive(run, mine, steps).go()
+    conclude(run, steps)

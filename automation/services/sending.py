@@ -1,0 +1,222 @@
+"""One transfer at a time: claimed, checked, sent under its own id, settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts.services import call
+from automation import machine
+from automation.machine import Command, Evidence, Part
+from automation.machine import transfer as events
+from automation.models import Rule, RuleRun, Transfer
+from automation.rules import dedupe_id
+from providers.base import Provider, Receipt
+from providers.errors import OutcomeUnknown, ProviderError, Refused
+from providers.wire import Call
+
+from .booking import book
+from .funds import check
+from .routes import place
+from .rows import part_of, run_step, save_transfer, transfer_state
+
+log = structlog.get_logger("automation.transfers")
+ASK_SINCE = timedelta(minutes=5)  # clocks differ; an earlier entry costs nothing
+
+
+class Drive:
+    """Takes one transfer of a run as far as it goes now."""
+
+    def __init__(self, run: RuleRun, row: Transfer, steps: Sequence[Transfer]) -> None:
+        self.run, self.row = run, row
+        self.part = part_of(row, steps)
+        self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
+        self.added: Transfer | None = None
+        self.receipt: Receipt | None = None
+
+    def go(self) -> None:
+        """Claim the transfer, and do what the machine commands until it rests."""
+        commands = self.apply(self.first_event())
+        while commands:
+            event = ACTIONS[commands[0]](self) if commands[0] in ACTIONS else None
+            commands = self.apply(event) if event is not None else ()
+
+    def first_event(self) -> machine.Event | None:
+        """Return a claim, unless the transfer before this one, or its age, forbids it."""
+        row, before = self.row, self.before
+        if row.status != Transfer.Status.PENDING:
+            return events.Claim()
+        if before is not None and self.part == Part.SECOND:
+            if before.settled_at is None:
+                return None
+            if before.status != Transfer.Status.DONE:
+                return events.DependencyFailed()
+        late = row.expires_at is not None and row.expires_at <= now()
+        return events.Expire() if late else events.Claim()
+
+    def apply(self, event: machine.Event | None) -> Sequence[Command]:
+        """Return what is left to do after `event`; nothing if somebody was faster."""
+        if event is None:
+            return ()
+        before = transfer_state(self.row, self.part)
+        after, commands = machine.step(before, event, now())
+        if after is before:
+            return commands
+        with transaction.atomic():
+            if not save_transfer(self.row, after):
+                return ()
+            self.enter(commands)
+        self.tell()
+        return [c for c in commands if c in ACTIONS]
+
+    def enter(self, commands: Sequence[Command]) -> None:
+        """Write what belongs to the same moment as the new state."""
+        if Command.BOOK in commands:
+            self.book()
+        if Command.COMPENSATE in commands:
+            self.compensate()
+        if Command.FREEZE in commands:
+            Rule.objects.filter(pk=self.run.rule_id).update(enabled=False)
+            log.critical(
+                "rule_frozen", rule=str(self.run.rule_id), run=str(self.run.pk)
+            )
+
+    def book(self) -> None:
+        book(self.row, self.receipt.balances if self.receipt else {})
+        if self.part == Part.BACK and self.before is not None:
+            Drive(self.run, self.before, [self.before, self.row]).reverse()
+
+    def reverse(self) -> None:
+        """Mark a first step whose money was brought back."""
+        self.part = Part.FIRST
+        self.apply(events.BroughtBack())
+
+    def compensate(self) -> None:
+        """Commit the one transfer that brings the money back to the first pot."""
+        first, row, run = self.before, self.row, self.run
+        if first is None:
+            return
+        name = dedupe_id(settings.INSTALLATION_ID, run.rule_id, run.key, row.move, 2)
+        self.added = Transfer(
+            id=name,
+            run=run,
+            move=row.move,
+            step=2,
+            depends_on=first,
+            source=first.target,
+            target=first.source,
+            amount=first.amount,
+            asset=first.asset,
+            expires_at=now() + timedelta(seconds=run.rule.plan_ttl_seconds),
+        )
+        Transfer.objects.bulk_create([self.added], ignore_conflicts=True)
+
+    def tell(self) -> None:
+        row = self.row
+        loud = row.needs_person or row.status in ("refused", "stranded", "expired")
+        (log.warning if loud else log.info)(
+            f"transfer_{row.status}",
+            transfer=str(row.pk),
+            attempt=row.attempts,
+            needs_person=row.needs_person,
+            error_code=row.error_code,
+            error=row.error,
+        )
+
+    # -- what goes over the network
+
+    def ask(self) -> machine.Event:
+        row = self.row
+        since = (row.first_sent_at or row.created) - ASK_SINCE
+
+        def question(adapter: Provider) -> Call[Receipt | None]:
+            return adapter.find_transfer(
+                place(row.source),
+                place(row.target),
+                row.amount,
+                dedupe_id=str(row.pk),
+                since=since,
+            )
+
+        try:
+            receipt = call(row.source.connection, question)
+        except ProviderError as error:
+            return failure(events.AskFailed, error)
+        if receipt is None:
+            return events.NotFound()
+        self.receipt = receipt
+        return events.Found(Evidence(receipt.reference, receipt.amount, text(receipt)))
+
+    def check(self) -> machine.Event:
+        return check(self.run, self.row)
+
+    def send(self) -> machine.Event:
+        row = self.row
+
+        def order(adapter: Provider) -> Call[Receipt]:
+            return adapter.transfer(
+                place(row.source), place(row.target), row.amount, dedupe_id=str(row.pk)
+            )
+
+        try:
+            self.receipt = call(row.source.connection, order)
+        except Refused as error:
+            return failure(events.Refused, error)
+        except OutcomeUnknown as error:
+            return failure(events.Lost, error)
+        except ProviderError as error:
+            return failure(events.NotSent, error)
+        return events.Answered(evidence(row, self.receipt))
+
+
+ACTIONS: Mapping[Command, Callable[[Drive], machine.Event]] = {
+    Command.ASK: Drive.ask,
+    Command.CHECK: Drive.check,
+    Command.SEND: Drive.send,
+}
+
+
+def failure(kind: type[events.Failure], error: ProviderError) -> events.Failure:
+    return kind(error.code, str(error), getattr(error, "retry_after", None))
+
+
+def text(receipt: Receipt) -> str | None:
+    return str(receipt.asset) if receipt.asset else None
+
+
+def evidence(row: Transfer, receipt: Receipt) -> Evidence:
+    """Return what an answer proves: its own words, and the pot's new balance."""
+    pot, sign = (row.target, 1) if row.target.parent_id else (row.source, -1)
+    said = receipt.balances.get(pot.external_id)
+    agrees = None
+    if said is not None and row.held_before is not None:
+        agrees = said == row.held_before + sign * row.amount
+    return Evidence(receipt.reference, receipt.amount, text(receipt), agrees)
+
+
+def drive(run: RuleRun, steps: list[Transfer]) -> list[Transfer]:
+    """Take the transfers of `run` further, in order, and return them all.
+
+    One at a time: the first that stays open ends the turn, except where only a person
+    can go on.
+    """
+    for row in iter_open(steps):
+        turn = Drive(run, row, steps)
+        turn.go()
+        if turn.added is not None:
+            steps.append(turn.added)
+        if run_step(row, steps).open:
+            break
+    return steps
+
+
+def iter_open(steps: list[Transfer]):
+    """Yield what is not settled, in order; also what is added meanwhile."""
+    for row in steps:
+        if row.settled_at is None and not run_step(row, steps).needs_person:
+            yield row

@@ -1,0 +1,143 @@
+"""Rows in, the planner's words out: what a rule says and what its accounts hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import F, Q, Sum, Window
+from django.db.models.functions import Lag
+
+from accounts.logs import balance_line
+from accounts.models import Account, BalanceSnapshot
+from automation.models import Rule, RuleLeg, Transfer
+from automation.rules import Holding, Leg, Limits, RuleSpec
+from automation.rules.terms import POT
+
+DROPS = timedelta(days=30)
+SAME = ("role", "order", "strategy", "amount", "share", "keep", "keep_share", "floor")
+BOUNDS = ("target", "cap", "max_share", "min_move", "low", "high")
+LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
+
+
+def rule_spec(rule: Rule, *, now: datetime | None = None) -> RuleSpec:
+    """Return `rule` as the planner reads it. With `now`, limits count what was moved."""
+    return RuleSpec(
+        id=str(rule.pk),
+        name=rule.name,
+        kind=rule.kind,
+        asset=rule.asset,
+        legs=tuple(leg_spec(leg) for leg in rule.legs.all()),
+        limits=limits(rule, now),
+        timezone=rule.timezone,
+        enabled=rule.enabled and rule.archived_at is None,
+        rest=rule.rest,
+        on_stale=rule.on_stale,
+        max_staleness_seconds=rule.max_staleness_seconds,
+        on_short=rule.on_short or None,
+        round_to=rule.round_to,
+    )
+
+
+def leg_spec(leg: RuleLeg) -> Leg:
+    known = {name: getattr(leg, name) for name in (*SAME, *BOUNDS)}
+    return Leg(account=str(leg.account_id), **known)
+
+
+def limits(rule: Rule, now: datetime | None) -> Limits:
+    bounds = {name: getattr(rule, name) for name in LIMITS}
+    if now is None or (rule.per_day is None and rule.per_rule is None):
+        return Limits(**bounds)
+    today, ever = moved(rule, now)
+    return Limits(**bounds, spent_today=today, spent_ever=ever)
+
+
+def moved(rule: Rule, now: datetime) -> tuple[int, int]:
+    """Return what `rule` moved today in its own zone, and ever; the unclear counts."""
+    local = now.astimezone(ZoneInfo(rule.timezone))
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
+    # A move over two steps counts once: by the step that ends it.
+    mine = Transfer.objects.filter(gone, run__rule=rule, step__lt=2, dependents=None)
+    sums = mine.aggregate(
+        today=Sum("amount", filter=Q(created__gte=midnight)), ever=Sum("amount")
+    )
+    return int(sums["today"] or 0), int(sums["ever"] or 0)
+
+
+def holdings(
+    accounts: Iterable[Account],
+    *,
+    now: datetime,
+    reserved: Mapping[UUID, int] | None = None,
+    drops: Mapping[UUID, int] | None = None,
+) -> dict[str, Holding]:
+    """Return what each account holds for planning, less what is reserved."""
+    return {
+        str(account.pk): holding(
+            account,
+            now,
+            reserved=(reserved or {}).get(account.pk, 0),
+            drop=(drops or {}).get(account.pk, 0),
+        )
+        for account in accounts
+    }
+
+
+def holding(
+    account: Account, now: datetime, *, reserved: int = 0, drop: int = 0
+) -> Holding:
+    balance = getattr(account, "balance", None)
+    usable = account.automates and account.active
+    return Holding(
+        account=str(account.pk),
+        name=str(account),
+        asset=account.asset,
+        available=balance.available - reserved if balance else None,
+        age_seconds=age(balance, now) if balance else None,
+        as_of=balance.as_of if balance else None,
+        source=balance.source if balance else "unknown",
+        kind=POT if account.parent_id else account.kind,
+        inside=str(account.parent_id) if account.parent_id else None,
+        goal=account.goal,
+        closed=account.closed_at is not None,
+        can_send=account.can_send and usable,
+        can_receive=account.can_receive and usable,
+        largest_drop=drop,
+    )
+
+
+def age(balance, now: datetime) -> int:
+    """Return how many seconds ago `balance` was confirmed, rounded up."""
+    return max(0, -int(-(now - balance.fetched_at).total_seconds() // 1))
+
+
+def largest_drops(accounts: Iterable[Account], now: datetime) -> dict[UUID, int]:
+    """Return by how much each balance fell at most between two readings in 30 days."""
+    before = Window(Lag("available"), partition_by="account_id", order_by="as_of")
+    falls = (
+        BalanceSnapshot.objects.filter(account__in=accounts, as_of__gte=now - DROPS)
+        .annotate(before=before)
+        .order_by()
+        .values_list("account_id", F("before") - F("available"))
+    )
+    drops: dict[UUID, int] = {}
+    for account, fall in falls:
+        drops[account] = max(drops.get(account, 0), int(fall or 0))
+    return drops
+
+
+def log_readings(rule: Rule, accounts: Iterable[Account], now: datetime) -> None:
+    """Log every balance that a decision rests on."""
+    for account in accounts:
+        balance = getattr(account, "balance", None)
+        balance_line(
+            rule.kind.upper(),
+            account.external_id,
+            balance.available if balance else None,
+            account.asset,
+            source=balance.source if balance else "unknown",
+            age=age(balance, now) if balance else 0,
+        )
