@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
 
 import redis
 
@@ -50,20 +49,10 @@ class Server:
     stop_signal: signal.Signals
     prepare: Callable[[], None] = field(default=lambda: None)
 
-    def start(
-        self, guard: Guard, output: IO[Any] | int | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Start the server and return its process; `log` takes its output."""
-        self.prepare()
-        with self.log.open("ab") as log:
-            return guard.spawn(
-                self.command, death=self.stop_signal, output=output or log
-            )
-
-    def wait(self, process: subprocess.Popen[bytes]) -> None:
+    def wait(self, is_alive: Callable[[], bool]) -> None:
         """Wait until the server answers; raises EmbeddedServerError if it does not."""
         until = time.monotonic() + START_SECONDS
-        while process.poll() is None and time.monotonic() < until:
+        while is_alive() and time.monotonic() < until:
             if self.is_ready():
                 return
             time.sleep(0.02)
@@ -144,7 +133,12 @@ def _throwaway(make: Callable[[Path], Server]) -> str:
     guard.remove_at_end(folder)
     atexit.register(guard.close)
     server = make(folder)
-    server.wait(server.start(guard))
+    server.prepare()
+    with server.log.open("ab") as log:
+        pid = guard.spawn(
+            server.command, os.environ, output=log.fileno(), death=server.stop_signal
+        )
+    server.wait(lambda: os.waitpid(pid, os.WNOHANG) == (0, 0))
     return server.url
 
 

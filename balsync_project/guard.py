@@ -13,24 +13,23 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, NoReturn
 
 PATIENCE_SECONDS = 4.0
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
 LIBC = ctypes.CDLL(None)
+MANY_FILES = 65536
 
 
 class Guard:
     """Starts processes, each with its own group, that never outlive this one."""
 
     def __init__(self) -> None:
-        self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -41,29 +40,39 @@ class Guard:
     def spawn(
         self,
         command: Sequence[str | Path],
+        environment: Mapping[str, str],
         *,
+        output: int,
         death: signal.Signals = signal.SIGKILL,
-        environment: Mapping[str, str] | None = None,
-        output: IO[Any] | int | None = None,
-        folder: Path | None = None,
-    ) -> subprocess.Popen[bytes]:
-        """Start `command`; it is sent `death` should this process vanish."""
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=None if output is None else subprocess.STDOUT,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-            preexec_fn=_die_with_parent(death),
+    ) -> int:
+        """Start a command and return its pid; it is sent `death` should we vanish."""
+        words = [str(word) for word in command]
+        return self.fork(
+            lambda: os.execvpe(words[0], words, dict(environment)),
+            output=output,
+            death=death,
         )
-        self._tell(f"+ {process.pid} {int(death)}")
-        return process
 
-    def forget(self, process: subprocess.Popen[bytes]) -> None:
+    def fork(
+        self,
+        work: Callable[[], object],
+        *,
+        output: int,
+        death: signal.Signals = signal.SIGKILL,
+    ) -> int:
+        """Run `work` in a copy of this process and return its pid."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _become_child(work, parent, output, death)
+        self._tell(f"+ {pid} {int(death)}")
+        return pid
+
+    def forget(self, pid: int) -> None:
         """Stop watching over a process that has ended."""
-        self._tell(f"- {process.pid} 0")
+        self._tell(f"- {pid} 0")
 
     def remove_at_end(self, folder: Path) -> None:
         """Delete `folder` once this process has ended, however it ends."""
@@ -77,23 +86,49 @@ class Guard:
         self._process.wait()
 
     def _tell(self, line: str) -> None:
-        if self._process.stdin is None:
-            raise RuntimeError("the guard was started without a pipe")
         # A guard that was killed is missed only if this process is killed too, and
         # then each child still has its own death signal.
         with suppress(BrokenPipeError):
-            print(line, file=self._process.stdin, flush=True)
+            print(line, file=_open(self._process.stdin), flush=True)
 
 
-def _die_with_parent(death: signal.Signals) -> Callable[[], None]:
-    parent = os.getpid()
+def _open(pipe: IO[str] | None) -> IO[str]:
+    if pipe is None:
+        raise RuntimeError("the guard has no pipe")
+    return pipe
 
-    def arrange() -> None:
+
+def _become_child(
+    work: Callable[[], object], parent: int, output: int, death: signal.Signals
+) -> NoReturn:
+    """Cut the ties to the parent, work, and end without touching what was its own."""
+    code = 1
+    try:
+        os.setsid()
         die_with_parent(death)
-        if os.getppid() != parent:
-            os._exit(1)
+        if os.getppid() == parent:
+            _give_files(output)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            work()
+            code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - the parent's handlers must not see it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
-    return arrange
+
+def _give_files(output: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    # The pipe to the guard and the lock of the data folder are the parent's alone.
+    os.closerange(3, MANY_FILES)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
 def die_with_parent(death: signal.Signals = signal.SIGKILL) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from . import health
+from . import api, health
 
 v1 = [
     path("", include("accounts.api.urls")),
@@ -21,4 +21,10 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("api/health", health.ready),
     path("api/v1/", include(v1)),
+    re_path(r"^api/(?P<rest>.*)$", api.no_such_route),
+    path("", include("accounts.api.browser_urls")),
 ]
+handler400, handler404, handler500 = (
+    f"balsync_project.api.{name}"
+    for name in ("bad_request", "not_found", "server_error")
+)

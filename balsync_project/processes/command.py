@@ -14,12 +14,14 @@ from pathlib import Path
 
 from balsync_project import embedded
 
+from . import tree
 from .child import Child
 from .console import Console
 from .installation import Installation, InstallationError, open_installation
+from .ports import HOST, free_port, is_free
 from .supervisor import StartError, Stopped, Supervisor
-from .tree import HOST, ROOT, Tree, base_environment, free_port, is_free
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90.0
 DEFAULT_DATA = {"demo": ROOT / "var", "serve": ROOT / "data"}
 DESCRIPTIONS = {
@@ -37,7 +39,7 @@ class Session:
     installation: Installation
     supervisor: Supervisor
     console: Console
-    environment: dict[str, str] = field(default_factory=base_environment)
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     servers: list[Child] = field(default_factory=list)
     others: list[Child] = field(default_factory=list)
 
@@ -50,17 +52,42 @@ class Session:
         """Where scripts find the address, the login and a token."""
         return self.installation.folder / f"{self.kind}.json"
 
-    @property
-    def tree(self) -> Tree:
-        return Tree(self.environment, self.options.port, self.options.concurrency)
+    def start(self) -> None:
+        """Start all, in the order of need; what can wait for each other does not."""
+        self.set_environment()
+        ready = self.start_servers()
+        if self.kind == "demo":
+            self.others.append(self.sandbox())
+        tree.preload()
+        for child, is_ready in ready:
+            self._wait_for(child, is_ready)
+        if self.kind == "demo":
+            self.wait_for_sandbox()
+        self.publish()
+        tree.load_django(self.environment)
+        self.prepare()
+        self.start_everything()
 
-    def start_servers(self) -> None:
-        """Start PostgreSQL and Valkey, unless the environment names others."""
+    def set_environment(self) -> None:
+        """Set what each part must know before the settings are read."""
         self.environment.update(self.installation.settings())
-        self.environment.setdefault("BALSYNC_PUBLIC_URL", self.url)
+        defaults = {
+            "PYTHONPATH": str(ROOT),
+            "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
+            "BALSYNC_PUBLIC_URL": self.url,
+            "BALSYNC_LOG_FORMAT": "text",
+            # A worker that is told to stop gives its task back, and soon.
+            "REMAP_SIGTERM": "SIGQUIT",
+            "WORKER_SHUTDOWN_SECONDS": "2",
+        }
+        self.environment.update({**defaults, **self.environment})
+        os.environ.update(self.environment)
+
+    def start_servers(self) -> list[tuple[Child, Callable[[], bool]]]:
+        """Start PostgreSQL and Valkey, unless the environment names others."""
         sockets = embedded.private_sockets()
         self.supervisor.guard.remove_at_end(sockets)
-        folder = self.installation.folder
+        folder, started = self.installation.folder, []
         for name, make, data in (
             ("DATABASE_URL", embedded.postgres, folder / "postgres"),
             ("REDIS_URL", embedded.valkey, folder / "valkey"),
@@ -68,36 +95,38 @@ class Session:
             if not self.environment.get(name):
                 server = make(data, sockets)
                 self.environment[name] = server.url
-                self._start_server(server)
+                child = tree.of_server(server, dict(os.environ))
+                self.servers.append(child)
+                self.supervisor.start(child)
+                started.append((child, server.is_ready))
+        return started
 
-    def _start_server(self, server: embedded.Server) -> None:
-        child = Child.of_server(server, self.environment)
-        self.servers.append(child)
-        self.supervisor.start(child)
+    def _wait_for(self, child: Child, is_ready: Callable[[], bool]) -> None:
         self.supervisor.wait_until(
-            lambda: _lives(child) and server.is_ready(), server.name, START_SECONDS
+            lambda: _lives(child) and is_ready(), child.name, START_SECONDS
         )
 
-    def start_sandbox(self) -> None:
-        """Start the institutions, and let the providers be reached there."""
-        port, state = free_port(), self.installation.folder / "sandbox"
-        child = self.tree.sandbox(port, state)
-        self.others.append(child)
+    def sandbox(self) -> Child:
+        """Start the institutions that play the real ones."""
+        state = self.installation.folder / "sandbox"
+        child = tree.sandbox(free_port(), state, self.environment)
         self.supervisor.start(child)
-        self.supervisor.wait_until(
-            lambda: _lives(child) and any('"ready"' in line for line in child.lines),
-            "the sandbox",
-            START_SECONDS,
-        )
-        said = json.loads(next(line for line in child.lines if '"ready"' in line))
+        return child
+
+    def wait_for_sandbox(self) -> None:
+        """Let the providers be reached where the sandbox says it is."""
+        child = self.others[0]
+        self._wait_for(child, lambda: bool(_ready_line(child)))
+        said = json.loads(_ready_line(child))
         self.environment["BALSYNC_SANDBOX_URL"] = said["ready"]
         self.environment["BALSYNC_PROVIDER_URLS"] = json.dumps(said["hosts"])
 
     def prepare(self) -> None:
         """Migrate, and make what a first start needs."""
-        self.publish()
-        words = ["prepare", self.kind, "--login-file", str(self.login_file)]
-        self._manage(*words, "--url", self.url)
+        place = ["--login-file", str(self.login_file), "--url", self.url]
+        child = tree.manage("prepare", self.kind, *place)
+        if self.supervisor.run(child):
+            raise StartError(f"`prepare` failed:\n{child.last_words()}")
 
     def publish(self) -> None:
         """Let other commands find this installation."""
@@ -105,14 +134,10 @@ class Session:
         own |= {name for name in self.environment if name.startswith("BALSYNC_")}
         self.installation.publish({name: self.environment[name] for name in own})
 
-    def _manage(self, *words: str) -> None:
-        child = self.tree.manage(*words)
-        if self.supervisor.run(child):
-            raise StartError(f"`{words[0]}` failed:\n{child.last_words()}")
-
     def start_everything(self) -> None:
         """Start web, workers and beat, and wait until all of them answer."""
-        for child in self.tree.everything():
+        parts = tree.Tree(self.options.port, self.options.concurrency)
+        for child in parts.everything():
             self.others.append(child)
             self.supervisor.start(child)
         ready = _Seldom(lambda: _is_ready(self.options.port))
@@ -148,17 +173,14 @@ def run(kind: str, arguments: Sequence[str]) -> int:
     except InstallationError as error:
         console.warn(str(error))
         return 1
-    session = Session(kind, options, installation, Supervisor(console), console)
+    supervisor = Supervisor(console, installation.folder / "processes.json")
+    session = Session(kind, options, installation, supervisor, console)
     return _play(session, _once if options.once else _stay)
 
 
 def _play(session: Session, then: Callable[[Session], int]) -> int:
     try:
-        session.start_servers()
-        if session.kind == "demo":
-            session.start_sandbox()
-        session.prepare()
-        session.start_everything()
+        session.start()
         return then(session)
     except Stopped:
         return 0
@@ -177,7 +199,7 @@ def _stay(session: Session) -> int:
 
 
 def _once(session: Session) -> int:
-    child = session.tree.manage("play_payday")
+    child = tree.manage("play_payday")
     session.console.quiet = False
     return session.supervisor.run(child)
 
@@ -200,9 +222,13 @@ class _Seldom:
 
 def _lives(child: Child) -> bool:
     """Return true while the child runs; raises StartError when it has died."""
-    if child.process is None:
+    if child.pid is None:
         raise StartError(f"{child.name} did not start:\n{child.last_words()}")
     return True
+
+
+def _ready_line(sandbox: Child) -> str:
+    return next((line for line in sandbox.lines if line.startswith('{"ready"')), "")
 
 
 def _is_ready(port: int) -> bool:

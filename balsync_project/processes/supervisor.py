@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from balsync_project.embedded import EmbeddedServerError
@@ -13,6 +15,7 @@ from balsync_project.guard import Guard, signal_group
 
 from .child import Child
 from .console import Console
+from .installation import write_private_json
 
 TICK = 0.1
 STOP_SECONDS = 8.0
@@ -32,11 +35,12 @@ class Stopped(Exception):
 class Supervisor:
     """Starts, watches, restarts and stops children, and shows what they say."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, pids: Path) -> None:
         self.console = console
         self.guard = Guard()
         self.children: list[Child] = []
         self.stopping = False
+        self._pids = pids
         self._selector = selectors.DefaultSelector()
         for number in STOPPING:
             signal.signal(number, self._ask_to_stop)
@@ -49,8 +53,9 @@ class Supervisor:
         if child not in self.children:
             self.children.append(child)
         child.start(self.guard)
-        if child.process and child.process.stdout:
-            self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
+        if child.output is not None:
+            self._selector.register(child.output, selectors.EVENT_READ, child)
+        self._tell_pids()
 
     def tick(self, seconds: float = TICK) -> None:
         """Show what was said, take the dead away, start again what is due."""
@@ -69,19 +74,20 @@ class Supervisor:
             self.console.child(child.name, line)
 
     def _bury(self, child: Child) -> None:
-        process = child.process
-        if process is None:
+        pid = child.pid
+        if pid is None:
             return
-        if process.stdout:
+        if child.output is not None:
             self._show(child)
-            self._selector.unregister(process.stdout)
-        child.reap()
-        self.guard.forget(process)
+            self._selector.unregister(child.output)
+        child.take_away()
+        self.guard.forget(pid)
+        self._tell_pids()
         if child.restarts and not self.stopping:
             self.console.warn(f"{child.name} ended ({child.returncode}); starting it")
 
     def _is_due(self, child: Child) -> bool:
-        waiting = child.restarts and child.process is None and not self.stopping
+        waiting = child.restarts and child.pid is None and not self.stopping
         return waiting and time.monotonic() >= child.due_at
 
     def _start_again(self, child: Child) -> None:
@@ -90,6 +96,10 @@ class Supervisor:
         except EmbeddedServerError as error:
             self.console.warn(f"{child.name}: {error}")
             child.due_at = time.monotonic() + 1
+
+    def _tell_pids(self) -> None:
+        pids = {child.name: child.pid for child in self.children if child.pid}
+        write_private_json(self._pids, pids)
 
     def run(self, child: Child) -> int:
         """Run one command to its end and return its code; raises Stopped."""
@@ -130,16 +140,16 @@ class Supervisor:
         """Stop children round by round: those who use a server before the server."""
         self.stopping = True
         for children in rounds:
-            self._stop([child for child in children if child.process])
+            self._stop([child for child in children if child.pid])
         self.guard.close()
 
     def _stop(self, children: list[Child]) -> None:
         for child in children:
-            if child.process:
-                child.process.send_signal(child.stop)
+            if child.pid:
+                os.kill(child.pid, child.stop)
         until = time.monotonic() + STOP_SECONDS
-        while any(c.process for c in children) and time.monotonic() < until:
+        while any(child.pid for child in children) and time.monotonic() < until:
             self.tick(0.02)
         for child in children:
-            if child.process:
-                signal_group(child.process.pid, signal.SIGKILL)
+            if child.pid:
+                signal_group(child.pid, signal.SIGKILL)

@@ -1,105 +1,142 @@
-"""What the tree is made of: the command and the environment of each process."""
+"""What the tree is made of. Django is imported once, here, and each part is a copy.
+
+Five separate starts would each import for seconds what a fork shares at once, in memory
+too. The supervisor therefore never opens a connection and never starts a thread.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
-import socket
+import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
+from setproctitle import getproctitle, setproctitle
+
+from balsync_project.embedded import Server
+from balsync_project.guard import Guard
+
 from .child import Child
+from .ports import HOST
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PYTHON = sys.executable
-HOST = "127.0.0.1"
+QUEUES = ("sync", "automation")
+ORIGINAL_TITLE = getproctitle()  # finds its place, while the environment is untouched
+# What a start needs and no setting touches: imported while the servers start.
+HEAVY = (
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "granian.cli",
+    "psycopg",
+    "requests",
+)
+HEAVY += ("aiohttp", "django.db.models", "holidays", "limits", "rich.table")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tree:
-    """The processes of one installation on this machine."""
+    """The parts of balsync that people and queues talk to."""
 
-    environment: Mapping[str, str]
     port: int
     concurrency: int = 1
-    extra: dict[str, str] = field(default_factory=dict)
-
-    def _child(self, name: str, *command: str, **extra: str) -> Child:
-        return Child(name, [PYTHON, *command], {**self.environment, **extra})
-
-    def manage(self, *words: str) -> Child:
-        """Return one run of manage.py."""
-        return self._child(words[0], str(ROOT / "manage.py"), *words)
-
-    def sandbox(self, port: int, state: Path) -> Child:
-        """Return the institutions that play the real ones."""
-        place = ["--port", str(port), "--state", str(state)]
-        return self._child("sandbox", "-m", "providers.sandbox", *place)
 
     def web(self) -> Child:
         """Return the web server: one process that answers, one that keeps it."""
-        return self._child(
+        return forked(
             "web",
-            *("-m", "granian", "--interface", "wsgi", "--no-ws"),
-            *("--host", HOST, "--port", str(self.port), "--workers", "1"),
-            *("--blocking-threads", "8", "--runtime-threads", "1"),
-            *("--runtime-blocking-threads", "8", "--backpressure", "64"),
-            *("--log-level", "error", "--workers-kill-timeout", "3"),
+            _granian,
+            *("--interface", "wsgi", "--no-ws", "--host", HOST),
+            *("--port", str(self.port), "--workers", "1", "--runtime-threads", "1"),
+            *("--blocking-threads", "8", "--runtime-blocking-threads", "8"),
+            *("--backpressure", "64", "--log-level", "error"),
+            *("--workers-kill-timeout", "3", "--process-name", "balsync web"),
             "balsync_project.wsgi:application",
             BALSYNC_DIE_WITH_PARENT="1",
         )
 
     def worker(self, queue: str) -> Child:
         """Return the worker of one queue."""
-        return self._child(
+        return forked(
             f"worker-{queue}",
-            *("-m", "celery", "-A", "balsync_project", "worker", "-Q", queue),
-            *("-n", f"{queue}@%h", "-c", str(self.concurrency), "-l", "INFO"),
-            *("--without-gossip", "--without-mingle"),
-            # A worker that is told to stop gives its task back, and soon.
-            REMAP_SIGTERM="SIGQUIT",
-            WORKER_SHUTDOWN_SECONDS="2",
+            _celery,
+            *("worker", "-Q", queue, "-n", f"{queue}@%h", "-l", "INFO"),
+            *("-c", str(self.concurrency), "--without-gossip", "--without-mingle"),
         )
 
     def beat(self) -> Child:
         """Return the process that says when things are due."""
-        return self._child(
-            "beat",
-            *("-m", "celery", "-A", "balsync_project", "beat", "-l", "WARNING"),
-            "--pidfile=",
-        )
+        return forked("beat", _celery, "beat", "-l", "WARNING", "--pidfile=")
 
     def everything(self) -> list[Child]:
         """Return what serves people and does the work."""
-        workers = [self.worker(queue) for queue in ("sync", "automation")]
-        return [self.web(), *workers, self.beat()]
+        return [self.web(), *map(self.worker, QUEUES), self.beat()]
 
 
-def base_environment() -> dict[str, str]:
-    """Return this process's environment, with what every child needs."""
-    return {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUNBUFFERED": "1",
-        "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
-        "BALSYNC_LOG_FORMAT": os.environ.get("BALSYNC_LOG_FORMAT", "text"),
-    }
+def of_server(server: Server, environment: Mapping[str, str]) -> Child:
+    """Return a database server, which starts again on its old data."""
+
+    def launch(guard: Guard, output: int) -> int:
+        server.prepare()
+        death = server.stop_signal
+        return guard.spawn(server.command, environment, output=output, death=death)
+
+    return Child(server.name, launch, stop=server.stop_signal, log=server.log)
 
 
-def is_free(port: int) -> bool:
-    """Say whether a server could listen on `port` of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def sandbox(port: int, state: Path, environment: Mapping[str, str]) -> Child:
+    """Return the institutions that play the real ones."""
+    place = ["--port", str(port), "--state", str(state)]
+    command = [sys.executable, "-m", "providers.sandbox", *place]
+    return Child(
+        "sandbox", lambda guard, out: guard.spawn(command, environment, output=out)
+    )
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def manage(*words: str) -> Child:
+    """Return one run of a management command."""
+    return forked(words[0], _manage, *words)
+
+
+def forked(name: str, main: Callable[[], object], *words: str, **extra: str) -> Child:
+    """Return a copy of this process that runs `main` with `words` to read."""
+
+    def work() -> None:
+        setproctitle(f"balsync {name}: {' '.join(words)}")
+        os.environ.update(extra)
+        sys.argv = [name, *words]
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        main()
+
+    return Child(name, lambda guard, output: guard.fork(work, output=output))
+
+
+def preload(modules: Sequence[str] = HEAVY) -> None:
+    """Import what every part needs, once."""
+    for module in modules:
+        import_module(module)
+
+
+def load_django(environment: Mapping[str, str]) -> None:
+    """Read the settings and load the applications, ready to be copied."""
+    os.environ.update(environment)
+    import_module("django").setup()
+    preload(["balsync_project.urls", "balsync_project.wsgi"])
+    gc.collect()
+    gc.freeze()  # or each copy's first collection would write to every shared page
+
+
+def _granian() -> None:
+    import_module("granian.cli").entrypoint()
+
+
+def _celery() -> None:
+    sys.argv[1:1] = ["-A", "balsync_project"]
+    import_module("celery.bin.celery").main()
+
+
+def _manage() -> None:
+    line = ["manage.py", *sys.argv[1:]]
+    import_module("django.core.management").execute_from_command_line(line)

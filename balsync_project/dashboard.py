@@ -1,0 +1,243 @@
+"""The first page: what is held, how sure that is, and what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.admin import show
+from accounts.admin.account import progress
+from accounts.admin.base import Panel
+from accounts.models import Account, Connection, Discrepancy
+from automation.admin.run import moved, with_moved
+from automation.models import Rule, RuleRun, Transfer
+
+RUNS = 8
+DUE = 6
+OPEN = 8
+
+
+@dataclass(slots=True)
+class Total:
+    """What is known to be held of one asset, in minor units, and what is missing."""
+
+    asset: str
+    known: int = 0
+    counted: int = 0
+    unknown: list[str] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+
+    def add(self, account: Account) -> None:
+        """Count one account; an unknown one is missing, never zero."""
+        self.counted += 1
+        balance = show.known(account)
+        if balance is None:
+            self.unknown.append(show.place(account))
+            return
+        self.known += int(balance.total)
+        interval = timedelta(seconds=account.connection.sync_interval_seconds)
+        if balance.error or show.is_stale(balance, interval):
+            self.stale.append(show.place(account))
+
+    @property
+    def value(self) -> SafeString:
+        if len(self.unknown) == self.counted:
+            return show.UNKNOWN
+        return show.money(self.known, self.asset)
+
+    @property
+    def note(self) -> str:
+        """Return how complete the total is."""
+        accounts = "1 account" if self.counted == 1 else f"{self.counted} accounts"
+        missing = [
+            f"{len(names)} {word}: {', '.join(names[:3])}{'…' if names[3:] else ''}"
+            for word, names in (("unknown", self.unknown), ("stale", self.stale))
+            if names
+        ]
+        return f"{accounts}, {'; '.join(missing) if missing else 'complete'}"
+
+    @property
+    def complete(self) -> bool:
+        return not self.unknown and not self.stale
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the first page shows, from the user's own workspaces."""
+    accounts = list(mine(request, Account).filter(active=True).open())
+    connections = list(mine(request, Connection).in_use())
+    transfers = mine(request, Transfer)
+    return context | {
+        "totals": totals(accounts),
+        "panels_main": [
+            accounts_panel(accounts),
+            runs_panel(mine(request, RuleRun)),
+        ],
+        "panels_side": [
+            connections_panel(connections),
+            due_panel(mine(request, Rule)),
+            discrepancies_panel(mine(request, Discrepancy)),
+        ],
+        "reconnect": reconnect(request, connections),
+        "stuck": transfers.filter(needs_person=True).unsettled().count(),
+        "stuck_url": reverse("admin:automation_transfer_changelist")
+        + "?needs_person__exact=1",
+        "connect_url": reverse("admin:accounts_connection_add"),
+        "empty": not connections,
+        "title": "Dashboard",
+    }
+
+
+def mine(request: HttpRequest, model: type) -> QuerySet:
+    """Return the rows that this user's pages show."""
+    return admin.site.get_model_admin(model).get_queryset(request)
+
+
+def totals(accounts: Iterable[Account]) -> list[Total]:
+    """Return what is held of each asset; only counted accounts add up."""
+    found: dict[str, Total] = {}
+    for account in accounts:
+        if account.automates:
+            found.setdefault(account.asset, Total(account.asset)).add(account)
+    return sorted(found.values(), key=lambda total: -total.counted)
+
+
+def tree(accounts: Sequence[Account]) -> list[Account]:
+    """Return accounts in order, pots under the account they are inside of."""
+    inside: dict[Any, list[Account]] = {}
+    for account in sorted(accounts, key=lambda row: (row.provider, str(row).lower())):
+        inside.setdefault(account.parent_id, []).append(account)
+    known = {account.pk for account in accounts}
+    roots = [row for row in accounts if row.parent_id not in known]
+    roots.sort(key=lambda row: (row.provider, str(row.connection), str(row).lower()))
+    return [row for root in roots for row in (root, *inside.get(root.pk, ()))]
+
+
+def accounts_panel(accounts: Sequence[Account]) -> Panel:
+    rows = [
+        [
+            show.link(row, name(row)),
+            row.provider,
+            show.age(row),
+            progress(row),
+            show.money(held and held.total, row.asset),
+        ]
+        for row in tree(accounts)
+        for held in [show.known(row)]
+    ]
+    return Panel(
+        "Accounts and pots",
+        ["Account", "Where", "Age", "Goal", "Balance"],
+        rows,
+        empty="No account yet: connect a bank first.",
+        more=reverse("admin:accounts_account_changelist"),
+        more_text="All",
+        right=("Balance",),
+    )
+
+
+def name(row: Account) -> SafeString:
+    """Return an account's name; a pot stands under its account."""
+    text = row if row.automates else f"{row} (counted elsewhere)"
+    return format_html(
+        '<span class="{}">{}</span>', "bs-pot" if row.parent_id else "", text
+    )
+
+
+def runs_panel(runs: QuerySet[RuleRun]) -> Panel:
+    newest = with_moved(runs.select_related("rule")).order_by("-created")[:RUNS]
+    return Panel(
+        "Latest runs",
+        ["When", "Rule", "Status", "Why", "Moved"],
+        [
+            [
+                show.when(run.created),
+                show.link(run, str(run.rule)),
+                show.status(run.status, run.reason),
+                run.reason or show.NOTHING,
+                moved(run),
+            ]
+            for run in newest
+        ],
+        empty="No rule has run yet.",
+        more=reverse("admin:automation_rulerun_changelist"),
+        more_text="All",
+    )
+
+
+def connections_panel(connections: Sequence[Connection]) -> Panel:
+    return Panel(
+        "Connections",
+        ["Connection", "Health", "Last success"],
+        [
+            [show.link(row), show.health(row), show.when(row.last_success_at)]
+            for row in connections
+        ],
+        empty="Nothing is connected yet.",
+        more=reverse("admin:accounts_connection_changelist"),
+        more_text="All",
+    )
+
+
+def due_panel(rules: QuerySet[Rule]) -> Panel:
+    due = rules.in_use().filter(enabled=True).exclude(next_due_at=None)
+    return Panel(
+        "Due next",
+        ["Rule", "When", "Exactly"],
+        [
+            [show.link(row), show.when(row.next_due_at), show.exact(row.next_due_at)]
+            for row in due.order_by("next_due_at")[:DUE]
+        ],
+        empty="No rule is scheduled.",
+        more=reverse("admin:automation_rule_changelist"),
+        more_text="All rules",
+    )
+
+
+def discrepancies_panel(rows: QuerySet[Discrepancy]) -> Panel:
+    known = rows.filter(status=Discrepancy.Status.OPEN).select_related("account")
+    return Panel(
+        "Open discrepancies",
+        ["What", "Account", "Expected", "Actual"],
+        [
+            [
+                show.link(row, row.name),
+                str(row.account),
+                show.noted(row.expected, row.account.asset),
+                show.noted(row.actual, row.account.asset),
+            ]
+            for row in known[:OPEN]
+        ],
+        empty="Everything agrees.",
+        more=reverse("admin:accounts_discrepancy_changelist"),
+        more_text="All",
+        right=("Expected", "Actual"),
+    )
+
+
+def reconnect(
+    request: HttpRequest, connections: Iterable[Connection]
+) -> list[dict[str, Any]]:
+    """Return the connections that wait for a person, each with its button."""
+    pages = admin.site.get_model_admin(Connection)
+    return [
+        {
+            "row": row,
+            "page": show.page(row),
+            "health": show.health(row),
+            "button": next(
+                (b for b in pages.buttons(request, row) if b["mark"].tone == "main"),
+                None,
+            ),
+        }
+        for row in connections
+        if row.needs_person
+    ]
