@@ -154,11 +154,12 @@ def _hold(verdict: Verdict, before: Known, reading: Reading, heard: Heard) -> No
     if _is_older(before, as_of, heard):
         verdict.results.append(_result(reading, "older", reading.total))
         return
-    changed = (before.total, before.available, before.held) != (
-        reading.total,
-        reading.available,
-        reading.held,
-    )
+    # What was computed, not read, has no snapshot yet.
+    changed = before.source != heard.source or (
+        before.total,
+        before.available,
+        before.held,
+    ) != (reading.total, reading.available, reading.held)
     verdict.accepted.append(
         Accepted(
             before.account_id,
@@ -185,7 +186,7 @@ def _is_older(before: Known, as_of: datetime, heard: Heard) -> bool:
         return False
     if before.source == heard.source:
         return as_of < before.as_of
-    return heard.asked_at < before.fetched_at
+    return heard.asked_at < max(before.as_of, before.fetched_at)
 
 
 def _amounts(before: Known, reading: Reading) -> Iterator[Change]:

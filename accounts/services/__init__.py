@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from .adapters import UnknownProvider, UnreadableCredentials
+from .authorization import (
+    AuthorizationFailed,
+    NoConsentNeeded,
+    callback_address,
+    finish_authorization,
+    start_authorization,
+)
+from .balances import (
+    BalanceUnknown,
+    FutureMoment,
+    NotTyped,
+    balance_answer,
+    create_typed_account,
+    fresh_balances,
+    record_typed_balance,
+    sync_for,
+    take_snapshot,
+)
 from .calling import call, refresh
 from .connecting import (
     CredentialsIncomplete,
@@ -17,20 +35,34 @@ from .requests import claim_due, claim_requested, request_sync, run_requested
 from .sync import sync
 
 __all__ = [
+    "AuthorizationFailed",
+    "BalanceUnknown",
     "CredentialsIncomplete",
+    "FutureMoment",
+    "NoConsentNeeded",
+    "NotTyped",
     "TestResult",
     "UnknownCredential",
     "UnknownProvider",
     "UnreadableCredentials",
+    "balance_answer",
     "call",
+    "callback_address",
     "claim_due",
     "claim_requested",
     "connect",
+    "create_typed_account",
+    "finish_authorization",
     "forget_old_transactions",
+    "fresh_balances",
+    "record_typed_balance",
     "refresh",
     "request_sync",
     "run_requested",
+    "start_authorization",
     "sync",
+    "sync_for",
+    "take_snapshot",
     "test_connection",
     "update_credentials",
 ]

@@ -44,7 +44,8 @@ class Entry:
     """One connection's part of a batch: what it said, and what that means."""
 
     run: SyncRun
-    visit: Visit | None
+    visit: Visit | None = None
+    heard: Heard | None = None
     error: ProviderError | None = None
     verdict: Verdict | None = None
     settled: Verdict | None = None  # where no answer is judged
@@ -129,16 +130,23 @@ def read_known(ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Known]]:
 def _verdict(entry: Entry, known: Mapping[str, Known]) -> Verdict:
     if entry.settled is not None:
         return entry.settled
+    if entry.heard is not None and entry.visit is None:
+        return reconcile(_told(entry.heard, known), entry.heard)  # typed by a person
     visit = entry.visit
     if visit is None or visit.observation is None:
         return failure(known, entry.error or ProviderError())
-    heard = Heard(visit.observation, visit.asked_at, visit.fetched_at)
-    verdict = reconcile(known, heard)
+    entry.heard = Heard(visit.observation, visit.asked_at, visit.fetched_at)
+    verdict = reconcile(known, entry.heard)
     unread = [entry.error] if entry.error else list(visit.unread.values())
     if unread and verdict.status == "ok":
         verdict.status = "partial"
         verdict.error_code, verdict.error = unread[0].code, str(unread[0])
     return verdict
+
+
+def _told(heard: Heard, known: Mapping[str, Known]) -> dict[str, Known]:
+    names = {reading.external_id for reading in heard.observation.readings}
+    return {name: before for name, before in known.items() if name in names}
 
 
 def _write_accounts(entries: Iterable[Entry]) -> None:
@@ -193,9 +201,9 @@ def _write_balances(entries: Sequence[Entry]) -> None:
                 str(b.available),
                 str(b.held),
                 b.as_of,
-                entry.visit.fetched_at,
+                entry.heard.fetched_at,
                 b.changed,
-                "live",
+                entry.heard.source,
             )
             for entry in entries
             for b in entry.verdict.accepted
@@ -256,7 +264,8 @@ def _write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> N
 
 def _outlook(entry: Entry, state: State) -> health.Outlook:
     if entry.verdict.status != "failed":
-        return health.after_success(state.interval)
+        # Where there is nobody to ask there is no next time either.
+        return health.after_success(state.interval if entry.visit else None)
     return health.after_failure(
         entry.verdict.error_code,
         health=state.health,
@@ -359,13 +368,14 @@ def _log(entries: Iterable[Entry]) -> None:
 
 
 def _log_balances(entry: Entry, level: int) -> None:
-    readings = entry.visit.observation.readings if entry.verdict.results else ()
-    for reading in readings:
+    heard = entry.heard if entry.verdict.results else None
+    for reading in heard.observation.readings if heard else ():
         logs.balance_line(
             "SYNC",
             reading.external_id,
             reading.total,
             reading.asset,
-            age=entry.visit.answered - entry.visit.asked,
+            source=heard.source,
+            age=(heard.fetched_at - heard.asked_at).total_seconds(),
             level=level,
         )

@@ -31,14 +31,16 @@ def sync(
     *,
     seconds: float = 15,
     runs: Mapping[UUID, SyncRun] | None = None,
+    full: bool = False,
 ) -> list[SyncRun]:
     """Read every account of `connections` and record what was heard, or why nothing was.
 
     Answers are written as they come; none waits for the slowest. `runs` are rows that
-    were requested before, by connection. Returns one run per connection, in order.
+    were requested before, by connection; `full` reads all movements again. Returns one
+    run per connection, in order.
     """
     wanted = {c.pk: c for c in connections if c.archived_at is None}
-    clock, before = _look(wanted.values())
+    clock, before = _look(() if full else wanted.values())
     entries = [
         _enter(connection, (runs or {}).get(pk), kind, clock, before.get(pk, {}))
         for pk, connection in wanted.items()
@@ -84,9 +86,9 @@ def _enter(
     try:
         provider = adapter_of(connection)
     except ProviderError as error:
-        return Entry(run, visit=None, error=error)
+        return Entry(run, error=error)
     if isinstance(provider, TakesTypedBalances):
-        return Entry(run, visit=None, settled=Verdict())  # there is nobody to ask
+        return Entry(run, settled=Verdict())  # there is nobody to ask
     return Entry(run, Visit(connection, provider, kind, clock, since, before))
 
 
@@ -104,7 +106,9 @@ def _ask(
     """Visit all `entries` and record each; return those that need a new token first."""
     rejected: list[Entry] = []
     jobs = [(entry.visit.provider, entry.visit.call()) for entry in entries]
-    answers = fleet().run_each(jobs, seconds=seconds, chunk=TOGETHER, linger=LINGER)
+    answers = fleet().run_each(
+        jobs, seconds=seconds, each=seconds, chunk=TOGETHER, linger=LINGER
+    )
     for chunk in answers if jobs else ():
         ready = []
         for index, answer in chunk:

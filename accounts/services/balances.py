@@ -1,0 +1,216 @@
+"""What an account holds, as it is known now, and what a person types in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils.timezone import now
+
+import providers
+from accounts.models import (
+    Account,
+    Balance,
+    BalanceSnapshot,
+    Connection,
+    Source,
+    SyncRun,
+)
+from accounts.moneyjson import money
+from accounts.verdicts import Heard
+from providers.base import Observation, Reading, TakesTypedBalances
+from providers.errors import ProviderError
+from providers.money import Asset, whole
+
+from .recording import Entry, record
+from .sync import sync
+
+STALE_AFTER = timedelta(seconds=900)
+
+
+class NotTyped(ProviderError):
+    """The provider itself says what its accounts hold."""
+
+    code = "not_typed"
+
+
+class FutureMoment(ProviderError):
+    """Nobody knows yet what will be held then."""
+
+    code = "future_moment"
+
+
+class BalanceUnknown(ProviderError):
+    """The balance could not be read."""
+
+    code = "balance_unknown"
+
+
+def balance_answer(account: Account, *, max_age: float | None = None) -> dict[str, Any]:
+    """Return the newest balance as `api.md` writes it, without asking the provider.
+
+    What was never read is `unknown`, with nulls. `stale` means older than `max_age`
+    seconds; without it, older than 15 minutes or one and a half intervals.
+    """
+    balance: Balance | None = getattr(account, "balance", None)
+    moment = now()
+    answer = {
+        "account": str(account.pk),
+        "asset": account.asset,
+        **_amounts(account, balance),
+        "as_of": balance and _text(balance.as_of),
+        "fetched_at": balance and _text(balance.fetched_at),
+        "age_seconds": balance
+        and max(0, int((moment - balance.as_of).total_seconds())),
+        "source": balance and balance.source,
+        "status": "ok" if balance else "unknown",
+        "stale": True,
+        "updating": is_updating(account.connection_id),
+        "error": (balance.error if balance else account.connection.error) or None,
+    }
+    if balance:
+        limit = _limit(account) if max_age is None else timedelta(seconds=max_age)
+        answer["stale"] = limit is not None and moment - balance.as_of > limit
+        if answer["stale"] and balance.source == Source.LIVE:
+            answer["source"] = Source.CACHE.value  # it was live once
+    return answer
+
+
+def _amounts(account: Account, balance: Balance | None) -> dict[str, Any]:
+    names = ("total", "available", "held")
+    if balance is None:
+        return dict.fromkeys(names)
+    return {name: money(getattr(balance, name), account.asset) for name in names}
+
+
+def _limit(account: Account) -> timedelta | None:
+    if account.provider in providers.slugs() and issubclass(
+        providers.load(account.provider), TakesTypedBalances
+    ):
+        return None  # it is as old as the last count, and nobody can know better
+    interval = timedelta(seconds=account.connection.sync_interval_seconds)
+    return max(STALE_AFTER, 1.5 * interval)
+
+
+def is_updating(connection_id: UUID) -> bool:
+    """Return whether a sync of the connection is asked for or running."""
+    recent = now() - SyncRun.LEASE
+    runs = SyncRun.objects.unfinished().filter(connection_id=connection_id)
+    return runs.filter(created__gt=recent).exists()
+
+
+def sync_for(
+    accounts: Iterable[Account],
+    kind: str = SyncRun.Kind.PRE_AUTOMATION,
+    *,
+    seconds: float = 15,
+) -> list[SyncRun]:
+    """Sync every connection that `accounts` belong to, each once and all together."""
+    ids = {account.connection_id for account in accounts}
+    return sync(Connection.objects.filter(pk__in=ids), kind, seconds=seconds)
+
+
+def fresh_balances(
+    accounts: Iterable[Account], *, max_age_seconds: float
+) -> dict[UUID, Balance]:
+    """Return what is known of `accounts`, after syncing those that are older.
+
+    An account that could not be read keeps its old balance, or has none: look at `as_of`.
+    """
+    wanted = {account.pk: account for account in accounts}
+    since = now() - timedelta(seconds=max_age_seconds)
+    known = Balance.objects.in_bulk(wanted)
+    old = [a for pk, a in wanted.items() if pk not in known or known[pk].as_of < since]
+    if old:
+        sync_for(old)
+        known = Balance.objects.in_bulk(wanted)
+    return known
+
+
+def create_typed_account(
+    connection: Connection, name: str, asset: str | Asset, *, kind: str = "cash"
+) -> Account:
+    """Add an account whose balance a person types in; raises NotTyped, MoneyError."""
+    _require_typed(connection.provider)
+    unit = asset if isinstance(asset, Asset) else Asset.parse(asset)
+    return Account.objects.create(
+        workspace_id=connection.workspace_id,
+        connection=connection,
+        provider=connection.provider,
+        external_id=f"typed_{uuid.uuid4().hex}",
+        name=name.strip()[:200],
+        kind=kind,
+        asset=str(unit),
+    )
+
+
+def record_typed_balance(
+    account: Account, total: int, *, user=None, as_of: datetime | None = None
+) -> BalanceSnapshot:
+    """Record what a person counted, in minor units, now or at `as_of`.
+
+    A count of the past enters the history but not the present. Raises NotTyped,
+    MoneyError, FutureMoment.
+    """
+    _require_typed(account.provider)
+    moment = now()
+    counted = as_of or moment
+    if counted > moment:
+        raise FutureMoment
+    reading = Reading(
+        account.external_id, account.unit, whole(total), total, name=account.name
+    )
+    heard = Heard(Observation([reading], complete=False), counted, moment, "manual")
+    run = SyncRun.objects.create(
+        connection_id=account.connection_id,
+        kind=SyncRun.Kind.MANUAL,
+        status=SyncRun.Status.RUNNING,
+        started=moment,
+        requested_by=user,
+    )
+    record([Entry(run, heard=heard)])
+    return _keep(account, total, total, 0, counted, Source.MANUAL)
+
+
+def take_snapshot(account: Account) -> BalanceSnapshot:
+    """Read `account` now and keep what it holds, changed or not; raises BalanceUnknown."""
+    began = now()
+    [run] = sync_for([account], SyncRun.Kind.MANUAL)
+    balance = Balance.objects.filter(account=account).first()
+    if balance is None or balance.fetched_at < began:
+        raise BalanceUnknown(run.error or (balance.error if balance else None) or None)
+    return _keep(
+        account,
+        balance.total,
+        balance.available,
+        balance.held,
+        balance.as_of,
+        balance.source,
+    )
+
+
+def _keep(
+    account: Account,
+    total: int,
+    available: int,
+    held: int,
+    as_of: datetime,
+    source: str,
+) -> BalanceSnapshot:
+    told = {"total": total, "available": available, "held": held, "source": source}
+    kept, _ = BalanceSnapshot.objects.get_or_create(
+        account=account, as_of=as_of, defaults=told
+    )
+    return kept
+
+
+def _require_typed(slug: str) -> None:
+    if not issubclass(providers.load(slug), TakesTypedBalances):
+        raise NotTyped
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
