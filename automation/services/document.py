@@ -275,7 +275,18 @@ TRIGGER_FIELDS = {
     *TRIGGER_NUMBERS,
     *TRIGGER_TEXTS,
 }
+# What `rule_data` tells besides; who sends it back changes nothing by it.
+READ_ONLY = (
+    "id",
+    "workspace",
+    "next_due_at",
+    "last_success_at",
+    "archived_at",
+    "created",
+    "updated",
+)
 KNOWN = {
+    *READ_ONLY,
     *("name", "kind", "enabled", "priority", "timezone", "asset", "legs", "triggers"),
     *("limits", "rest", "on_stale", "on_short", "round_to"),
     *SECONDS,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
+from accounts.fields import MinorUnits
 from accounts.models import Balance, SyncRun
 from accounts.services import sync
 from automation import machine
@@ -45,7 +46,8 @@ def readings(row: Transfer) -> dict[UUID, Balance]:
         .values("source")
         .values(sum=Sum("amount"))
     )
-    rows = Balance.objects.annotate(leaving=Coalesce(Subquery(leaving), 0))
+    none = Value(0, output_field=MinorUnits())
+    rows = Balance.objects.annotate(leaving=Coalesce(Subquery(leaving), none))
     found = rows.in_bulk([row.source_id, row.target_id])
     for account in (row.source, row.target):
         if account.pk in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from automation.schedules import schedule, trigger_spec
 from .document import (
     LIMITS,
     MONEY,
+    READ_ONLY,
     SECONDS,
     SHARES,
     TRIGGER_MONEY,
@@ -205,8 +207,14 @@ def asdict_known(spec: TriggerSpec) -> dict[str, Any]:
 
 
 def rule_data(rule: Rule) -> dict[str, Any]:
-    """Return `rule` as `write_rule` takes it: money as objects, shares as texts."""
+    """Return `rule` as `write_rule` takes it: money as objects, shares as texts.
+
+    Besides, it tells what nobody can write: id, workspace and moments.
+    """
     return {
+        "id": str(rule.pk),
+        "workspace": str(rule.workspace_id),
+        **{name: moment(getattr(rule, name)) for name in READ_ONLY[2:]},
         **{name: getattr(rule, name) for name in ALIKE if name != "round_to"},
         **{name: getattr(rule, name) for name in SECONDS},
         "priority": rule.priority,
@@ -220,6 +228,10 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "legs": [leg_data(leg, rule.asset) for leg in rule.legs.all()],
         "triggers": [trigger_data(t, rule.asset) for t in rule.triggers.all()],
     }
+
+
+def moment(value: datetime | None) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value else None
 
 
 def told(value: int | None, asset: str) -> dict[str, str] | None:
@@ -250,5 +262,5 @@ def trigger_data(trigger: Trigger, asset: str) -> dict[str, Any]:
             continue
         if name in TRIGGER_MONEY:
             value = money(value, asset)
-        data[name] = value.isoformat() if name == "anchor" else value
+        data[name] = moment(value) if name == "anchor" else value
     return data

@@ -146,7 +146,9 @@ def transfers(
 
 def record(decided: Plan, moment: datetime) -> dict[str, Any]:
     """Return the plan as the columns of its run."""
-    return plan_data(decided) | {"planned_at": moment}
+    columns = plan_data(decided) | {"planned_at": moment}
+    del columns["reason"]  # the machine decides what the run says
+    return columns
 
 
 def plan_data(decided: Plan) -> dict[str, Any]:
@@ -156,6 +158,7 @@ def plan_data(decided: Plan) -> dict[str, Any]:
     return {
         "plan_hash": decided.plan_hash,
         "outcome": decided.outcome,
+        "reason": decided.reason,
         "readings": [reading(held) for held in decided.readings],
         "moves": [
             {

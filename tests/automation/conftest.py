@@ -1,0 +1,142 @@
+"""A bank in this process, somebody with money at it, and rules about that money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import providers
+from accounts import services as accounts
+from accounts.models import Account, Connection, Workspace
+from automation import services
+from automation.models import Rule, RuleRun, Transfer
+from providers.base import Authorizes, ListsMovements, MovesMoney
+from providers.drivers import configure
+from providers.sandbox import registry
+from providers.sandbox.institution import Customer, Institution
+from providers.sandbox.server import Sandbox, serve
+
+PORTS = (Authorizes, ListsMovements, MovesMoney)
+BANK = next(
+    slug
+    for slug in registry.slugs()
+    if all(issubclass(providers.load(slug), port) for port in PORTS)
+)
+
+
+@pytest.fixture(autouse=True)
+def calm() -> Iterator[None]:
+    """Forget what breakers learnt from the faults of other tests."""
+    configure(None)
+    yield
+    configure(None)
+
+
+@pytest.fixture
+def sandbox(settings) -> Iterator[Sandbox]:
+    with serve(BANK) as running:
+        settings.PROVIDER_URLS = running.urls()
+        yield running
+
+
+@pytest.fixture
+def bank(sandbox) -> Institution:
+    return sandbox[BANK]
+
+
+@pytest.fixture
+def workspace(db) -> Workspace:
+    return Workspace.objects.create(name="home")
+
+
+class Person:
+    """A customer of the bank, connected: accounts by what they are called here."""
+
+    def __init__(self, bank: Institution, workspace: Workspace, name: str) -> None:
+        self.bank, self.workspace = bank, workspace
+        (customer,) = bank.add_customers([name], pots=3)
+        self.customer: Customer = customer
+        self.connection: Connection = accounts.connect(
+            workspace, BANK, customer.credentials, label=name
+        )
+        self.sync()
+        self.main = self.account(customer.account.external_id)
+        self.pots = [self.account(pot.external_id) for pot in customer.pots]
+
+    def sync(self) -> None:
+        self.connection.refresh_from_db()
+        accounts.sync([self.connection], "manual")
+
+    def account(self, external_id: str) -> Account:
+        return Account.objects.get(connection=self.connection, external_id=external_id)
+
+    def holds(self, account: Account) -> int:
+        """Return what the bank's own ledger says."""
+        return self.bank.balance(account.external_id)
+
+    def fill(self, account: Account, amount: int) -> None:
+        """Let the ledger say that `account` holds `amount`."""
+        missing = amount - self.holds(account)
+        if missing > 0:
+            self.bank.pay(account.external_id, missing)
+        elif missing < 0:
+            self.bank.spend(account.external_id, -missing)
+
+    def rule(self, kind: str, *legs: dict[str, Any], **more: Any) -> Rule:
+        data = {"name": kind, "kind": kind, "legs": list(legs), **more}
+        return services.write_rule(self.workspace, data)
+
+
+def gbp(minor: int) -> dict[str, str]:
+    return {"asset": "GBP/2", "minor": str(minor)}
+
+
+def leg(account: Account, role: str, **more: Any) -> dict[str, Any]:
+    return {"account": str(account.pk), "role": role, **more}
+
+
+@pytest.fixture
+def alice(bank, workspace) -> Person:
+    return Person(bank, workspace, "alice")
+
+
+@pytest.fixture
+def topup(alice) -> Rule:
+    """Alice's rule: bring the first pot up to 300.00."""
+    alice.fill(alice.main, 1000_00)
+    return alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "target", strategy="to_target", target=gbp(300_00)),
+    )
+
+
+@pytest.fixture
+def run() -> Callable[..., RuleRun]:
+    """Start a run of a rule and carry it out once."""
+
+    def run(rule: Rule, key: str = "one", kind: str = "manual", **more) -> RuleRun:
+        started, _ = services.start_run(rule, key, trigger_kind=kind, **more)
+        return services.execute_run(started.pk)
+
+    return run
+
+
+@pytest.fixture
+def let_time_pass() -> Callable[[], None]:
+    """Make everything that waits due now, as if its time had come."""
+
+    def pass_() -> None:
+        ago = timedelta(seconds=1)
+        for row in Transfer.objects.exclude(next_attempt_at=None):
+            row.next_attempt_at = row.created - ago
+            row.save(update_fields=["next_attempt_at"])
+        for row in RuleRun.objects.unfinished():
+            row.next_attempt_at = row.created - ago
+            row.lease_until = None
+            row.save(update_fields=["next_attempt_at", "lease_until"])
+
+    return pass_
