@@ -36,6 +36,7 @@ POTS: Final[Sequence[tuple[str, int, Mapping[str, Any]]]] = (
 class Monzo(Transactions):
     mounts = {"api": "", "auth": "/auth"}
     happenings = (
+        "consent",
         "approve",
         "revoke",
         "expire",

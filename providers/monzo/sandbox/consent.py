@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from html import escape
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Answer, Asked
@@ -186,6 +186,15 @@ class Consent(Institution):
         return Answer.of({})
 
     # -- what people do
+
+    def consent(self, url: str, name: str | None = None) -> str:
+        """Return where the browser comes back to when somebody agrees at `url`."""
+        wish = dict(parse_qsl(urlsplit(url).query))
+        wish["name"] = name or self.demo_world().name
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        body = urlencode(wish).encode()
+        answer = self.answer(Asked("POST", "/auth/approve", "", kind, body))
+        return answer.headers["Location"]
 
     def approve(self, name: str) -> None:
         """Let somebody approve the consent in the app."""
