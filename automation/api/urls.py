@@ -1,3 +1,16 @@
 from __future__ import annotations
 
-urlpatterns: list[object] = []
+from django.urls import path
+
+from . import rules, runs, transfers
+
+urlpatterns = [
+    path("rules/", rules.RuleList.as_view()),
+    path("rules/<uuid:pk>/", rules.RuleDetail.as_view()),
+    path("rules/<uuid:pk>/preview/", rules.RulePreview.as_view()),
+    path("rules/<uuid:pk>/runs/", rules.RuleRuns.as_view()),
+    path("runs/", runs.RunList.as_view()),
+    path("runs/<uuid:pk>/", runs.RunDetail.as_view()),
+    path("transfers/", transfers.TransferList.as_view()),
+    path("transfers/<uuid:pk>/", transfers.TransferDetail.as_view()),
+]

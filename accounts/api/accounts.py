@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import generics, serializers
+from rest_framework.response import Response
+
+import providers
+from accounts import services
+from accounts.models import Account, Connection
+from accounts.moneyjson import money
+from providers.base import TakesTypedBalances
+from providers.money import Asset, MoneyError
+
+from .base import ADMIN, Api, invalid
+from .fields import Flag, Id, MoneyIn, MoneyOut, MoneySerializer, StrictSerializer, Text
+from .filters import AccountFilter
+from .idempotency import idempotent
+from .problems import Archived
+
+
+class HeldSerializer(serializers.Serializer):
+    """The newest accepted reading; no reading is null, never zero."""
+
+    total = MoneySerializer()
+    available = MoneySerializer()
+    held = MoneySerializer()
+    as_of = serializers.DateTimeField()
+    fetched_at = serializers.DateTimeField()
+    source = serializers.CharField()
+    error = serializers.CharField(allow_null=True)
+
+
+class AccountSerializer(serializers.ModelSerializer):
+    """Anything that holds one asset. A pot is an account with a parent."""
+
+    goal = MoneyOut()
+    balance = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Account
+        fields = [
+            "id",
+            "workspace",
+            "connection",
+            "provider",
+            "external_id",
+            "parent",
+            "name",
+            "kind",
+            "role",
+            "category",
+            "asset",
+            "goal",
+            "active",
+            "automates",
+            "can_send",
+            "can_receive",
+            "balance",
+            "created",
+            "closed_at",
+            "missing_since",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(HeldSerializer(allow_null=True))
+    def get_balance(self, account: Account) -> dict[str, Any] | None:
+        held = getattr(account, "balance", None)
+        return held and {
+            "total": money(held.total, account.asset),
+            "available": money(held.available, account.asset),
+            "held": money(held.held, account.asset),
+            "as_of": held.as_of,
+            "fetched_at": held.fetched_at,
+            "source": held.source,
+            "error": held.error or None,
+        }
+
+
+class AccountPatch(StrictSerializer):
+    name = Text(max_length=200, required=False)
+    category = Text(max_length=30, allow_blank=True, required=False)
+    role = Text(max_length=30, allow_blank=True, required=False)
+    goal = MoneyIn(allow_null=True, required=False)
+    active = Flag(required=False)
+
+    def validate_goal(self, minor: int | None) -> int | None:
+        if minor is not None and minor < 0:
+            raise serializers.ValidationError("A goal is not negative.", "money")
+        return minor
+
+
+class AccountCreate(StrictSerializer):
+    connection = Id()
+    name = Text(max_length=200)
+    asset = Text(max_length=24)
+
+    def validate_asset(self, text: str) -> Asset:
+        try:
+            return Asset.parse(text)
+        except MoneyError as error:
+            raise serializers.ValidationError(str(error), "money") from error
+
+
+class Accounts(Api):
+    queryset = Account.objects.all()
+    serializer_class = AccountSerializer
+
+    def get_queryset(self):
+        return Account.objects.of(self.request.user).select_related("balance")
+
+
+class AccountList(Accounts, generics.ListAPIView):
+    """List accounts and pots with what they hold, newest first."""
+
+    filterset_class = AccountFilter
+    roles = {"POST": ADMIN}
+
+    @extend_schema(request=AccountCreate, responses={201: AccountSerializer})
+    @idempotent()
+    def post(self, request):
+        """Add an account whose balance a person types in, such as cash."""
+        told = self.body(AccountCreate)
+        connection = self.typed_connection(told["connection"])
+        made = services.create_typed_account(connection, told["name"], told["asset"])
+        return Response(self.get_serializer(made).data, 201)
+
+    def typed_connection(self, pk) -> Connection:
+        connection = Connection.objects.of(self.request.user).filter(pk=pk).first()
+        if connection is None:
+            raise invalid(
+                "connection", "You have no such connection.", "does_not_exist"
+            )
+        self.require(connection.workspace_id)
+        if connection.archived_at is not None:
+            raise Archived
+        if not issubclass(providers.load(connection.provider), TakesTypedBalances):
+            raise invalid(
+                "connection", "This provider reports its own accounts.", "not_typed"
+            )
+        return connection
+
+
+class AccountDetail(Accounts):
+    roles = {"PATCH": ADMIN}
+
+    def get(self, request, pk):
+        """Show one account with what it holds."""
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=AccountPatch)
+    def patch(self, request, pk):
+        """Change the name, category, role, goal or whether it is active."""
+        account = self.get_object()
+        told = self.body(AccountPatch, asset=account.asset)
+        for name, value in told.items():
+            setattr(account, name, value)
+        if told:
+            account.save(update_fields=list(told))
+        return Response(self.get_serializer(account).data)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+
+from .problems import CursorInvalid, PageSizeInvalid
+from .reading import is_moment, plain_number
+
+
+class Pages(CursorPagination):
+    """Pages by cursor, newest first; `page_size` may ask for up to 200 rows."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+    ordering = ("-created", "-pk")
+
+    def get_ordering(self, request, queryset, view):
+        return tuple(getattr(view, "ordering", self.ordering))
+
+    def get_page_size(self, request) -> int:
+        """Return how many rows were asked for; raises PageSizeInvalid."""
+        told = request.query_params.get(self.page_size_query_param)
+        if told is None:
+            return self.page_size
+        size = plain_number(told)
+        if size is None or not 1 <= size <= self.max_page_size:
+            raise PageSizeInvalid
+        return size
+
+    def decode_cursor(self, request):
+        """Return where to go on from; raises CursorInvalid."""
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound as error:
+            raise CursorInvalid from error
+        # Every list is ordered by a moment first, so a position is always one.
+        if cursor and cursor.position is not None and not is_moment(cursor.position):
+            raise CursorInvalid
+        return cursor

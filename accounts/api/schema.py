@@ -1,0 +1,75 @@
+"""What every operation's documentation shares: a summary, its problems, its key."""
+
+from __future__ import annotations
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from .problems import MEDIA_TYPE
+
+ALWAYS = (400, 401, 403, 404, 406, 429)
+WITH_BODY = (413, 415)
+WITH_KEY = (409, 422)
+
+
+class ProblemErrorSerializer(serializers.Serializer):
+    field = serializers.CharField(help_text="A dotted path into the body.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer):
+    """What went wrong (RFC 9457). `code` is stable; `detail` is for people."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = ProblemErrorSerializer(many=True)
+
+
+class Schema(AutoSchema):
+    """Takes the summary from the method's docstring and adds what all answers share."""
+
+    def get_summary(self) -> str:
+        return self._doc().split("\n\n")[0].replace("\n", " ").rstrip(".")
+
+    def get_description(self) -> str:
+        return "\n\n".join(self._doc().split("\n\n")[1:])
+
+    def _doc(self) -> str:
+        handler = getattr(self.view, self.method.lower())
+        return get_doc(handler) or get_doc(self.view.__class__)
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        kept = getattr(getattr(self.view, self.method.lower()), "idempotent", None)
+        if kept is None:
+            return []
+        return [
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                required=kept == "required",
+                description="The same key and body again: the stored answer, no effect.",
+            )
+        ]
+
+    def _get_response_bodies(self, direction="response"):
+        bodies = super()._get_response_bodies(direction)
+        for status in self._problem_codes():
+            told = self._get_response_for_code(
+                ProblemSerializer, str(status), [MEDIA_TYPE], direction
+            )
+            bodies.setdefault(str(status), told)
+        return bodies
+
+    def _problem_codes(self) -> tuple[int, ...]:
+        if self.method not in ("POST", "PUT", "PATCH"):
+            return ALWAYS
+        codes = (*ALWAYS, *WITH_BODY)
+        handler = getattr(self.view, self.method.lower())
+        return (*codes, *WITH_KEY) if hasattr(handler, "idempotent") else codes

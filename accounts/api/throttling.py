@@ -1,0 +1,101 @@
+"""How often one caller may ask. Counted in Valkey; in this process while it is away."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from time import time
+
+from django.conf import settings
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from rest_framework.throttling import BaseThrottle
+
+from providers.store import Store, StoreAway
+
+
+@cache
+def store() -> Store:
+    return Store(settings.REDIS_URL)
+
+
+@cache
+def shared() -> FixedWindowRateLimiter:
+    return FixedWindowRateLimiter(
+        RedisStorage(settings.LIMITS_URL, connection_pool=store().pool)
+    )
+
+
+@cache
+def alone() -> FixedWindowRateLimiter:
+    return FixedWindowRateLimiter(MemoryStorage())
+
+
+class Rate(BaseThrottle):
+    """Counts requests under `who`, at most `limit`."""
+
+    limit: RateLimitItem
+    scope: str
+
+    def who(self, request) -> str | None:
+        """Return who is counted, or None to count nobody."""
+        raise NotImplementedError
+
+    def allow_request(self, request, view) -> bool:
+        name = self.who(request)
+        if name is None:
+            return True
+        told = (self.limit, "api", self.scope, name)
+        try:
+            allowed, resets = store().ask(partial(count, shared(), *told))
+        except StoreAway:
+            allowed, resets = count(alone(), *told)
+        self.seconds = max(1.0, resets - time())
+        return allowed
+
+    def wait(self) -> float:
+        return self.seconds
+
+
+def count(
+    limiter: FixedWindowRateLimiter, limit: RateLimitItem, *names: str
+) -> tuple[bool, float]:
+    """Count one request: whether it is allowed, and when the count starts anew."""
+    allowed = limiter.hit(limit, *names)
+    return allowed, 0 if allowed else limiter.get_window_stats(limit, *names).reset_time
+
+
+class CallerRate(Rate):
+    """One signed-in caller, whatever they ask."""
+
+    limit = parse("1200/minute")
+    scope = "caller"
+
+    def who(self, request) -> str | None:
+        return str(request.user.pk) if request.user.is_authenticated else None
+
+
+class LoginRate(Rate):
+    """Guesses at one name from one address."""
+
+    limit = parse("10/minute")
+    scope = "login"
+
+    def who(self, request) -> str:
+        name = request.data.get("username") if isinstance(request.data, dict) else None
+        return f"{str(name)[:150].casefold()}@{address(request)}"
+
+
+class AddressRate(Rate):
+    """Guesses from one address at any name."""
+
+    limit = parse("60/minute")
+    scope = "address"
+
+    def who(self, request) -> str:
+        return address(request)
+
+
+def address(request) -> str:
+    # A forwarded-for header is whatever the caller wrote; it would free every guess.
+    return request.META.get("REMOTE_ADDR") or "unknown"

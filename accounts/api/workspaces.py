@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from rest_framework import generics, serializers
+
+from accounts.models import Membership
+
+from .base import Api
+
+
+class WorkspaceSerializer(serializers.ModelSerializer):
+    """A workspace of the caller, and what they may do in it."""
+
+    id = serializers.UUIDField(source="workspace_id", read_only=True)
+    name = serializers.CharField(source="workspace.name", read_only=True)
+    created = serializers.DateTimeField(source="workspace.created", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "name", "role", "created"]
+        read_only_fields = fields
+        ref_name = "Workspace"
+
+
+class WorkspaceList(Api, generics.ListAPIView):
+    """List the workspaces that the caller belongs to, newest first."""
+
+    queryset = Membership.objects.all()
+    serializer_class = WorkspaceSerializer
+    ordering = ("-workspace__created", "-pk")
+
+    def get_queryset(self):
+        return Membership.objects.filter(user=self.request.user).select_related(
+            "workspace"
+        )
