@@ -20,6 +20,12 @@ from . import clocked, gates, policy
 from .effects import Await, Consult, Effect, Lost, NotSent, Pause, Send, TooLarge, named
 from .gate import Gate
 
+NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+
 
 class Blocking:
     """One pooled session. With a `gate`, every request passes that one."""
@@ -86,7 +92,7 @@ class Blocking:
                 stream=True,
             ) as answer:
                 return Response(answer.status_code, answer.headers, _body(answer))
-        except requests.exceptions.InvalidURL:
+        except NO_ADDRESS:
             raise NotSent("its address is none") from None
         except requests.RequestException as error:
             raise _failure(error) from None

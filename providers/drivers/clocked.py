@@ -48,21 +48,42 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
+class _Lines(io.BufferedReader):
+    """Knows that a header without its end is no header: http.client takes it for one."""
+
+    whole = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        cut = not line.endswith(b"\n") and len(line) != size
+        if self.whole and cut:
+            raise http.client.RemoteDisconnected("Hung up in the header")
+        return line
+
+
 class _Until:
     """Stands in for a socket where only a file to read is made of it."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock, self._deadline = sock, deadline
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Stream(self._sock, self._deadline))
+    def makefile(self, _mode: str) -> _Lines:
+        return _Lines(_Stream(self._sock, self._deadline))
+
+
+class _Answer(http.client.HTTPResponse):
+    def begin(self) -> None:
+        lines: Any = self.fp
+        lines.whole = True
+        super().begin()
+        lines.whole = False
 
 
 def _answer(
     deadline: float, sock: socket.socket, *args: Any, **options: Any
 ) -> http.client.HTTPResponse:
     limited: Any = _Until(sock, deadline)
-    return http.client.HTTPResponse(limited, *args, **options)
+    return _Answer(limited, *args, **options)
 
 
 class _Clocked(HTTPConnection):

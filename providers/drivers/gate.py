@@ -40,7 +40,8 @@ class Gate:
     def passable(self) -> bool:
         """Say whether to go ahead on the last verdict while a newer one is fetched."""
         recent = monotonic() < self._looked_at + OLD
-        return recent and self._verdict.state is State.CLOSED
+        calm = recent and not self._urgent
+        return calm and self._verdict.state is State.CLOSED
 
     @property
     def unreported(self) -> bool:
@@ -133,5 +134,6 @@ class Gate:
 def _believed(verdict: Verdict) -> float:
     if verdict.state is State.CLOSED or verdict.probe:
         return FRESH
-    # Not longer than FRESH even when open: a person may close it at any moment.
-    return min(FRESH, max(SOON / 10, verdict.left / 1000))
+    # Not longer, even when open for an hour: a person may close it at any moment.
+    longest = SOON if verdict.state is State.HALF_OPEN else FRESH
+    return min(longest, verdict.left / 1000)
