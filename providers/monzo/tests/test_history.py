@@ -11,7 +11,7 @@ from providers import errors
 from providers.base import Place
 from providers.monzo import Provider
 from providers.monzo.history import MOST_PAGES, HistoryClosed, Stretch, movement
-from providers.monzo.tests import answered
+from providers.monzo.tests.test_answers import answered
 from providers.wire import drive
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
