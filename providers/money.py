@@ -91,8 +91,8 @@ SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "NGN": "₦"}
 
 def pretty(minor: int, asset: Asset) -> str:
     """Return an amount for people: `£1,234.56`, or `1,234.5 ABC` without a symbol."""
-    sign, plain = ("-" if minor < 0 else ""), asset.major(abs(minor))
-    units, _, decimals = plain.partition(".")
-    grouped = f"{int(units):,}" + (f".{decimals}" if decimals else "")
+    units, rest = divmod(abs(whole(minor)), 10**asset.decimals)
+    sign = "-" if minor < 0 else ""
+    grouped = f"{units:,}" + (f".{rest:0{asset.decimals}}" if asset.decimals else "")
     symbol = SYMBOLS.get(asset.code)
     return f"{sign}{symbol}{grouped}" if symbol else f"{sign}{grouped} {asset.code}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .arithmetic import apportion, part, part_up, split
 from .calendar import CalendarError
 from .cron import CronError
-from .identity import dedupe_id, plan_hash
+from .identity import dedupe_id
 from .localtime import ZoneError
 from .payday import MovementSeen, payday
 from .planner import KINDS, plan
@@ -59,7 +59,6 @@ __all__ = [
     "part_up",
     "payday",
     "plan",
-    "plan_hash",
     "problems",
     "split",
     "trigger_problems",

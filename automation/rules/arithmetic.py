@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
+from math import lcm
 
 
 def part(amount: int, share: Decimal) -> int:
@@ -43,10 +45,7 @@ def apportion(base: int, shares: Sequence[Decimal]) -> list[int]:
     """
     if not shares:
         return []
-    exponents = [share.as_tuple().exponent for share in shares]
-    places = max(-exponent for exponent in exponents if isinstance(exponent, int))
-    one, base = 10**places, max(0, base)
-    weights = [int(share.scaleb(places)) for share in shares]
+    (one, weights), base = weighed(tuple(shares)), max(0, base)
     whole = base * sum(weights) // one
     parts = [base * weight // one for weight in weights]
     by_remainder = sorted(
@@ -57,12 +56,26 @@ def apportion(base: int, shares: Sequence[Decimal]) -> list[int]:
     return parts
 
 
+@lru_cache(maxsize=4096)
+def weighed(shares: tuple[Decimal, ...]) -> tuple[int, tuple[int, ...]]:
+    """Return a whole and integer parts of it that stand for `shares` exactly."""
+    ratios = [share.as_integer_ratio() for share in shares]
+    one = lcm(*(below for _, below in ratios))
+    return one, tuple(above * one // below for above, below in ratios)
+
+
 def lowest(*bounds: int | None) -> int | None:
     """Return the tightest of `bounds`; None does not bind."""
-    return min((bound for bound in bounds if bound is not None), default=None)
+    tightest = None
+    for bound in bounds:
+        if bound is not None and (tightest is None or bound < tightest):
+            tightest = bound
+    return tightest
 
 
 def within(amount: int, *bounds: int | None) -> int:
     """Return `amount` cut to the tightest of `bounds`, never below zero."""
-    bound = lowest(*bounds)
-    return max(0, amount if bound is None else min(amount, bound))
+    for bound in bounds:
+        if bound is not None and bound < amount:
+            amount = bound
+    return amount if amount > 0 else 0

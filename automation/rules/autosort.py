@@ -59,20 +59,20 @@ def invest(draft: Draft, tier: Sequence[Cup], base: int) -> int:
     sharing = [cup for cup in tier if cup.leg.strategy == "share"]
     shares = [cup.leg.share for cup in sharing if cup.leg.share is not None]
     parts = dict(zip(map(id, sharing), apportion(base, shares), strict=True))
-    left = base
+    left, told = base, f" of {draft.money(base)}" if sharing else ""
     for cup in tier:
         if cup.leg.strategy == "fixed":
             left -= cup.owe(draft, left)
         elif cup.leg.strategy == "share":
-            told = f"{cup.leg.share} of {draft.money(base)}"
-            left -= cup.take(draft, min(parts[id(cup)], left), told)
+            why = f", {cup.leg.share}{told}"
+            left -= cup.take(draft, min(parts[id(cup)], left), why)
     return equal(draft, tier, left)
 
 
 def equal(draft: Draft, tier: Sequence[Cup], left: int) -> int:
     """Divide `left` into equal parts; what a pot cannot take is not yet passed on."""
     cups = [cup for cup in tier if cup.leg.strategy == "equal"]
-    told = f"an equal part of {draft.money(left)}" if cups else ""
+    told = f", an equal part of {draft.money(left)}" if cups else ""
     parts = split(left, [1] * len(cups))
     return left - sum(
         cup.take(draft, part, told) for cup, part in zip(cups, parts, strict=True)
@@ -85,7 +85,7 @@ def redistribute(draft: Draft, tier: Sequence[Cup], left: int) -> int:
     left = by_goal(draft, growing, left)
     for cup in growing:
         if left and cup.space is None and cup.room != 0:
-            left -= cup.take(draft, left, "what is left")
+            left -= cup.take(draft, left, ", what is left")
     return left
 
 
@@ -97,7 +97,7 @@ def by_goal(draft: Draft, growing: Sequence[Cup], left: int) -> int:
         spaces = [cup.space or 0 for cup in open_]
         parts = split(min(left, sum(spaces)), spaces)
         taken = sum(
-            cup.take(draft, part, "a part of what is left, by goal")
+            cup.take(draft, part, ", a part of what is left")
             for cup, part in zip(open_, parts, strict=True)
         )
         left -= taken

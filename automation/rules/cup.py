@@ -20,6 +20,7 @@ class Cup:
 
     def __init__(self, draft: Draft, source: Leg, leg: Leg, spare: int) -> None:
         self.leg = leg
+        self.name = draft.name(leg.account)
         self.got = 0
         self.short = False
         self.space: int | None = None
@@ -31,7 +32,7 @@ class Cup:
             self.space = lacking(draft, leg)
             self.room = lowest(self.space, leg.cap, most(leg, spare))
 
-    def take(self, draft: Draft, amount: int, why: str) -> int:
+    def take(self, draft: Draft, amount: int, why: str = "") -> int:
         """Pour `amount` in as far as there is room, and return what went in."""
         if self.bad or amount <= 0:
             return 0
@@ -39,10 +40,10 @@ class Cup:
         self.got += taken
         self.room = None if self.room is None else self.room - taken
         self.space = None if self.space is None else self.space - taken
-        told = f"{draft.name(self.leg.account)} gets {draft.money(taken)}: {why}"
+        told = f"{self.name} gets {draft.money(taken)}{why}"
         if taken < amount:
             told += (
-                f"; goal, cap or greatest share leave no room for {draft.money(amount)}"
+                f" instead of {draft.money(amount)}: its goal, cap or greatest share"
             )
             draft.blocks.setdefault("nothing", told)
         draft.say(self.leg.role, self.leg.account, told, taken)
@@ -56,22 +57,21 @@ class Cup:
         amount = within(wanted, self.room)
         if amount > left:
             return self.fall_short(draft, amount, left)
-        return self.take(draft, wanted, f"{draft.money(wanted)} wanted")
+        return self.take(draft, wanted)
 
     def enough(self, draft: Draft) -> int:
         """Say that nothing is owed to this pot."""
-        text = f"{draft.name(self.leg.account)} needs nothing"
+        text = f"{self.name} needs nothing"
         draft.block("nothing", self.leg.account, text)
         return 0
 
     def fall_short(self, draft: Draft, wanted: int, left: int) -> int:
         """Pay what there is, or nothing, as the rule says for a short leg."""
         self.short = True
-        name = draft.name(self.leg.account)
-        text = f"{name} wants {draft.money(wanted)}, {draft.money(left)} is left"
+        text = f"{self.name} wants {draft.money(wanted)}, {draft.money(left)} is left"
         draft.block("funds", self.leg.account, text)
         if draft.rule.on_short in (None, "partial"):
-            return self.take(draft, left, "all that is left")
+            return self.take(draft, left, ", all that is left")
         return 0
 
     def wanted(self, draft: Draft) -> int | None:
@@ -87,7 +87,7 @@ class Cup:
     def to_target(self, draft: Draft) -> int | None:
         """Return what the goal lacks, or None without a goal."""
         if self.space is None:
-            text = f"{draft.name(self.leg.account)} has neither target nor goal"
+            text = f"{self.name} has neither target nor goal"
             draft.block("nothing", self.leg.account, text)
         return self.space
 
@@ -95,8 +95,7 @@ class Cup:
         """Return what was spent since payday, or None where nobody knows."""
         spent = draft.spent.get(self.leg.account)
         if spent is None:
-            name = draft.name(self.leg.account)
-            text = f"Nobody knows what was spent from {name} since payday"
+            text = f"Nobody knows what was spent from {self.name} since payday"
             draft.block("stale", self.leg.account, text)
             return None
         return max(0, spent)

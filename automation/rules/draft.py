@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from providers.money import LARGEST, Asset, pretty
 
 from .arithmetic import part_up
 from .identity import plan_hash
-from .terms import Holding, Leg, Move, Plan, RuleError, RuleSpec, Step
+from .terms import Holding, Leg, Move, Plan, Problem, RuleError, RuleSpec, Step
 
 LIVE_SECONDS = 5  # how old a reading may be when money leaves a current account
 STALE_SECONDS = 900  # no rule may act on anything older
@@ -18,6 +19,7 @@ STALE_SECONDS = 900  # no rule may act on anything older
 # Which of several reasons names the outcome when nothing moves.
 PRECEDENCE = ("disabled", "protected", "stale", "closed", "funds", "limit")
 
+BY_ORDER = attrgetter("order")
 asset_of = lru_cache(maxsize=512)(Asset.parse)
 
 
@@ -33,7 +35,10 @@ class Draft:
         spent: Mapping[str, int],
         preview: bool,
     ) -> None:
+        if now.tzinfo is None:
+            raise RuleError([Problem("now", "naive_time", "A moment needs a zone")])
         self.rule = rule
+        self.in_order = sorted(rule.legs, key=BY_ORDER)
         self.asset = asset_of(rule.asset)
         self.holdings = holdings
         self.now = now
@@ -45,9 +50,9 @@ class Draft:
 
     def money(self, minor: int) -> str:
         """Return an amount for people, also one no bank could hold."""
-        if abs(minor) > LARGEST:
-            return f"{minor} {self.asset.code}"
-        return pretty(minor, self.asset)
+        if -LARGEST <= minor <= LARGEST:
+            return pretty(minor, self.asset)
+        return f"{minor} {self.asset.code}"
 
     def name(self, account: str) -> str:
         """Return what the owner calls an account."""
@@ -56,8 +61,7 @@ class Draft:
 
     def legs(self, *roles: str) -> list[Leg]:
         """Return the legs of `roles`: roles as given, then by order, then as written."""
-        chosen = [leg for leg in self.rule.legs if leg.role in roles]
-        return sorted(chosen, key=lambda leg: (roles.index(leg.role), leg.order))
+        return [leg for role in roles for leg in self.in_order if leg.role == role]
 
     def say(
         self, step: str, account: str | None, text: str, amount: int | None = None
@@ -189,7 +193,7 @@ class Draft:
 
     # The end
 
-    def finish(self, moves: tuple[Move, ...]) -> Plan:
+    def finish(self, moves: tuple[Move, ...], terms: str) -> Plan:
         """Return the plan: its moves, or the gravest reason why there are none."""
         readings = tuple(self.reading(leg.account) for leg in self.rule.legs)
         return Plan(
@@ -197,7 +201,7 @@ class Draft:
             moves=moves,
             trace=tuple(self.trace),
             readings=readings,
-            plan_hash=plan_hash(self.rule, moves, readings, self.spent),
+            plan_hash=plan_hash(terms, moves, readings, self.spent),
         )
 
     def reading(self, account: str) -> Holding:

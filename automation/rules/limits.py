@@ -20,7 +20,8 @@ def trim(draft: Draft) -> tuple[Move, ...]:
         amount = trimmed(draft, want, left)
         amount = big_enough(draft, want, amount, least)
         if amount:
-            moves.append(Move(want.source, want.target, amount))
+            whole = amount == want.amount
+            moves.append(want if whole else Move(want.source, want.target, amount))
             left = {limit: room - amount for limit, room in left.items()}
     return tuple(moves)
 

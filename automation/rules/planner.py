@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from .autosort import autosort
 from .draft import Draft
+from .identity import written
 from .limits import trim
 from .problems import terms_problems
 from .sweep import sweep
@@ -34,12 +36,19 @@ def plan(
     rule, and takes a current account's older reading, since a run reads it again.
     Raises RuleError for a rule that `problems` refuses, never for any holdings.
     """
-    if wrong := terms_problems(rule):
-        raise RuleError(wrong)
+    terms = checked(rule)
     draft = Draft(rule, holdings, now=now, spent=spent, preview=preview)
     if not rule.enabled:
         note = draft.say if preview else draft.block
         note("disabled", None, "This rule is disabled")
     if rule.enabled or preview:
         KINDS[rule.kind](draft)
-    return draft.finish(trim(draft))
+    return draft.finish(trim(draft), terms)
+
+
+@lru_cache(maxsize=4096)
+def checked(rule: RuleSpec) -> str:
+    """Return what a sound rule says, for its hash; raises RuleError for any other."""
+    if wrong := terms_problems(rule):
+        raise RuleError(wrong)
+    return written(rule)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
-from functools import lru_cache
 
 from providers.money import LARGEST, Asset, MoneyError
 
@@ -28,7 +27,6 @@ def problems(rule: RuleSpec, holdings_static: Mapping[str, Holding]) -> list[Pro
     return found + list(account_problems(rule, holdings_static))
 
 
-@lru_cache(maxsize=4096)
 def terms_problems(rule: RuleSpec) -> tuple[Problem, ...]:
     """Return what is wrong with the words of `rule`, whatever its accounts hold."""
     return tuple(of_rule(rule)) + tuple(of_legs(rule)) + tuple(of_kind(rule))

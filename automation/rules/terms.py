@@ -95,8 +95,9 @@ class Limits:
     per_run: int | None = None
     per_day: int | None = None
     per_rule: int | None = None
-    spent_today: int = 0  # moved by this rule since midnight in its own zone
-    spent_ever: int = 0
+    # Facts beside the rule, not part of what it says, so two rules compare without them.
+    spent_today: int = field(default=0, compare=False)  # since midnight in its zone
+    spent_ever: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
