@@ -243,6 +243,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "ENUM_NAME_OVERRIDES": {
+        "SyncKind": "accounts.models.SyncRun.Kind",
+        "SyncStatus": "accounts.models.SyncRun.Status",
+        "DiscrepancyStatus": "accounts.models.Discrepancy.Status",
+        "RuleKind": "automation.models.Rule.Kind",
+        "TriggerKind": "automation.models.Trigger.Kind",
+        "RunStatus": "automation.models.RuleRun.Status",
+        "TransferStatus": "automation.models.Transfer.Status",
+        "BalanceStatus": "accounts.api.balances.STATUSES",
+        "SyncRequestKind": "accounts.api.connections.SYNC_KINDS",
+    },
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
 }
 

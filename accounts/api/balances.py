@@ -27,6 +27,7 @@ from .query import number
 
 LONGEST_AGE = 366 * 86_400  # seconds
 LONGEST_WAIT = 10
+STATUSES = ("ok", "partial", "unknown")
 LOOK_EVERY = 0.1
 AFTER_SUCCESS, AFTER_FAILURE = timedelta(seconds=1), timedelta(seconds=15)
 # What changes by the clock alone is no news.
@@ -45,7 +46,7 @@ class BalanceSerializer(serializers.Serializer):
     fetched_at = serializers.DateTimeField(allow_null=True)
     age_seconds = serializers.IntegerField(allow_null=True)
     source = serializers.ChoiceField(Source.choices, allow_null=True)
-    status = serializers.ChoiceField(["ok", "partial", "unknown"])
+    status = serializers.ChoiceField(STATUSES)
     stale = serializers.BooleanField()
     updating = serializers.BooleanField()
     error = serializers.CharField(allow_null=True)

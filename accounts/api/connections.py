@@ -19,6 +19,7 @@ from .problems import Archived
 from .syncs import SyncRunSerializer
 
 SHORTEST, LONGEST = 30, 7 * 86_400  # seconds between periodic syncs
+SYNC_KINDS = (SyncRun.Kind.MANUAL.value, SyncRun.Kind.EMERGENCY.value)
 
 
 class ConnectionSerializer(serializers.ModelSerializer):
@@ -79,10 +80,7 @@ class ConnectionCreate(StrictSerializer):
 
 
 class SyncRequest(StrictSerializer):
-    kind = Choice(
-        [SyncRun.Kind.MANUAL.value, SyncRun.Kind.EMERGENCY.value],
-        default=SyncRun.Kind.MANUAL.value,
-    )
+    kind = Choice(SYNC_KINDS, default=SyncRun.Kind.MANUAL.value)
 
 
 class FindingSerializer(serializers.Serializer):
