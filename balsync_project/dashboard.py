@@ -211,8 +211,8 @@ def discrepancies_panel(rows: QuerySet[Discrepancy]) -> Panel:
             [
                 show.link(row, row.name),
                 str(row.account),
-                show.noted(row.expected, row.account.asset),
-                show.noted(row.actual, row.account.asset),
+                show.money(row.expected, row.account.asset),
+                show.money(row.actual, row.account.asset),
             ]
             for row in known[:OPEN]
         ],

@@ -1,0 +1,7 @@
+"""The pages of what is held and where: one module per noun."""
+
+from __future__ import annotations
+
+from . import account, balance, connection, sync, transaction, workspace
+
+__all__ = ["account", "balance", "connection", "sync", "transaction", "workspace"]

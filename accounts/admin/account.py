@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+import providers
+from accounts import publishing, services, tasks
+from accounts.models import Account, BalanceSnapshot, Pot, SyncRun, Transaction
+from providers.base import TakesTypedBalances
+from providers.errors import ProviderError
+
+from . import show
+from .base import Panel, Role, ScopedAdmin, tell, verb, warn
+from .inputs import AmountField
+from .sync import corrections_panel
+
+NEWEST = 10
+
+
+class AccountForm(forms.ModelForm):
+    """What the owner may say about an account; the rest is the provider's."""
+
+    class Meta:
+        model = Account
+        fields = ["name", "category", "role", "goal", "active"]
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if "goal" in self.fields:
+            unit = self.instance.unit
+            help_text = (
+                f"In {unit.code}, such as {unit.major(150 * 10**unit.decimals)}."
+            )
+            self.fields["goal"] = AmountField(
+                asset=self.instance.asset, required=False, help_text=help_text
+            )
+
+    def clean_goal(self) -> int | None:
+        goal = self.cleaned_data["goal"]
+        if goal is not None and goal < 0:
+            raise forms.ValidationError("A goal may not be below 0.")
+        return goal
+
+
+class TypedBalanceForm(forms.Form):
+    """What a person counted."""
+
+    def __init__(self, *args, row: Account, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["total"] = AmountField(
+            asset=row.asset, label=f"Balance in {row.unit.code}"
+        )
+
+
+def is_typed(row: Account) -> bool:
+    """Say whether a person types the balances of this account."""
+    slug = row.provider
+    known = slug in providers.slugs()
+    return known and issubclass(providers.load(slug), TakesTypedBalances)
+
+
+def can_sync(row: Account) -> bool:
+    return row.connection.archived_at is None and not is_typed(row)
+
+
+@admin.register(Account)
+class AccountAdmin(ScopedAdmin):
+    """Accounts and pots, each with what it holds and how old that knowledge is."""
+
+    form = AccountForm
+    may_change = True
+    change_role = Role.ADMIN
+    verbs = ("sync_now", "record_balance")
+    actions = ["sync_chosen"]
+    list_display = [
+        "title",
+        "balance_money",
+        "age",
+        "goal_bar",
+        "provider",
+        "kind",
+        "role",
+    ]
+    list_filter = ["provider", "kind", "asset", "active", "automates"]
+    search_fields = ["name", "external_id", "parent__name"]
+    list_select_related = ["balance", "parent", "connection"]
+    ordering = [
+        "provider",
+        Coalesce("parent__created", "created"),
+        Coalesce("parent__pk", "pk"),
+        F("parent").asc(nulls_first=True),
+        "name",
+    ]
+    readonly_fields = [
+        "balance_money",
+        "available_money",
+        "held_money",
+        "age",
+        "source",
+        "last_error",
+        "goal_bar",
+        "connection_link",
+        "parent_link",
+        "provider",
+        "kind",
+        "asset",
+        "external_id",
+        "abilities",
+        "automates",
+        "closed_at",
+        "missing_since",
+    ]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("balance_money", "age"),
+                    ("available_money", "held_money"),
+                    ("source", "goal_bar"),
+                    "last_error",
+                ]
+            },
+        ),
+        ("Yours to change", {"fields": ["name", "category", "role", "goal", "active"]}),
+        (
+            "What the provider says",
+            {
+                "fields": [
+                    ("connection_link", "parent_link"),
+                    ("provider", "kind"),
+                    ("asset", "external_id"),
+                    ("abilities", "automates"),
+                    ("closed_at", "missing_since"),
+                ]
+            },
+        ),
+    ]
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        return rows.select_related("balance", "parent", "connection")
+
+    @admin.display(description="Account", ordering="name")
+    def title(self, row: Account) -> SafeString:
+        """Return the name; a pot stands under its account."""
+        if row.parent_id is None:
+            return format_html("<strong>{}</strong>", row)
+        return format_html('<span class="bs-pot">{}</span>', row)
+
+    @admin.display(description="Balance", ordering="balance__total")
+    def balance_money(self, row: Account) -> SafeString:
+        balance = show.known(row)
+        return show.money(balance and balance.total, row.asset)
+
+    @admin.display(description="Available")
+    def available_money(self, row: Account) -> SafeString:
+        balance = show.known(row)
+        return show.money(balance and balance.available, row.asset)
+
+    @admin.display(description="Held")
+    def held_money(self, row: Account) -> SafeString:
+        balance = show.known(row)
+        return show.money(balance and balance.held, row.asset)
+
+    @admin.display(description="Age", ordering="balance__fetched_at")
+    def age(self, row: Account) -> SafeString:
+        return show.age(row)
+
+    @admin.display(description="Source")
+    def source(self, row: Account) -> str:
+        balance = show.known(row)
+        if balance is None:
+            return show.UNKNOWN
+        return f"{balance.source}, true at {show.exact(balance.as_of)}"
+
+    @admin.display(description="Newest try failed")
+    def last_error(self, row: Account) -> str:
+        balance = show.known(row)
+        if balance is None or not balance.error:
+            return show.NOTHING
+        return f"{balance.error} ({show.exact(balance.error_at)})"
+
+    @admin.display(description="Goal")
+    def goal_bar(self, row: Account) -> SafeString:
+        return progress(row)
+
+    @admin.display(description="Connection")
+    def connection_link(self, row: Account) -> SafeString:
+        return show.link(row.connection)
+
+    @admin.display(description="Inside of")
+    def parent_link(self, row: Account) -> SafeString:
+        return show.link(row.parent)
+
+    @admin.display(description="Money may")
+    def abilities(self, row: Account) -> str:
+        ways = [("leave", row.can_send), ("come in", row.can_receive)]
+        return (
+            " and ".join(way for way, able in ways if able) or "neither leave nor come"
+        )
+
+    def notices(self, request, row: Account) -> Iterable[str]:
+        if row.closed_at:
+            yield "This account is closed at the provider. Its history stays."
+        if not row.automates:
+            yield "Another connection automates this account: it is shown, not counted."
+
+    def panels(self, request, row: Account) -> Iterable[Panel]:
+        if row.parent_id is None:
+            yield pots_panel(row)
+        here = {"account__id__exact": row.pk}
+        yield snapshots_panel(row, self.history_list(BalanceSnapshot, **here))
+        yield transactions_panel(row, self.history_list(Transaction, **here))
+        changed = row.corrections.select_related("account")[:NEWEST]
+        yield corrections_panel(changed)
+
+    @verb("Sync now", tone="main", shown=can_sync)
+    def sync_now(self, request, row: Account) -> None:
+        request_syncs(request, [row.connection])
+
+    @verb("Record balance", form=TypedBalanceForm, shown=is_typed)
+    def record_balance(self, request, row: Account, total: int) -> None:
+        services.record_typed_balance(row, total, user=request.user)
+        tell(request, f"{row} holds {row.unit.major(total)} {row.unit.code}.")
+
+    @admin.action(description="Sync now", permissions=["operate"])
+    def sync_chosen(self, request, rows: QuerySet[Account]) -> None:
+        allowed = rows.filter(pk__in=self.operable(request, rows))
+        request_syncs(request, {row.connection for row in allowed if can_sync(row)})
+
+
+@admin.register(Pot)
+class PotAdmin(AccountAdmin):
+    """Only the pots: accounts inside an account."""
+
+    list_display = ["name", "parent", "balance_money", "age", "goal_bar", "category"]
+    list_display_links = ["name"]
+
+
+def request_syncs(request, connections: Iterable) -> None:
+    """Ask for a sync of each connection, once, and say what came of it."""
+    asked = 0
+    for connection in connections:
+        try:
+            run = services.request_sync(
+                connection, SyncRun.Kind.MANUAL, user=request.user
+            )
+        except ProviderError as error:
+            warn(request, f"{connection}: {error}")
+            continue
+        publishing.publish(tasks.run_sync, str(run.pk))
+        asked += 1
+    if asked:
+        noun = "sync was" if asked == 1 else "syncs were"
+        tell(request, f"{asked} {noun} asked for; the result shows here in seconds.")
+    else:
+        warn(request, "There was nothing to sync.")
+
+
+def progress(row: Account) -> SafeString:
+    """Return how far a goal is reached; an unknown balance has no progress."""
+    balance = show.known(row)
+    if not row.goal:
+        return show.NOTHING
+    if balance is None:
+        return show.UNKNOWN
+    percent = max(0, int(balance.total) * 100 // int(row.goal))
+    return format_html(
+        '<span class="bs-goal" title="{} % of {}"><progress max="100" value="{}">'
+        "</progress>{} %</span>",
+        percent,
+        row.unit.major(row.goal),
+        min(percent, 100),
+        percent,
+    )
+
+
+def pots_panel(row: Account) -> Panel:
+    """Return the pots of an account."""
+    pots = row.pots.select_related("balance", "connection").order_by("name")
+    return Panel(
+        "Pots",
+        ["Pot", "Total", "Age", "Goal"],
+        [
+            [
+                show.link(pot),
+                show.money(held and held.total, pot.asset),
+                show.age(pot),
+                progress(pot),
+            ]
+            for pot in pots
+            for held in [show.known(pot)]
+        ],
+        empty="No pots.",
+    )
+
+
+def snapshots_panel(row: Account, more: str) -> Panel:
+    """Return the newest snapshots of an account."""
+    return Panel(
+        "Snapshots",
+        ["True at", "Total", "Available", "Source"],
+        [
+            [
+                show.exact(past.as_of),
+                show.money(past.total, row.asset),
+                show.money(past.available, row.asset),
+                past.source,
+            ]
+            for past in row.snapshots.all()[:NEWEST]
+        ],
+        more=more,
+        more_text="All snapshots",
+    )
+
+
+def transactions_panel(row: Account, more: str) -> Panel:
+    """Return the newest transactions of an account."""
+    return Panel(
+        "Transactions",
+        ["When", "What", "Amount", "Category"],
+        [
+            [
+                show.exact(moved.created),
+                show.link(moved, moved.counterparty or moved.description or "movement"),
+                show.change(moved.amount, moved.asset),
+                show.label("declined", "bad", moved.declined)
+                if moved.declined
+                else moved.category,
+            ]
+            for moved in row.transactions.all()[:NEWEST]
+        ],
+        more=more,
+        more_text="All transactions",
+    )

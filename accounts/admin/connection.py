@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+import providers
+from accounts import services
+from accounts.models import Connection
+from providers.base import Authorizes, TakesTypedBalances
+
+from . import show
+from .account import request_syncs
+from .base import Panel, Role, ScopedAdmin, tell, verb, warn
+from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
+
+NEWEST = 10
+
+
+def can(port: type):
+    """Return whether a row's provider has `port`; an archived row can do nothing."""
+
+    def asks(row: Connection) -> bool:
+        if row.archived_at or row.provider not in providers.slugs():
+            return False
+        return issubclass(providers.load(row.provider), port)
+
+    return asks
+
+
+takes_typed = can(TakesTypedBalances)
+authorizes = can(Authorizes)
+
+
+def in_use(row: Connection) -> bool:
+    return row.archived_at is None
+
+
+def can_be_asked(row: Connection) -> bool:
+    return in_use(row) and not takes_typed(row)
+
+
+def has_credentials(row: Connection) -> bool:
+    return can_be_asked(row) and bool(providers.load(row.provider).fields)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ScopedAdmin):
+    """Consents and credentials, their health, and what a person must do about it."""
+
+    may_add = True
+    may_change = True
+    change_role = Role.ADMIN
+    verbs = (
+        "connect_in_browser",
+        "sync_now",
+        "test",
+        "archive",
+        "replace_credentials",
+        "add_account",
+    )
+    actions = ["sync_chosen"]
+    list_display = [
+        "name",
+        "provider",
+        "state",
+        "last_success",
+        "consent",
+        "trouble",
+        "buttons_here",
+    ]
+    list_filter = ["health", "provider"]
+    search_fields = ["label", "provider", "external_user"]
+    list_select_related = ["workspace"]
+    ordering = ["archived_at", "provider", "label", "created"]
+    readonly_fields = [
+        "provider",
+        "workspace",
+        "state",
+        "trouble",
+        "failures",
+        "last_sync",
+        "last_success",
+        "next_sync",
+        "consent",
+        "external_user",
+        "archived_at",
+    ]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("state", "provider"),
+                    ("last_success", "last_sync"),
+                    ("next_sync", "consent"),
+                    ("trouble", "failures"),
+                    ("workspace", "external_user"),
+                ]
+            },
+        ),
+        ("Yours to change", {"fields": ["label", "sync_interval_seconds"]}),
+    ]
+
+    @admin.display(description="Connection", ordering="label")
+    def name(self, row: Connection) -> str:
+        return str(row)
+
+    @admin.display(description="Health", ordering="health")
+    def state(self, row: Connection) -> SafeString:
+        return show.health(row)
+
+    @admin.display(description="Last sync", ordering="last_sync_at")
+    def last_sync(self, row: Connection) -> SafeString:
+        return show.when(row.last_sync_at)
+
+    @admin.display(description="Last success", ordering="last_success_at")
+    def last_success(self, row: Connection) -> SafeString:
+        return show.when(row.last_success_at)
+
+    @admin.display(description="Next sync", ordering="next_sync_at")
+    def next_sync(self, row: Connection) -> SafeString:
+        return show.when(row.next_sync_at)
+
+    @admin.display(description="Consent ends", ordering="consent_expires_at")
+    def consent(self, row: Connection) -> SafeString:
+        return show.when(row.consent_expires_at)
+
+    @admin.display(description="What is wrong")
+    def trouble(self, row: Connection) -> SafeString:
+        if not row.error:
+            return show.NOTHING
+        return format_html('<span class="bs-trouble">{}</span>', row.error)
+
+    @admin.display(description="")
+    def buttons_here(self, row: Connection) -> SafeString:
+        """Return the one button that matters most in a list."""
+        if row.needs_person and authorizes(row):
+            return self._button(row, "connect_in_browser", "Reconnect", "main")
+        if can_be_asked(row):
+            return self._button(row, "sync_now", "Sync now", "small")
+        return format_html("")
+
+    def _button(self, row: Connection, name: str, text: str, tone: str) -> SafeString:
+        # The list is one form already: the button only says where it goes.
+        return format_html(
+            '<button type="submit" formaction="{}" class="bs-button bs-button--{}">{}'
+            "</button>",
+            self.verb_url(row, name),
+            tone,
+            text,
+        )
+
+    def notices(self, request, row: Connection) -> Iterable[str]:
+        if row.health == Connection.Health.RECONNECT_NEEDED:
+            yield f"Only a person can go on: connect again. {row.error}"
+        if row.health == Connection.Health.AWAITING_APPROVAL:
+            yield "Consent was given but not confirmed: approve it in the provider's app."
+        if row.archived_at:
+            yield "This connection is archived; its secrets were erased."
+
+    def panels(self, request, row: Connection) -> Iterable[Panel]:
+        yield accounts_panel(row)
+        yield syncs_panel(row, self.history_list)
+
+    def add_view(self, request, form_url="", extra_context=None) -> HttpResponse:
+        """Choose a provider, then say what it needs."""
+        return ConnectPage(self, request).answer()
+
+    @verb("Connect in browser", tone="main", role=Role.ADMIN, shown=authorizes)
+    def connect_in_browser(self, request, row: Connection) -> HttpResponse:
+        return to_provider(request, row)
+
+    @verb("Sync now", shown=can_be_asked)
+    def sync_now(self, request, row: Connection) -> None:
+        request_syncs(request, [row])
+
+    @verb("Test", hint="Ask the provider once, change nothing", shown=can_be_asked)
+    def test(self, request, row: Connection) -> None:
+        found = services.test_connection(row)
+        if not found.ok:
+            warn(request, f"It does not work: {found.error}")
+            return
+        able = ", ".join(map(show.words, found.may))
+        tell(request, f"It works: {found.accounts} accounts seen; may {able}.")
+        for text in found.warnings:
+            warn(request, text)
+
+    @verb("Archive", tone="bad", role=Role.ADMIN, hint="Erases secrets", shown=in_use)
+    def archive(self, request, row: Connection) -> None:
+        row.archive()
+        tell(request, f"{row} is archived and its secrets are erased.")
+
+    @verb(
+        "Replace credentials",
+        role=Role.ADMIN,
+        hint="What is stored is never shown.",
+        form=CredentialsForm,
+        shown=has_credentials,
+    )
+    def replace_credentials(self, request, row: Connection, **typed: str) -> None:
+        services.update_credentials(row, typed)
+        tell(request, "The credentials are replaced.")
+
+    @verb("Add account", role=Role.ADMIN, form=TypedAccountForm, shown=takes_typed)
+    def add_account(self, request, row: Connection, **typed) -> HttpResponse:
+        account = services.create_typed_account(row, typed["name"], typed["asset"])
+        return HttpResponseRedirect(show.page(account))
+
+    @admin.action(description="Sync now", permissions=["operate"])
+    def sync_chosen(self, request, rows: QuerySet[Connection]) -> None:
+        allowed = rows.filter(pk__in=self.operable(request, rows))
+        request_syncs(request, [row for row in allowed if can_be_asked(row)])
+
+
+def accounts_panel(row: Connection) -> Panel:
+    """Return what a connection holds."""
+    accounts = row.accounts.select_related("balance", "parent", "connection")
+    return Panel(
+        "Accounts",
+        ["Account", "Kind", "Total", "Age"],
+        [
+            [
+                show.link(account, show.place(account)),
+                account.kind,
+                show.money(held and held.total, account.asset),
+                show.age(account),
+            ]
+            for account in accounts.order_by("parent__name", "name")
+            for held in [show.known(account)]
+        ],
+        empty="No account was seen yet.",
+    )
+
+
+def syncs_panel(row: Connection, history_list) -> Panel:
+    """Return the newest syncs of a connection."""
+    runs = row.sync_runs.all()
+    return Panel(
+        "Syncs",
+        ["When", "Kind", "Status", "API calls", "Error"],
+        [
+            [
+                show.link(run, show.exact(run.created)),
+                show.words(run.kind),
+                show.status(run.status),
+                run.requests,
+                run.error or show.NOTHING,
+            ]
+            for run in runs[:NEWEST]
+        ],
+        more=history_list(runs.model, connection__id__exact=row.pk),
+        more_text="All syncs",
+        right=("API calls",),
+    )

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from accounts.models import Correction, Discrepancy, SyncRun
+
+from . import show
+from .base import HistoryAdmin, Panel, tell, verb, warn
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(HistoryAdmin):
+    """What each sync asked, found and changed."""
+
+    workspace = "connection__workspace"
+    list_display = ["moment", "connection", "kind", "state", "took", "requests"]
+    list_display_links = ["moment"]
+    list_filter = ["status", "kind", "connection__provider"]
+    list_select_related = ["connection"]
+    search_fields = ["connection__label", "error"]
+    date_hierarchy = "created"
+    fieldsets = [
+        (None, {"fields": ["connection_link", "kind", "state", "requests"]}),
+        ("When", {"fields": ["created", "started", "finished", "took"]}),
+        ("What went wrong", {"fields": ["error_code", "error"]}),
+    ]
+
+    @admin.display(description="Asked for", ordering="created")
+    def moment(self, row: SyncRun) -> str:
+        return show.exact(row.created)
+
+    @admin.display(description="Connection")
+    def connection_link(self, row: SyncRun) -> str:
+        return show.link(row.connection)
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, row: SyncRun) -> str:
+        return show.status(row.status, row.error)
+
+    @admin.display(description="Took")
+    def took(self, row: SyncRun) -> str:
+        if row.started is None or row.finished is None:
+            return show.NOTHING
+        seconds = (row.finished - row.started).total_seconds()
+        return f"{seconds * 1000:.0f} ms" if seconds < 10 else show.span(seconds)
+
+    def panels(self, request, row: SyncRun) -> Iterable[Panel]:
+        yield results_panel(row)
+        yield corrections_panel(row.corrections.select_related("account"))
+
+
+def results_panel(run: SyncRun) -> Panel:
+    """Return what a sync found, account by account."""
+    assets = dict(run.connection.accounts.values_list("external_id", "asset"))
+    rows = [
+        [
+            found.get("name") or found.get("account"),
+            show.status(found.get("status", "")),
+            show.noted(str(found.get("total") or ""), assets.get(found["account"], "")),
+            found.get("error") or show.NOTHING,
+        ]
+        for found in run.results
+    ]
+    return Panel("Accounts", ["Account", "Status", "Total", "Error"], rows)
+
+
+def corrections_panel(rows: QuerySet[Correction], more: str = "") -> Panel:
+    """Return what syncs changed, and why."""
+    return Panel(
+        "Corrections",
+        ["When", "Account", "Field", "Old", "New", "Difference", "Severity", "Why"],
+        [
+            [
+                show.when(row.created),
+                show.link(row.account),
+                row.field,
+                noted(row, row.old),
+                noted(row, row.new),
+                noted(row, row.difference),
+                show.status(row.severity),
+                row.reason,
+            ]
+            for row in rows
+        ],
+        empty="Nothing was changed.",
+        more=more,
+        more_text="All corrections",
+        right=("Old", "New", "Difference"),
+    )
+
+
+AMOUNTS = frozenset({"total", "available", "held", "goal", "balance"})
+
+
+def noted(row: Correction, text: str) -> str:
+    """Return one side of a correction; amounts as money."""
+    return show.noted(text, row.account.asset) if row.field in AMOUNTS else text
+
+
+@admin.register(Correction)
+class CorrectionAdmin(HistoryAdmin):
+    """What syncs changed and why."""
+
+    workspace = "account__workspace"
+    list_display = ["moment", "account", "field", "was", "is_now", "by", "grade"]
+    list_display_links = ["moment"]
+    list_filter = ["severity", "field"]
+    list_select_related = ["account"]
+    search_fields = ["account__name", "reason"]
+    date_hierarchy = "created"
+    fieldsets = [
+        (None, {"fields": ["account_link", "sync_link", "moment", "grade"]}),
+        (None, {"fields": ["field", "was", "is_now", "by", "reason"]}),
+    ]
+
+    @admin.display(description="When", ordering="created")
+    def moment(self, row: Correction) -> str:
+        return show.exact(row.created)
+
+    @admin.display(description="Account")
+    def account_link(self, row: Correction) -> str:
+        return show.link(row.account)
+
+    @admin.display(description="Sync")
+    def sync_link(self, row: Correction) -> str:
+        return show.link(row.sync, show.exact(row.sync.created))
+
+    @admin.display(description="Old")
+    def was(self, row: Correction) -> str:
+        return noted(row, row.old)
+
+    @admin.display(description="New")
+    def is_now(self, row: Correction) -> str:
+        return noted(row, row.new)
+
+    @admin.display(description="Difference")
+    def by(self, row: Correction) -> str:
+        return noted(row, row.difference)
+
+    @admin.display(description="Severity", ordering="severity")
+    def grade(self, row: Correction) -> str:
+        return show.status(row.severity)
+
+
+def is_open(row: Discrepancy) -> bool:
+    return row.status == Discrepancy.Status.OPEN
+
+
+def difference(row: Discrepancy) -> str:
+    """Return by how much the actual figure is off, as money."""
+    return show.change(row.actual - row.expected, row.account.asset)
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(HistoryAdmin):
+    """Figures that should agree and do not. A person accepts or ignores them."""
+
+    workspace = "account__workspace"
+    verbs = ("accept", "ignore")
+    actions = ["accept_chosen", "ignore_chosen"]
+    list_display = [
+        "name",
+        "account",
+        "ours",
+        "theirs",
+        "gap",
+        "grade",
+        "state",
+        "seen",
+    ]
+    list_filter = ["status", "severity"]
+    list_select_related = ["account"]
+    search_fields = ["name", "account__name"]
+    fieldsets = [
+        (None, {"fields": ["account_link", "name", "state", "grade"]}),
+        (None, {"fields": ["ours", "theirs", "gap"]}),
+        ("When", {"fields": ["created", "last_seen_at"]}),
+    ]
+
+    @admin.display(description="Account")
+    def account_link(self, row: Discrepancy) -> str:
+        return show.link(row.account)
+
+    @admin.display(description="Expected")
+    def ours(self, row: Discrepancy) -> str:
+        return show.money(row.expected, row.account.asset)
+
+    @admin.display(description="Actual")
+    def theirs(self, row: Discrepancy) -> str:
+        return show.money(row.actual, row.account.asset)
+
+    @admin.display(description="Difference")
+    def gap(self, row: Discrepancy) -> str:
+        return difference(row)
+
+    @admin.display(description="Severity", ordering="severity")
+    def grade(self, row: Discrepancy) -> str:
+        return show.status(row.severity)
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, row: Discrepancy) -> str:
+        return show.status(row.status)
+
+    @admin.display(description="Last seen", ordering="last_seen_at")
+    def seen(self, row: Discrepancy) -> str:
+        return show.when(row.last_seen_at)
+
+    @verb("Accept", tone="main", hint="The difference is explained", shown=is_open)
+    def accept(self, request, row: Discrepancy) -> None:
+        self._close(request, [row.pk], Discrepancy.Status.ACCEPTED)
+
+    @verb("Ignore", hint="Do not show it any more", shown=is_open)
+    def ignore(self, request, row: Discrepancy) -> None:
+        self._close(request, [row.pk], Discrepancy.Status.IGNORED)
+
+    @admin.action(description="Accept", permissions=["operate"])
+    def accept_chosen(self, request, rows: QuerySet[Discrepancy]) -> None:
+        self._close(request, self.operable(request, rows), Discrepancy.Status.ACCEPTED)
+
+    @admin.action(description="Ignore", permissions=["operate"])
+    def ignore_chosen(self, request, rows: QuerySet[Discrepancy]) -> None:
+        self._close(request, self.operable(request, rows), Discrepancy.Status.IGNORED)
+
+    def _close(self, request, ids: list, outcome: Discrepancy.Status) -> None:
+        rows = Discrepancy.objects.filter(pk__in=ids, status=Discrepancy.Status.OPEN)
+        closed = rows.update(status=outcome)
+        say = tell if closed else warn
+        say(request, f"{closed} discrepancies {outcome}")

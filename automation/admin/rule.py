@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, F, Max, QuerySet
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.utils.timezone import now
+
+from accounts import publishing
+from accounts.admin import show
+from accounts.admin.base import Panel, Role, ScopedAdmin, nonce_of, tell, verb
+from automation import services, tasks
+from automation.models import Rule, RuleRun, Trigger
+
+from . import plans
+from .rule_page import RulePage
+from .run import runs_panel
+
+
+def in_use(row: Rule) -> bool:
+    return row.archived_at is None
+
+
+def is_on(row: Rule) -> bool:
+    return in_use(row) and row.enabled
+
+
+def is_off(row: Rule) -> bool:
+    return in_use(row) and not row.enabled
+
+
+@admin.register(Rule)
+class RuleAdmin(ScopedAdmin):
+    """What the owner wants done: written here, previewed, run."""
+
+    may_add = True
+    may_change = True
+    change_role = Role.ADMIN
+    verbs = ("preview", "run_now", "enable", "disable", "archive")
+    actions = ["enable_chosen", "disable_chosen"]
+    list_display = ["name", "kind", "state", "legs_count", "due", "last", "priority"]
+    list_filter = ["kind", "enabled"]
+    search_fields = ["name"]
+    ordering = [F("archived_at").asc(nulls_first=True), "priority", "name"]
+
+    def get_queryset(self, request):
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                leg_count=Count("legs", distinct=True), newest_run=Max("runs__created")
+            )
+        )
+
+    @admin.display(description="State", ordering="enabled")
+    def state(self, row: Rule) -> SafeString:
+        if row.archived_at:
+            return show.label("archived")
+        return show.label("enabled", "ok") if row.enabled else show.label("disabled")
+
+    @admin.display(description="Legs", ordering="leg_count")
+    def legs_count(self, row: Rule) -> int:
+        return row.leg_count
+
+    @admin.display(description="Next due", ordering="next_due_at")
+    def due(self, row: Rule) -> SafeString:
+        return show.when(row.next_due_at) if is_on(row) else show.NOTHING
+
+    @admin.display(description="Last run", ordering="newest_run")
+    def last(self, row: Rule) -> SafeString:
+        return show.when(row.newest_run)
+
+    def changeform_view(
+        self, request, object_id=None, form_url="", extra_context=None
+    ) -> HttpResponse:
+        """Show or write a rule; the service that the API uses decides."""
+        rule = self.get_object(request, object_id) if object_id else None
+        if object_id and rule is None:
+            raise Http404
+        return RulePage(self, request, rule).checked()
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        archived = obj is not None and obj.archived_at is not None
+        return not archived and super().has_change_permission(request, obj)
+
+    def notices(self, request, row: Rule) -> Iterable[str]:
+        if row.archived_at:
+            yield "This rule is archived: it never runs again. Its history stays."
+
+    def panels(self, request, row: Rule) -> Iterable[Panel]:
+        yield due_panel(row)
+        more = self.history_list(RuleRun, rule__id__exact=row.pk)
+        yield runs_panel(row.runs.all(), more)
+
+    @verb("Preview", tone="main", hint="Moves nothing", shown=in_use)
+    def preview(self, request, row: Rule) -> HttpResponse:
+        plan = services.preview(row)
+        if plan.outcome == RuleRun.Status.SKIPPED_STALE:
+            plan = services.preview(row, refresh=True)
+        context = preview_context(row, plan) | {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Preview of {row}",
+            "buttons": [b for b in self.buttons(request, row) if b["mark"].once],
+        }
+        return TemplateResponse(request, "automation/preview.html", context)
+
+    @verb("Run now", once=True, hint="Syncs, decides and moves", shown=is_on)
+    def run_now(self, request, row: Rule) -> HttpResponse:
+        """Start one run; the same button pressed twice leads to the same run."""
+        key = f"admin:{request.user.pk}:{nonce_of(request)}"
+        run, created = services.start_run(
+            row, key, trigger_kind=Trigger.Kind.MANUAL, requested_by=request.user
+        )
+        if created:
+            publishing.publish(tasks.execute_run, str(run.pk))
+            tell(request, "The run was started; reload to see how it goes.")
+        return HttpResponseRedirect(show.page(run))
+
+    @verb("Enable", role=Role.ADMIN, shown=is_off)
+    def enable(self, request, row: Rule) -> None:
+        self._switch(request, Rule.objects.filter(pk=row.pk), on=True)
+
+    @verb("Disable", role=Role.ADMIN, shown=is_on)
+    def disable(self, request, row: Rule) -> None:
+        self._switch(request, Rule.objects.filter(pk=row.pk), on=False)
+
+    @verb("Archive", tone="bad", role=Role.ADMIN, hint="Never runs again", shown=in_use)
+    def archive(self, request, row: Rule) -> None:
+        rows = Rule.objects.filter(pk=row.pk, archived_at=None)
+        rows.update(archived_at=now(), enabled=False, next_due_at=None)
+        tell(request, f"“{row}” is archived.")
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable_chosen(self, request, rows: QuerySet[Rule]) -> None:
+        self._switch(request, self._chosen(request, rows), on=True)
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable_chosen(self, request, rows: QuerySet[Rule]) -> None:
+        self._switch(request, self._chosen(request, rows), on=False)
+
+    def _chosen(self, request, rows: QuerySet[Rule]) -> QuerySet[Rule]:
+        return Rule.objects.filter(pk__in=self.changeable(request, rows))
+
+    def _switch(self, request, rows: QuerySet[Rule], *, on: bool) -> None:
+        for rule in rows.in_use():
+            data = services.rule_data(rule) | {"enabled": on}
+            services.write_rule(rule.workspace, data, rule=rule, user=request.user)
+        tell(request, "Enabled." if on else "Disabled.")
+
+
+def preview_context(rule: Rule, plan: Any) -> dict[str, Any]:
+    """Return what the preview's page shows."""
+    data = services.plan_data(plan)
+    names = plans.names_of(data, rule.workspace_id)
+    return {
+        "rule": rule,
+        "back": show.page(rule),
+        "panels": [plans.moves_panel(data, names), plans.readings_panel(data, names)],
+        "plan": {
+            "outcome": show.status(plan.outcome),
+            "reason": plan.reason,
+            "trace": plans.steps(data, names),
+        },
+    }
+
+
+def due_panel(row: Rule) -> Panel:
+    """Return when each trigger fires next, and when it last did."""
+    return Panel(
+        "Due",
+        ["Trigger", "Next", "Exactly", "Last success"],
+        [
+            [
+                trigger.kind,
+                show.when(trigger.next_at) if is_on(row) else show.NOTHING,
+                show.exact(trigger.next_at),
+                show.when(trigger.last_fired_at),
+            ]
+            for trigger in row.triggers.all()
+        ],
+        empty="It has no trigger: it runs only when somebody asks.",
+    )

@@ -1,0 +1,246 @@
+"""The page on which a rule is written: one form, its legs and its triggers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from accounts.admin import inputs, show
+from accounts.admin.base import Role
+from accounts.models import Workspace
+from automation import services
+from automation.models import Rule
+from automation.services import RuleInvalid
+
+from .rule_forms import (
+    LEG_AMOUNTS,
+    LEG_SHARES,
+    LIMITS,
+    LegFormSet,
+    RuleForm,
+    TriggerFormSet,
+    accounts_for,
+    grammar,
+)
+
+NESTED = re.compile(r"(legs|triggers)\.([0-9]+)(?:\.(.+))?")
+TRIGGER_AMOUNTS = ("min_amount", "max_amount")
+# Where a rule that is being made starts.
+FIRST_LEGS = [{"role": "source"}, {"role": "target"}]
+FIRST_TRIGGERS = [{"kind": "manual"}]
+
+
+class RulePage:
+    """One visit: shows a rule as a form, or hands what was typed to the service."""
+
+    template = "automation/rule_form.html"
+
+    def __init__(self, model_admin, request, rule: Rule | None) -> None:
+        self.admin, self.request, self.rule = model_admin, request, rule
+
+    def answer(self) -> HttpResponse:
+        """Show the form, or write the rule and go on."""
+        if self.request.method != "POST":
+            return self.render()
+        if not self.may_write():
+            raise PermissionDenied
+        written = self.write()
+        if written is None:
+            return self.render()
+        note = "Changed" if self.rule else "Written"
+        log = self.admin.log_change if self.rule else self.admin.log_addition
+        log(self.request, written, note)
+        messages.success(self.request, f"The rule “{written}” was saved.")
+        return redirect(show.page(written))
+
+    def checked(self) -> HttpResponse:
+        """Answer whoever may be here."""
+        request, rule = self.request, self.rule
+        allowed = self.admin.has_view_permission(request, rule) if rule else True
+        if not allowed or (rule is None and not self.may_write()):
+            raise PermissionDenied
+        return self.answer()
+
+    def may_write(self) -> bool:
+        if self.rule is None:
+            return self.admin.has_add_permission(self.request)
+        return self.admin.has_change_permission(self.request, self.rule)
+
+    # --- The forms ---
+
+    @cached_property
+    def typed(self) -> Mapping | None:
+        return self.request.POST if self.request.method == "POST" else None
+
+    @cached_property
+    def form(self) -> RuleForm:
+        places = None if self.rule else inputs.workspace(self.request, Role.ADMIN)
+        initial = rule_initial(self.rule) if self.rule else None
+        return RuleForm(self.typed, initial=initial, places=places)
+
+    @cached_property
+    def legs(self):
+        first = FIRST_LEGS if self.rule is None else leg_rows(self.rule)
+        accounts = {"accounts": accounts_for(self.workspaces)}
+        return LegFormSet(
+            self.typed, prefix="legs", initial=first, form_kwargs=accounts
+        )
+
+    @cached_property
+    def triggers(self):
+        first = FIRST_TRIGGERS if self.rule is None else trigger_rows(self.rule)
+        return TriggerFormSet(self.typed, prefix="triggers", initial=first)
+
+    @property
+    def workspaces(self):
+        """Return where this rule's accounts may be."""
+        if self.rule:
+            return [self.rule.workspace_id]
+        return self.form.fields["workspace"].queryset
+
+    # --- Writing ---
+
+    def write(self) -> Rule | None:
+        """Write what was typed; where it is refused, say so at the right fields."""
+        # All are asked, so that every mistake shows at once.
+        if not all([f.is_valid() for f in (self.form, self.legs, self.triggers)]):
+            return None
+        try:
+            with transaction.atomic():
+                return services.write_rule(
+                    self.workspace, self.data(), rule=self.rule, user=self.request.user
+                )
+        except RuleInvalid as refused:
+            self.place(refused.problems)
+            return None
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.rule.workspace if self.rule else self.form.cleaned_data["workspace"]
+
+    def data(self) -> dict[str, Any]:
+        """Return the rule in the words of the API."""
+        legs, triggers = kept(self.legs), kept(self.triggers)
+        asset = legs[0].cleaned_data["account"].asset if legs else ""
+        known = services.rule_data(self.rule) if self.rule else {}
+        rule = self.form.data()
+        limits = with_money(rule.pop("limits"), LIMITS, asset)
+        if asset:
+            known |= {"asset": asset}
+        return {
+            **known,
+            **with_money(rule, ("round_to",), asset),
+            "limits": {k: v for k, v in limits.items() if v is not None},
+            "legs": [
+                with_money({"order": place} | leg.data(), LEG_AMOUNTS, asset)
+                for place, leg in enumerate(legs)
+            ],
+            "triggers": [
+                with_money(trigger.data(), TRIGGER_AMOUNTS, asset)
+                for trigger in triggers
+            ],
+        }
+
+    def place(self, problems: Sequence) -> None:
+        """Put each problem at the field it is about."""
+        rows = {"legs": kept(self.legs), "triggers": kept(self.triggers)}
+        for problem in problems:
+            nested = NESTED.fullmatch(problem.field)
+            form, name = self.form, RuleForm.field_of(problem.field)
+            if nested and int(nested[2]) < len(rows[nested[1]]):
+                form, name = rows[nested[1]][int(nested[2])], nested[3] or ""
+            form.add_error(name if name in form.fields else None, problem.message)
+
+    # --- Showing ---
+
+    def render(self) -> HttpResponse:
+        admin, request, rule = self.admin, self.request, self.rule
+        context = {
+            **admin.admin_site.each_context(request),
+            "opts": admin.opts,
+            "title": rule.name if rule else "Write a rule",
+            "original": rule,
+            "form": self.form,
+            "legs": self.legs,
+            "triggers": self.triggers,
+            "grammar": grammar(),
+            "limits": [self.form[f"limit_{name}"] for name in LIMITS],
+            "may_write": self.may_write(),
+            "refused": self.typed is not None,
+        }
+        if rule:
+            context |= {
+                "buttons": admin.buttons(request, rule),
+                "panels": list(admin.panels(request, rule)),
+                "notices": list(admin.notices(request, rule)),
+            }
+        return TemplateResponse(request, self.template, context)
+
+
+def kept(formset) -> list:
+    """Return the forms of a formset that were not struck out."""
+    typed = (form for form in formset.forms if form.cleaned_data)
+    return [form for form in typed if not form.cleaned_data.get("DELETE")]
+
+
+def with_money(row: dict[str, Any], names: Sequence[str], asset: str) -> dict[str, Any]:
+    """Return `row` with its typed amounts as money objects; the service reads them."""
+    return {
+        name: {"asset": asset, "amount": value}
+        if name in names and value is not None
+        else value
+        for name, value in row.items()
+    }
+
+
+def major(minor: int | None, rule: Rule) -> str | None:
+    return None if minor is None else show.Asset.parse(rule.asset).major(int(minor))
+
+
+def rule_initial(rule: Rule) -> dict[str, Any]:
+    """Return a stored rule as a person types it."""
+    known = {name: getattr(rule, name, None) for name in RuleForm.base_fields}
+    limits = {f"limit_{name}": major(getattr(rule, name), rule) for name in LIMITS}
+    return known | limits | {"round_to": major(rule.round_to, rule)}
+
+
+def leg_rows(rule: Rule) -> list[dict[str, Any]]:
+    """Return the legs of a stored rule as a person types them."""
+    return [
+        {
+            "account": leg.account_id,
+            "role": leg.role,
+            "strategy": leg.strategy,
+            "order": leg.order,
+            **{name: major(getattr(leg, name), rule) for name in LEG_AMOUNTS},
+            **{name: part(getattr(leg, name)) for name in LEG_SHARES},
+        }
+        for leg in rule.legs.all()
+    ]
+
+
+def part(share) -> str | None:
+    """Return a share without the zeros that its column adds."""
+    return None if share is None else f"{share.normalize():f}"
+
+
+def trigger_rows(rule: Rule) -> list[dict[str, Any]]:
+    """Return the triggers of a stored rule as a person types them."""
+    names = [n for n in TriggerFormSet.form.base_fields if n not in TRIGGER_AMOUNTS]
+    return [
+        {
+            **{name: getattr(trigger, name) for name in names},
+            **{name: major(getattr(trigger, name), rule) for name in TRIGGER_AMOUNTS},
+            "anchor": trigger.anchor and trigger.anchor.isoformat(),
+        }
+        for trigger in rule.triggers.all()
+    ]

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet, Sum
+from django.utils.safestring import SafeString
+
+from accounts.admin import show
+from accounts.admin.base import HistoryAdmin, Panel
+from automation.models import RuleRun, Transfer
+
+from . import plans
+from .transfer import transfers_panel
+
+NEWEST = 10
+# A move over two calls counts once: by the call that ends it.
+ARRIVED = Q(transfers__status=Transfer.Status.DONE, transfers__dependents=None) & Q(
+    transfers__step__lt=2
+)
+
+
+def with_moved(rows: QuerySet[RuleRun]) -> QuerySet[RuleRun]:
+    """Return runs with what they really moved, in minor units, as `arrived`."""
+    return rows.annotate(arrived=Sum("transfers__amount", filter=ARRIVED))
+
+
+def moved(row: RuleRun) -> SafeString:
+    """Return what an annotated run moved; nothing where nothing was sent."""
+    if row.arrived is None:
+        return show.NOTHING
+    return show.money(int(row.arrived), row.rule.asset)
+
+
+@admin.register(RuleRun)
+class RuleRunAdmin(HistoryAdmin):
+    """Every occurrence of a rule: what was known, decided, sent and confirmed."""
+
+    workspace = "rule__workspace"
+    change_form_outer_after_template = "automation/run_plan.html"
+    list_display = ["moment", "rule", "state", "moved_money", "trigger_kind", "why"]
+    list_display_links = ["moment"]
+    list_filter = ["status", "trigger_kind", "rule__kind"]
+    list_select_related = ["rule"]
+    search_fields = ["rule__name", "key", "reason"]
+    date_hierarchy = "created"
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("state", "moved_money"),
+                    ("rule_link", "trigger_kind"),
+                    "reason",
+                ]
+            },
+        ),
+        (
+            "When",
+            {
+                "fields": [
+                    ("scheduled_for", "created"),
+                    ("planned_at", "finished_at"),
+                    ("attempts", "next_attempt_at"),
+                ]
+            },
+        ),
+        ("Traces", {"fields": ["key", "requested_by", "plan_hash"]}),
+    ]
+
+    def get_queryset(self, request):
+        return with_moved(super().get_queryset(request).select_related("rule"))
+
+    @admin.display(description="Started", ordering="created")
+    def moment(self, row: RuleRun) -> str:
+        return show.exact(row.created)
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, row: RuleRun) -> SafeString:
+        return show.status(row.status, row.reason)
+
+    @admin.display(description="Moved", ordering="arrived")
+    def moved_money(self, row: RuleRun) -> SafeString:
+        return moved(row)
+
+    @admin.display(description="Why")
+    def why(self, row: RuleRun) -> str:
+        return row.reason or show.NOTHING
+
+    @admin.display(description="Rule")
+    def rule_link(self, row: RuleRun) -> SafeString:
+        return show.link(row.rule)
+
+    def panels(self, request, row: RuleRun) -> Iterable[Panel]:
+        plan, names = stored(row)
+        yield plans.readings_panel(plan, names)
+        yield transfers_panel(row.transfers.all())
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        row = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if row is not None:
+            context["plan"] = {"trace": plans.steps(*stored(row))}
+        return super().change_view(request, object_id, form_url, context)
+
+
+def stored(row: RuleRun) -> tuple[dict[str, Any], plans.Names]:
+    """Return the plan that a run keeps, and the names in it."""
+    plan = {"readings": row.readings, "moves": row.moves, "trace": row.trace}
+    return plan, plans.names_of(plan, row.rule.workspace_id)
+
+
+def runs_panel(rows: QuerySet[RuleRun], more: str) -> Panel:
+    """Return the newest runs of a rule."""
+    newest = with_moved(rows.select_related("rule")).order_by("-created")[:NEWEST]
+    return Panel(
+        "Runs",
+        ["When", "Status", "Moved", "Trigger", "Why"],
+        [
+            [
+                show.link(run, show.exact(run.created)),
+                show.status(run.status, run.reason),
+                moved(run),
+                run.trigger_kind,
+                run.reason or show.NOTHING,
+            ]
+            for run in newest
+        ],
+        empty="It has not run yet.",
+        more=more,
+        more_text="All runs",
+    )
