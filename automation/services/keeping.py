@@ -202,7 +202,7 @@ def written(trigger: Trigger) -> TriggerSpec:
 
 
 def asdict_known(spec: TriggerSpec) -> dict[str, Any]:
-    names = {f.name for f in Trigger._meta.fields}
+    names = {f.name for f in Trigger._meta.fields} - {"rule"}  # its own, not theirs
     return {name: value for name, value in asdict(spec).items() if name in names}
 
 

@@ -13,6 +13,7 @@ from accounts import services as accounts
 from accounts.models import Account, Connection, Workspace
 from automation import services
 from automation.models import Rule, RuleRun, Transfer
+from automation.services.routes import place
 from providers.base import Authorizes, ListsMovements, MovesMoney
 from providers.drivers import configure
 from providers.sandbox import registry
@@ -59,6 +60,9 @@ class Person:
         self.bank, self.workspace = bank, workspace
         (customer,) = bank.add_customers([name], pots=3)
         self.customer: Customer = customer
+        for held in customer.holdings:  # everybody starts with a little: not here
+            if bank.balance(held.external_id) > 0:
+                bank.spend(held.external_id, bank.balance(held.external_id))
         self.connection: Connection = accounts.connect(
             workspace, BANK, customer.credentials, label=name
         )
@@ -140,3 +144,22 @@ def let_time_pass() -> Callable[[], None]:
             row.save(update_fields=["next_attempt_at", "lease_until"])
 
     return pass_
+
+
+@pytest.fixture
+def orders(alice) -> dict[str, str]:
+    """Where the bank's faults strike transfers and nothing else."""
+    adapter = alice.connection.adapter
+    ends = (place(alice.main), place(alice.pots[0]))
+    request = next(adapter.transfer(*ends, 1, dedupe_id="any"))
+    return {"method": request.method}
+
+
+@pytest.fixture
+def moved(bank) -> Callable[[], dict[str, int]]:
+    """Return how often the bank's ledger holds each transfer that we know."""
+
+    def count() -> dict[str, int]:
+        return {str(t.pk): len(bank.moved(str(t.pk))) for t in Transfer.objects.all()}
+
+    return count
