@@ -18,14 +18,21 @@ WORKSPACE = "default"
 ADMINISTRATOR = "admin"
 
 
-def make_administrator(login_file: Path, url: str) -> None:
-    """Make the first administrator and workspace, unless somebody is there already."""
+def make_administrator(login_file: Path | None, url: str) -> dict[str, Any] | None:
+    """Make and return the first administrator, unless somebody is there already."""
     if get_user_model().objects.filter(is_superuser=True).exists():
         tell_address(login_file, url)
-        return
+        return None
     password = secrets.token_urlsafe(15)
-    login = make_login(ADMINISTRATOR, password, WORKSPACE)
-    write_private_json(login_file, {"url": url, **login})
+    return keep(login_file, url, make_login(ADMINISTRATOR, password, WORKSPACE))
+
+
+def keep(login_file: Path | None, url: str, login: dict[str, Any]) -> dict[str, Any]:
+    """Write a new login into its file, and return it."""
+    told = {"url": url, **login}
+    if login_file:
+        write_private_json(login_file, told)
+    return told
 
 
 def make_login(username: str, password: str, workspace: str) -> dict[str, Any]:
@@ -37,8 +44,8 @@ def make_login(username: str, password: str, workspace: str) -> dict[str, Any]:
     return {"username": username, "password": password, "token": token}
 
 
-def tell_address(login_file: Path, url: str, **more: str) -> None:
+def tell_address(login_file: Path | None, url: str, **more: str) -> None:
     """Write the address of this start into the login file that is there already."""
-    if login_file.exists():
+    if login_file and login_file.exists():
         login = json.loads(login_file.read_text())
         write_private_json(login_file, {**login, "url": url, **more})

@@ -47,5 +47,11 @@ def ages(client: redis.Redis) -> dict[str, float | None]:
     }
 
 
+def clear() -> None:
+    """Forget earlier signs of life, so that a start waits for new ones."""
+    with store() as client:
+        client.delete(*map(_key, ROLES))
+
+
 def _key(role: str) -> str:
     return f"balsync:heartbeat:{role}"

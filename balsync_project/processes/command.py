@@ -150,11 +150,12 @@ class Session:
 
     def greet(self) -> None:
         """Say where balsync is, and how to get in."""
-        login = json.loads(self.login_file.read_text())
-        self.console.say(f"\n  balsync is ready at {login['url']}")
-        self.console.say(f"  login     {login['username']} / {login['password']}")
-        self.console.say(f"  API       {login['url']}/api/v1/docs/")
-        self.console.say(f"  scripts   {self.login_file}")
+        self.console.say(f"\n  balsync is ready at {self.url}")
+        if self.login_file.exists():
+            login = json.loads(self.login_file.read_text())
+            self.console.say(f"  login     {login['username']} / {login['password']}")
+            self.console.say(f"  scripts   {self.login_file}")
+        self.console.say(f"  API       {self.url}/api/v1/docs/")
         self.console.say("  Ctrl-C stops everything.\n")
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from balsync_project import demo, first_start
+from balsync_project import demo, first_start, heartbeats
 
 
 class Command(BaseCommand):
@@ -15,11 +16,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", choices=["demo", "serve"])
-        parser.add_argument("--login-file", type=Path, required=True)
+        parser.add_argument(
+            "--login-file", type=Path, help="keeps the login; printed where not given"
+        )
         parser.add_argument("--url", required=True)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Bring the database up to date, then let the first person in."""
         call_command("migrate", verbosity=0, interactive=False)
+        heartbeats.clear()
         prepare = {"demo": demo.seed, "serve": first_start.make_administrator}
-        prepare[options["kind"]](options["login_file"], options["url"])
+        login = prepare[options["kind"]](options["login_file"], options["url"])
+        if login and not options["login_file"]:
+            self.stdout.write(json.dumps(login, indent=2))
