@@ -28,9 +28,9 @@ def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> None:
         for name, history in visit.histories.items():
             if (account := ids.get(name)) is None:
                 continue
-            if history.truncated:
-                log.warning("The provider closed old history", account=str(account))
-            cursors.append((str(account), history.cursor[:200], visit.fetched_at))
+            if history.truncated and name not in visit.before:
+                log.info("The provider gives no older history", account=str(account))
+            cursors.append((account, history.cursor[:200], visit.fetched_at))
             for movement in history.movements:
                 if movement.created >= visit.since:
                     rows[account, movement.external_id] = _row(account, movement)
@@ -42,10 +42,10 @@ def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> None:
 
 def _row(account: UUID, movement: Movement) -> tuple[object, ...]:
     return (
-        str(account),
+        account,
         clean(movement.external_id, 100),
-        str(movement.amount),
-        str(movement.asset),
+        movement.amount,
+        movement.asset,
         movement.created,
         movement.settled,
         clean(movement.declined, 60),

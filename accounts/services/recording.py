@@ -23,7 +23,7 @@ from providers.errors import ProviderError
 
 from . import movements, statements
 from .reading import Visit
-from .statements import ask, write
+from .statements import ask, moment, write
 
 log = structlog.get_logger(__name__)
 QUIET = frozenset({SyncRun.Kind.PERIODIC})  # kinds whose balances are logged at debug
@@ -81,7 +81,7 @@ def _refuse(entry: Entry, error: Exception) -> None:
 def _record(entries: Sequence[Entry]) -> None:
     ids = sorted(entry.connection_id for entry in entries)
     with transaction.atomic():
-        states = {row[0]: State(*row[1:]) for row in ask(statements.LOCK, [ids])}
+        states = {row[0]: State(*row[1:]) for row in ask(statements.LOCK, ids)}
         known = read_known(ids)
         # A connection archived meanwhile has nothing to say any more.
         present = [e for e in entries if e.connection_id in states]
@@ -99,7 +99,7 @@ def _record(entries: Sequence[Entry]) -> None:
 def read_known(ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Known]]:
     """Return what is known of the accounts of each connection, by external id."""
     known: dict[UUID, dict[str, Known]] = defaultdict(dict)
-    for row in ask(statements.KNOWN, [ids]):
+    for row in ask(statements.KNOWN, ids):
         (owner, name, pk, asset, kind, label, goal, parent, *flags) = row
         can_send, can_receive, active, closed, since, reads, *held = flags
         total, available, hold, as_of, fetched_at, source, names = held
@@ -114,13 +114,13 @@ def read_known(ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Known]]:
             can_receive,
             active,
             closed,
-            since,
+            moment(since),
             reads,
             None if total is None else int(total),
             None if available is None else int(available),
             int(hold),
-            as_of,
-            fetched_at,
+            moment(as_of),
+            moment(fetched_at),
             source or "live",
             names,
         )
@@ -152,14 +152,14 @@ def _told(heard: Heard, known: Mapping[str, Known]) -> dict[str, Known]:
 def _write_accounts(entries: Iterable[Entry]) -> None:
     found = [
         (
-            str(new.account_id),
-            str(entry.connection_id),
-            new.parent and str(new.parent),
+            new.account_id,
+            entry.connection_id,
+            new.parent,
             new.reading.external_id,
             new.name,
             new.reading.kind,
-            str(new.reading.asset),
-            None if new.reading.goal is None else str(new.reading.goal),
+            new.reading.asset,
+            new.reading.goal,
             new.reading.can_send,
             new.reading.can_receive,
         )
@@ -168,17 +168,17 @@ def _write_accounts(entries: Iterable[Entry]) -> None:
     ]
     if found:
         rows = [(*row, True) for row in found]
-        made = {str(pk) for (pk,) in ask(statements.FIND, statements.columns(rows))}
+        made = {pk for (pk,) in ask(statements.FIND, *zip(*rows, strict=True))}
         # Another connection came first by a moment: theirs automates, ours looks on.
         write(statements.FIND, [(*r, False) for r in found if r[0] not in made])
     write(
         statements.ACCOUNTS,
         sorted(
             (
-                str(a.account_id),
+                a.account_id,
                 a.name,
-                None if a.goal is None else str(a.goal),
-                a.parent and str(a.parent),
+                a.goal,
+                a.parent,
                 a.can_send,
                 a.can_receive,
                 a.closed,
@@ -196,10 +196,10 @@ def _write_balances(entries: Sequence[Entry]) -> None:
         statements.BALANCES,
         [
             (
-                str(b.account_id),
-                str(b.total),
-                str(b.available),
-                str(b.held),
+                b.account_id,
+                b.total,
+                b.available,
+                b.held,
                 b.as_of,
                 entry.heard.fetched_at,
                 b.changed,
@@ -210,9 +210,7 @@ def _write_balances(entries: Sequence[Entry]) -> None:
         ],
     )
     unknown = [
-        (str(account), why)
-        for entry in entries
-        for account, why in entry.verdict.unknown
+        (account, why) for entry in entries for account, why in entry.verdict.unknown
     ]
     write(statements.ERRORS, sorted(unknown))
 
@@ -244,8 +242,8 @@ def _write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> N
         run.requests = visit.requests if visit else 0
         rows.append(
             (
-                str(run.pk),
-                str(entry.connection_id),
+                run.pk,
+                entry.connection_id,
                 run.kind,
                 run.status,
                 run.started,
@@ -281,8 +279,8 @@ def _write_findings(entries: Sequence[Entry]) -> None:
         statements.CORRECTIONS,
         [
             (
-                str(entry.run.pk),
-                str(c.account_id),
+                entry.run.pk,
+                c.account_id,
                 c.field,
                 c.old,
                 c.new,
@@ -298,11 +296,11 @@ def _write_findings(entries: Sequence[Entry]) -> None:
         statements.DISAGREEMENTS,
         [
             (
-                str(entry.run.pk),
-                str(d.account_id),
+                entry.run.pk,
+                d.account_id,
                 d.name,
-                str(d.expected),
-                str(d.actual),
+                d.expected,
+                d.actual,
             )
             for entry in entries
             for d in entry.verdict.disagreements
@@ -310,7 +308,7 @@ def _write_findings(entries: Sequence[Entry]) -> None:
     )
     write(
         statements.AGREEMENTS,
-        [(str(pk), name) for e in entries for pk, name in e.verdict.agreements],
+        [(pk, name) for e in entries for pk, name in e.verdict.agreements],
     )
 
 
@@ -349,7 +347,7 @@ def _log(entries: Iterable[Entry]) -> None:
         if entry.verdict.status == "failed":
             log.warning(
                 "Sync failed",
-                connection=str(entry.connection_id),
+                connection=entry.connection_id,
                 kind=entry.run.kind,
                 error_code=entry.run.error_code,
                 error=entry.run.error,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.timezone import now
 
 from accounts.models import Connection, SyncRun
 
-from .statements import ask
 from .sync import sync
 
 TOGETHER = 500  # connections of one message
@@ -44,13 +43,19 @@ FROM waiting WHERE r.id = waiting.id RETURNING r.id
 
 def claim_due(limit: int = MOST) -> list[list[UUID]]:
     """Claim the connections that are due and return their ids in batches."""
-    ids = [pk for (pk,) in ask(CLAIM, [limit])]
+    ids = _claimed(CLAIM, limit)
     return [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
 
 
 def claim_requested() -> list[UUID]:
     """Claim the requested syncs that nobody began, to be queued once more."""
-    return [pk for (pk,) in ask(REQUESTED, [SyncRun.LEASE])]
+    return _claimed(REQUESTED, SyncRun.LEASE)
+
+
+def _claimed(statement: str, parameter: object) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [parameter])
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def request_sync(connection: Connection, kind: str, *, user=None) -> SyncRun:

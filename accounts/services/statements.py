@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import connection
 
+# A column goes as one text and is split by the server: the driver's arrays take it
+# ten times as long. The first separator keeps an array of one empty text apart from none.
+SEPARATOR, NULL = "\x1e", "\x1d"
+ARRAY = re.compile(r"%s::(\w+)\[\]")
+SPLIT = r"(string_to_array(%s, E'\\x1e', E'\\x1d'))[2:]::\1[]"
+
 CLOCK_AND_CURSORS = """
 SELECT clock_timestamp(), a.connection_id, a.external_id, b.total, b.available,
-       a.movements_cursor, a.movements_read_at
+       a.movements_cursor, a.movements_read_at::text
 FROM (SELECT 1) AS one
 LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
 LEFT JOIN accounts_balance b ON b.account_id = a.id
@@ -25,8 +34,8 @@ ORDER BY id FOR NO KEY UPDATE
 KNOWN = """
 SELECT a.connection_id, a.external_id, a.id, a.asset, a.kind, a.name, a.goal,
        a.parent_id, a.can_send, a.can_receive, a.active, a.closed_at IS NOT NULL,
-       a.missing_since, a.missing_reads, b.total, b.available, coalesce(b.held, 0),
-       b.as_of, b.fetched_at, b.source,
+       a.missing_since::text, a.missing_reads, b.total, b.available,
+       coalesce(b.held, 0), b.as_of::text, b.fetched_at::text, b.source,
        ARRAY(SELECT d.name FROM accounts_discrepancy d
              WHERE d.account_id = a.id AND d.status = 'open')
 FROM accounts_account a LEFT JOIN accounts_balance b ON b.account_id = a.id
@@ -188,16 +197,37 @@ def write(statement: str, rows: Sequence[Sequence[Any]]) -> None:
     """Run `statement` once with `rows` as arrays, one per column; nothing if none."""
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(statement, columns(rows))
+            cursor.execute(_prepared(statement), columns(rows))
 
 
-def ask(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows that `statement` returns."""
+def ask(statement: str, *arrays: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows that `statement` returns for these arrays."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(_prepared(statement), [column(array) for array in arrays])
         return cursor.fetchall()
 
 
-def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """Return `rows` by column. Amounts go as text: they may be wider than a bigint."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return `rows` by column, each as one text."""
+    return [column(values) for values in zip(*rows, strict=True)]
+
+
+def column(values: Iterable[Any]) -> str:
+    """Return `values` as one text that the server splits again."""
+    texts = [
+        NULL if v is None else v if type(v) is str else str(v) for v in ("", *values)
+    ]
+    joined = SEPARATOR.join(texts)
+    if joined.count(SEPARATOR) < len(texts):
+        return joined
+    return SEPARATOR.join(text.replace(SEPARATOR, " ") for text in texts)
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a moment that was asked for as text, which is read far faster."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@cache
+def _prepared(statement: str) -> str:
+    return ARRAY.sub(SPLIT, statement)

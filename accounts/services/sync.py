@@ -20,9 +20,10 @@ from . import statements, tokens
 from .adapters import adapter_of
 from .reading import Before, Clock, Visit
 from .recording import Entry, record
+from .statements import moment
 
 TOGETHER = 500  # connections written in one transaction
-LINGER = 0.5  # seconds for which an answer may wait for others before it is written
+LINGER = 1.0  # seconds for which an answer may wait for others before it is written
 
 
 def sync(
@@ -59,12 +60,12 @@ def _look(
     """Return the database's time, and from where movements have to be read."""
     listing = [c.pk for c in connections if _lists_movements(c.provider)]
     before: dict[UUID, dict[str, Before]] = {}
-    rows = statements.ask(statements.CLOCK_AND_CURSORS, [listing])
+    rows = statements.ask(statements.CLOCK_AND_CURSORS, listing)
     clock = Clock(rows[0][0], monotonic())
     for _, owner, name, total, available, cursor, read_at in rows:
         if owner is not None:
             held = (None, None) if total is None else (int(total), int(available))
-            before.setdefault(owner, {})[name] = Before(*held, cursor, read_at)
+            before.setdefault(owner, {})[name] = Before(*held, cursor, moment(read_at))
     return clock, before
 
 
