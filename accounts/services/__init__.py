@@ -26,12 +26,14 @@ from .connecting import (
     CredentialsIncomplete,
     TestResult,
     UnknownCredential,
+    authorized,
     connect,
     test_connection,
     update_credentials,
 )
 from .movements import forget_old as forget_old_transactions
 from .requests import claim_due, claim_requested, request_sync, run_requested
+from .rotation import Rotation, rotate_keys
 from .sync import sync
 
 __all__ = [
@@ -41,10 +43,12 @@ __all__ = [
     "FutureMoment",
     "NoConsentNeeded",
     "NotTyped",
+    "Rotation",
     "TestResult",
     "UnknownCredential",
     "UnknownProvider",
     "UnreadableCredentials",
+    "authorized",
     "balance_answer",
     "call",
     "callback_address",
@@ -58,6 +62,7 @@ __all__ = [
     "record_typed_balance",
     "refresh",
     "request_sync",
+    "rotate_keys",
     "run_requested",
     "start_authorization",
     "sync",
