@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-
-import requests
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 from . import clock
 from .institution import Customer, Holding
 from .ledger import Entry
+
+HERE = build_opener(ProxyHandler({}))  # no proxy stands before this machine
+
+
+class ControlRefused(Exception):
+    """The sandbox did not understand what was asked of it."""
 
 
 class Remote:
@@ -18,7 +25,6 @@ class Remote:
 
     def __init__(self, url: str, slug: str) -> None:
         self.url, self.slug = url.rstrip("/"), slug
-        self.session = requests.Session()
 
     def pay(self, account: str, amount: int, **about: Any) -> Entry:
         return self._entry("/pay", account=account, amount=amount, **about)
@@ -88,16 +94,20 @@ class Remote:
         self.ask("POST", "/reset")
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
-        """Return the answer of a control endpoint; raises requests.HTTPError."""
-        answer = self.session.request(
-            method,
+        """Return the answer of a control endpoint; raises ControlRefused, OSError."""
+        wish = {"slug": self.slug, **{k: _plain(k, v) for k, v in body.items()}}
+        request = Request(
             f"{self.url}/_control{path}",
-            json={"slug": self.slug, **{k: _plain(k, v) for k, v in body.items()}},
-            timeout=30,
+            data=json.dumps(wish).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
         )
-        if not answer.ok:
-            raise requests.HTTPError(answer.text, response=answer)
-        return answer.json()
+        try:
+            with HERE.open(request, timeout=60) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            with error:
+                raise ControlRefused(error.read().decode()) from None
 
     def _entry(self, path: str, **body: Any) -> Entry:
         return Entry.read(self.ask("POST", path, **body))
