@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from .errors import OutcomeUnknown, ProviderError, Unavailable, UnexpectedResponse
 
 T = TypeVar("T")
+NESTED = {dict, list}
 DEEPEST = 32  # levels of nesting a provider's answer may have
 LONGEST_NUMBER = 100  # characters; longer ones cost quadratic time to read
 
@@ -92,9 +93,10 @@ def parse_json(body: bytes | str) -> Any:
     Raises ValueError for NaN, infinities, duplicate keys, numbers of absurd length
     and nesting deeper than any provider needs (RFC 8259 leaves all of them open).
     """
+    text = body if isinstance(body, str) else body.decode("utf-8-sig")
     try:
         found = json.loads(
-            body,
+            text,
             parse_float=_exact,
             parse_int=_integer,
             parse_constant=_refuse,
@@ -102,23 +104,28 @@ def parse_json(body: bytes | str) -> Any:
         )
     except RecursionError as error:
         raise ValueError("The answer is nested too deeply") from error
-    if _depth(found) > DEEPEST:
+    # Counting brackets is enough for most answers, and ten times as fast.
+    if text.count("{") + text.count("[") > DEEPEST and _depth(found) > DEEPEST:
         raise ValueError("The answer is nested too deeply")
     return found
 
 
 def _depth(value: Any) -> int:
-    level, deepest = [value], 0
+    level, depth = ([value] if type(value) in NESTED else []), 0
     while level:
-        inner = [v for v in level if isinstance(v, dict | list)]
-        level = [c for v in inner for c in (v.values() if isinstance(v, dict) else v)]
-        deepest += bool(inner)
-    return deepest
+        depth += 1
+        level = [c for v in level for c in _inside(v) if type(c) in NESTED]
+    return depth
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if type(value) is dict else value
 
 
 def _exact(text: str) -> Decimal:
     value = Decimal(_bounded(text))
-    if not -400 <= value.adjusted() <= 400:
+    # Without an exponent the length is bound enough.
+    if ("e" in text or "E" in text) and not -400 <= value.adjusted() <= 400:
         raise ValueError("No amount is that large or that small")
     return value
 

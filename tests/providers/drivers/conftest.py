@@ -110,7 +110,9 @@ def serving(
     loop = asyncio.new_event_loop()
     app = web.Application(client_max_size=2**26)
     app.router.add_route("*", "/{tail:.*}", institution.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+    )
 
     async def start() -> int:
         await runner.setup()
@@ -121,10 +123,17 @@ def serving(
     port = loop.run_until_complete(start())
     thread = Thread(target=loop.run_forever)
     thread.start()
+
+    async def stop() -> None:
+        for connection in runner.server.connections:
+            connection.transport.abort()  # TLS would wait for the client's goodbye
+        await runner.cleanup()
+        await asyncio.sleep(0.05)
+
     try:
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        asyncio.run_coroutine_threadsafe(stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
