@@ -64,8 +64,10 @@ class Asset:
 
     def minor(self, value: str | int | Decimal) -> int:
         """Return `value` whole units as minor units; raises MoneyError unless exact."""
-        if isinstance(value, float | bool):
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise MoneyError(f"{value!r} is not an exact amount")
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise MoneyError(f"{value} is not an amount")
         if isinstance(value, str) and not PLAIN_DECIMAL.fullmatch(value):
             raise MoneyError(f"{value!r} is not a plain decimal number")
         try:

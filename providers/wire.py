@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeVar
 
 from .errors import OutcomeUnknown, ProviderError, Unavailable, UnexpectedResponse
@@ -123,7 +123,10 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def _exact(text: str) -> Decimal:
-    value = Decimal(_bounded(text))
+    try:
+        value = Decimal(_bounded(text))
+    except InvalidOperation as error:
+        raise ValueError("No amount has such an exponent") from error
     # Without an exponent the length is bound enough.
     if ("e" in text or "E" in text) and not -400 <= value.adjusted() <= 400:
         raise ValueError("No amount is that large or that small")
