@@ -1,0 +1,133 @@
+"""Lets clients written by others judge the sandboxes, each in an environment of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+import providers
+from providers.sandbox import Institution, serve
+from providers.sandbox.control import person
+
+FOLDER = Path(providers.__file__).parent
+PATIENCE = 300  # seconds for an installation, or for a client
+
+
+class Command(BaseCommand):
+    help = "Run third-party clients against the sandboxes and compare with the books."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        found = oracles()
+        parser.add_argument("slug", nargs="?", choices=found)
+        parser.add_argument("--all", action="store_true", help=", ".join(found))
+
+    def handle(self, *_: Any, slug: str | None, **options: Any) -> None:
+        """Run one oracle or all; raises CommandError where a client saw something else."""
+        if bool(slug) == bool(options["all"]):
+            raise CommandError("Name one provider, or --all")
+        for chosen in oracles() if options["all"] else [slug]:
+            self.stdout.write(judge(chosen, environment(chosen)))
+
+
+def oracles() -> list[str]:
+    """Return the providers that somebody else's client can be tried against."""
+    return [s for s in providers.slugs() if (FOLDER / s / "oracle.py").exists()]
+
+
+def environment(slug: str) -> Path:
+    """Return the Python that has the oracle's own requirements, installed if need be."""
+    wanted = FOLDER / slug / "oracle.txt"
+    folder = Path(settings.BASE_DIR) / "var" / "oracle" / slug
+    python, stamp = folder / "bin" / "python", folder / "installed"
+    known = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == known:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    for command in installation(folder, python, wanted):
+        run(command)
+    stamp.write_text(known)
+    return python
+
+
+def installation(folder: Path, python: Path, wanted: Path) -> list[list[str]]:
+    """Return the commands that make an environment: with uv where there is one."""
+    pinned = ["--require-hashes", "-q", "-r", str(wanted)]
+    if uv := working_uv():
+        make = [uv, "venv", "-q", "--python", sys.executable, str(folder)]
+        return [make, [uv, "pip", "install", "--python", str(python), *pinned]]
+    make = [sys.executable, "-m", "venv", str(folder)]
+    return [make, [str(python), "-m", "pip", "install", *pinned]]
+
+
+def working_uv() -> str | None:
+    """Return where uv is, if it is there and really starts: a shim may not."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return None
+    tried = subprocess.run([uv, "--version"], capture_output=True, check=False)
+    return None if tried.returncode else uv
+
+
+def judge(slug: str, python: Path) -> str:
+    """Return a line that says what the client did; raises CommandError if it is untrue."""
+    with serve(slug) as box, tempfile.TemporaryDirectory() as home:
+        bank = box[slug]
+        customer = bank.demo_world()
+        told = {"hosts": box.hosts(slug), "customer": person(customer)}
+        script = str(FOLDER / slug / "oracle.py")
+        said = json.loads(run([str(python), script], told=told, home=home))
+        if wrong := differences(bank, said):
+            raise CommandError(f"{slug}: {said['client']}: " + "; ".join(wrong))
+    accounts, transfers = len(said["balances"]), len(said["transfers"])
+    return (
+        f"{slug}: {said['client']} read {accounts} accounts and made {transfers} "
+        "transfers; the books agree"
+    )
+
+
+def differences(bank: Institution, said: dict[str, Any]) -> list[str]:
+    """Return where the client's tale and the books of the institution part."""
+    wrong = [
+        f"{id} holds {bank.balance(id)}, not {amount}"
+        for id, amount in said["balances"].items()
+        if str(bank.balance(id)) != amount
+    ]
+    open_ones = [h for h in bank.demo_world().holdings if not h.closed]
+    unseen = {h.external_id for h in open_ones} - said["balances"].keys()
+    wrong += [f"{id} was not seen" for id in sorted(unseen)]
+    for told in said["transfers"]:
+        made = [
+            {"source": e.source, "target": e.target, "amount": str(e.amount)}
+            for e in bank.moved(told["dedupe_id"])
+        ]
+        if made != [{k: told[k] for k in ("source", "target", "amount")}]:
+            wrong.append(f"{told['dedupe_id']} is {made} in the books")
+    return wrong
+
+
+def run(command: list[str], *, told: object = None, home: str | None = None) -> str:
+    """Return what a command prints; raises CommandError with its last words."""
+    surroundings = {**os.environ, **({"HOME": home} if home else {})}
+    surroundings.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        command,
+        input=json.dumps(told),
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    if done.returncode:
+        raise CommandError(f"{command[0]}: {done.stderr.strip()[-2000:]}")
+    return done.stdout

@@ -1,0 +1,61 @@
+"""An oracle is believed only as far as the books of the institution agree."""
+
+from __future__ import annotations
+
+import pytest
+
+import providers
+from balsync_project.management.commands.oracle import FOLDER, differences, oracles
+from providers import sandbox
+from providers.base import MovesMoney
+
+SLUG = next(s for s in sandbox.slugs() if issubclass(providers.load(s), MovesMoney))
+
+
+@pytest.fixture
+def bank():
+    return sandbox.create(SLUG)
+
+
+@pytest.fixture
+def said(bank):
+    """What an honest client says after one transfer."""
+    customer = bank.demo_world()
+    ends = customer.account.external_id, customer.pots[0].external_id
+    entry = bank.move(*ends, 100)
+    bank.moved = lambda dedupe_id: [entry] if dedupe_id == "one" else []
+    wanted = [h.external_id for h in customer.holdings if not h.closed]
+    told = {"dedupe_id": "one", "source": ends[0], "target": ends[1], "amount": "100"}
+    balances = {id: str(bank.balance(id)) for id in wanted}
+    return {"balances": balances, "transfers": [told]}
+
+
+def test_honest_client_is_believed(bank, said):
+    assert differences(bank, said) == []
+
+
+def test_other_balance_is_a_difference(bank, said):
+    said["balances"][bank.demo_world().account.external_id] = "1"
+
+    assert "holds" in differences(bank, said)[0]
+
+
+def test_account_that_was_not_seen_is_a_difference(bank, said):
+    del said["balances"][bank.demo_world().account.external_id]
+
+    assert "not seen" in differences(bank, said)[0]
+
+
+@pytest.mark.parametrize("change", [{"amount": "99"}, {"dedupe_id": "two"}])
+def test_transfer_that_was_not_made_is_a_difference(bank, said, change):
+    said["transfers"][0] |= change
+
+    assert "in the books" in differences(bank, said)[0]
+
+
+def test_every_oracle_has_its_requirements_pinned_by_hash():
+    for slug in oracles():
+        lines = (FOLDER / slug / "oracle.txt").read_text().splitlines()
+        pinned = [line for line in lines if "==" in line]
+        assert pinned
+        assert lines[-1].strip().startswith("--hash=sha256:")
