@@ -12,14 +12,14 @@ import structlog
 HIDDEN = "[redacted]"
 SECRET_NAME = re.compile(
     r"(?<![a-z])(token|secret|passw(or)?d|authori[sz]ation|credentials?|cookie"
-    r"|signature|api_?key|private_?key|access_?key|mnemonic)(?![a-z])",
+    r"|signature|api[-_]?key|private[-_]?key|access[-_]?key|mnemonic)(?![a-z])",
     re.IGNORECASE,
 )
 SECRET_TEXTS = (
     re.compile(r"(?i)(\b(?:bearer|token|basic)\s+)[\w.~+/=-]{8,}"),
     re.compile(
         r"""(?ix) ( ["']? \b [\w-]* (?: token|secret|password|authorization|credentials?
-        |api_?key|private_?key|signature ) ["']? \s* [:=] \s* ["']? ) [^\s"',&}\]]+"""
+        |api[-_]?key|private[-_]?key|signature ) ["']? \s* [:=] \s* ["']? ) [^\s"',&}\]]+"""
     ),
     re.compile(r"([?&](?:code|state|key)=)[^&\s]+"),
 )
@@ -30,16 +30,20 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     return {name: _hidden(name, value) for name, value in event.items()}
 
 
-def _hidden(name: str, value: Any) -> Any:
+def _hidden(name: str, value: Any, *, within_secret: bool = False) -> Any:
+    is_secret = within_secret or bool(SECRET_NAME.search(name))
     if isinstance(value, Mapping):
-        return {key: _hidden(str(key), inner) for key, inner in value.items()}
+        return {
+            key: _hidden(str(key), inner, within_secret=is_secret)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_hidden(name, inner) for inner in value]
+        return [_hidden(name, inner, within_secret=is_secret) for inner in value]
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if not isinstance(value, str):
         return value
-    return HIDDEN if SECRET_NAME.search(name) else _scrubbed(value)
+    return HIDDEN if is_secret else _scrubbed(value)
 
 
 def _scrubbed(text: str) -> str:

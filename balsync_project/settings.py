@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from . import broker, logs
 from .look import UNFOLD  # noqa: F401 - the admin's own setting
@@ -18,18 +19,29 @@ env = environ.FileAwareEnv()
 if env("BALSYNC_ENV_FILE", default=""):
     env.read_env(env("BALSYNC_ENV_FILE"))
 
+
+def needed(name: str) -> str:
+    """Return a setting that has no default; raises ImproperlyConfigured without it."""
+    value: str = env(name, default="").strip()
+    if not value:
+        raise ImproperlyConfigured(
+            f"Set {name}, or {name}_FILE to a file that holds it"
+        )
+    return value
+
+
 RELEASE = re.compile(r"^## \[?(\d+\.\d+\.\d+)", re.MULTILINE)
 VERSION = RELEASE.findall((BASE_DIR / "CHANGELOG.md").read_text())[0]
 
 # --- What an installation is ---
 
 # Part of every dedupe id: two installations must never share one.
-INSTALLATION_ID = UUID(env("BALSYNC_INSTALLATION_ID").strip())
+INSTALLATION_ID = UUID(needed("BALSYNC_INSTALLATION_ID"))
 BALSYNC_PUBLIC_URL = env("BALSYNC_PUBLIC_URL", default="http://127.0.0.1:8000")
 # slug → URL, or slug → {host key: URL}; instead of where the provider really is.
 PROVIDER_URLS = env.json("BALSYNC_PROVIDER_URLS", default={})
 # Newest first, each `id:base64 of 32 bytes`. The first encrypts, any decrypts.
-CREDENTIAL_KEYS = env("CREDENTIAL_KEYS").replace(",", " ").split()
+CREDENTIAL_KEYS = needed("CREDENTIAL_KEYS").replace(",", " ").split()
 TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
 
 # --- Times that fit each other: each is safe only because the next is longer ---
@@ -44,7 +56,7 @@ HEARTBEAT_LOST_AFTER = timedelta(seconds=60)
 
 # --- Django ---
 
-SECRET_KEY = env("SECRET_KEY").strip()
+SECRET_KEY = needed("SECRET_KEY")
 DEBUG = env.bool("DEBUG", default=False)
 PUBLIC = urlsplit(BALSYNC_PUBLIC_URL)
 LOOPBACK = PUBLIC.hostname in {"localhost", "127.0.0.1", "::1"}
@@ -142,7 +154,7 @@ STORAGES = {
 
 # --- PostgreSQL: the only database, because SQLite rounds large amounts ---
 
-DATABASES = {"default": env.db("DATABASE_URL")}
+DATABASES = {"default": env.db_url_config(needed("DATABASE_URL"))}
 if env("DATABASE_PASSWORD", default=""):
     DATABASES["default"]["PASSWORD"] = env("DATABASE_PASSWORD").strip()
 DATABASES["default"].update(

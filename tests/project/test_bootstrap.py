@@ -1,0 +1,187 @@
+"""manage.py makes .venv once, from the lock, and not again until the lock changes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from balsync_project.management.commands import test
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def manage(tmp_path, monkeypatch):
+    """manage.py, in a folder of its own with locks of its own."""
+    spec = importlib.util.spec_from_file_location("manage", ROOT / "manage.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    locks = tmp_path / "requirements"
+    locks.mkdir()
+    for name in ("base", "demo", "dev"):
+        (locks / f"{name}.txt").write_text(f"{name}==1\n")
+    monkeypatch.setattr(module, "HERE", tmp_path)
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "LOCKS", locks)
+    module.VENV.mkdir()
+    return module
+
+
+@pytest.fixture
+def builds(manage, monkeypatch):
+    """What was installed; nothing is, really."""
+    built = []
+
+    def build(lock):
+        built.append(lock)
+        manage.stamp_of(lock).write_text(manage.digest_of(lock))
+
+    monkeypatch.setattr(manage, "build", build)
+    return built
+
+
+def test_second_start_installs_nothing(manage, builds):
+    manage.install("demo")
+    manage.install("demo")
+
+    assert builds == ["demo"]
+
+
+def test_demo_is_content_with_what_the_tests_installed(manage, builds):
+    manage.install("dev")
+    manage.install("demo")
+
+    assert builds == ["dev"]
+
+
+def test_tests_need_more_than_the_demo_installed(manage, builds):
+    manage.install("demo")
+    manage.install("dev")
+
+    assert builds == ["demo", "dev"]
+
+
+def test_changed_lock_is_installed_anew(manage, builds):
+    manage.install("demo")
+    (manage.LOCKS / "demo.txt").write_text("demo==2\n")
+    manage.install("demo")
+
+    assert builds == ["demo", "demo"]
+
+
+def test_another_python_makes_another_venv(manage, builds, monkeypatch):
+    manage.install("demo")
+    monkeypatch.setattr(manage.sys, "version_info", (3, 99, 0, "final", 0))
+    manage.install("demo")
+
+    assert builds == ["demo", "demo"]
+
+
+def test_first_starts_at_the_same_time_install_once(manage, monkeypatch):
+    built, both = [], threading.Barrier(2, timeout=10)
+
+    def build(lock):
+        built.append(lock)
+        manage.stamp_of(lock).write_text(manage.digest_of(lock))
+
+    def start():
+        both.wait()
+        manage.install("demo")
+
+    monkeypatch.setattr(manage, "build", build)
+    starts = [threading.Thread(target=start) for _ in range(2)]
+    for thread in starts:
+        thread.start()
+    for thread in starts:
+        thread.join()
+
+    assert built == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("command", "lock"),
+    [("demo", "demo"), ("serve", "demo"), ("test", "dev"), ("chaos", "dev")],
+)
+def test_command_enters_the_venv_with_what_it_needs(
+    manage, builds, monkeypatch, command, lock
+):
+    entered = []
+    monkeypatch.setattr(manage.os, "execv", lambda python, words: entered.extend(words))
+    monkeypatch.setattr(manage.sys, "argv", ["manage.py", command, "-k", "name"])
+
+    manage.enter_venv(command)
+
+    assert builds == [lock]
+    python = str(manage.VENV / "bin" / "python")
+    assert entered == [python, str(manage.HERE / "manage.py"), command, "-k", "name"]
+
+
+def test_other_commands_run_where_they_are_when_django_is_there(manage, builds):
+    manage.enter_venv("migrate")
+
+    assert builds == []
+
+
+def test_old_python_is_told_what_is_needed(manage, monkeypatch):
+    monkeypatch.setattr(manage.sys, "version_info", (3, 10, 2, "final", 0))
+
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11"):
+        manage.enter_venv("demo")
+
+
+def test_missing_venv_module_is_named_with_its_cure(manage, monkeypatch):
+    monkeypatch.setattr(manage, "working_uv", lambda: None)
+    monkeypatch.setattr(manage, "find_spec", lambda name: None)
+
+    with pytest.raises(SystemExit, match="apt install python3-venv"):
+        manage.build("demo")
+
+
+def test_failed_installation_leaves_no_stamp(manage, monkeypatch):
+    monkeypatch.setattr(manage, "working_uv", lambda: sys.executable)
+
+    with pytest.raises(SystemExit, match="Run it again"):
+        manage.build("demo")
+
+    assert not manage.is_installed("demo")
+
+
+def test_uv_that_does_not_start_is_not_used(manage, monkeypatch, tmp_path):
+    shim = tmp_path / "uv"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    assert manage.working_uv() is None
+
+
+def test_long_installation_shows_that_it_goes_on(manage, monkeypatch, capfd):
+    monkeypatch.setattr(manage, "QUIET_SECONDS", 0.05)
+
+    manage.run([sys.executable, "-c", "import time; time.sleep(0.5)"])
+
+    assert "still installing" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "handed_on"),
+    [
+        ([], []),
+        (["--", "-k", "name"], ["-k", "name"]),
+        (["tests/project", "-x"], ["tests/project", "-x"]),
+    ],
+)
+def test_pytests_own_options_reach_pytest(monkeypatch, line, handed_on):
+    asked = []
+    monkeypatch.setattr(test.pytest, "main", lambda words: asked.extend(words) or 5)
+
+    with pytest.raises(SystemExit) as end:
+        test.Command().run_from_argv(["manage.py", "test", *line])
+
+    assert asked == handed_on
+    assert end.value.code == 5

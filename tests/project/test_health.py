@@ -1,0 +1,121 @@
+"""Silence is a failure that is named: 503 and what is silent, never a false 200."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from django.db import connection
+
+from balsync_project import heartbeats, probe
+
+
+@pytest.fixture
+def everybody_alive(valkey):
+    for role in heartbeats.ROLES:
+        heartbeats.write(role)
+
+
+def silence(client, role, seconds):
+    client.set(f"balsync:heartbeat:{role}", time.time() - seconds)
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/api/health"])
+def test_ready_when_everything_gives_signs_of_life(client, db, everybody_alive, path):
+    answer = client.get(path)
+
+    assert answer.status_code == 200
+    assert set(answer.json()["checks"].values()) == {"ok"}
+    assert "no-cache" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("role", heartbeats.ROLES)
+def test_silent_role_is_named(client, db, valkey, everybody_alive, role):
+    silence(valkey, role, seconds=61)
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == f"{role}: silent for 61 s"
+
+
+@pytest.mark.parametrize("role", heartbeats.ROLES)
+def test_short_pause_is_no_silence(client, db, valkey, everybody_alive, role):
+    silence(valkey, role, seconds=40)
+
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_role_that_never_started_is_named(client, db, valkey, everybody_alive):
+    heartbeats.clear()
+
+    assert "beat: no sign of life yet" in client.get("/health/ready").json()["reason"]
+
+
+def test_broker_that_is_away_is_named(client, db, settings, tmp_path):
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"] == "ok"
+    assert "nobody.sock" in answer.json()["checks"]["broker"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_database_that_is_away_is_named(client, everybody_alive, tmp_path):
+    real = connection.settings_dict["OPTIONS"]
+    connection.close()
+    connection.settings_dict["OPTIONS"] = {**real, "host": str(tmp_path)}
+    try:
+        answer = client.get("/health/ready")
+    finally:
+        connection.close()
+        connection.settings_dict["OPTIONS"] = real
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"] != "ok"
+    assert answer.json()["checks"]["broker"] == "ok"
+
+
+def test_live_asks_nobody_else(client, settings, tmp_path):
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+
+    assert client.get("/health/live").status_code == 200
+
+
+def test_heartbeat_without_a_broker_is_logged_and_the_worker_goes_on(
+    settings, tmp_path
+):
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+
+    heartbeats.write("beat")
+
+
+def test_heartbeat_touches_a_file_for_the_container(valkey, monkeypatch, tmp_path):
+    monkeypatch.setenv("BALSYNC_HEARTBEAT_DIR", str(tmp_path))
+
+    heartbeats.write("worker-sync")
+
+    assert probe.main(["heartbeat", str(tmp_path / "worker-sync"), "60"]) == 0
+
+
+def test_probe_sees_an_old_heartbeat_and_a_missing_one(tmp_path):
+    old = tmp_path / "beat"
+    old.touch()
+    os.utime(old, (time.time() - 61, time.time() - 61))
+
+    assert probe.main(["heartbeat", str(old), "60"]) == 1
+    assert probe.main(["heartbeat", str(tmp_path / "never"), "60"]) == 1
+
+
+def test_probe_asks_an_address(live_server):
+    assert probe.main(["url", f"{live_server.url}/health/live"]) == 0
+    assert probe.main(["url", f"{live_server.url}/no/such/page"]) == 1
+    assert probe.main(["url", "http://127.0.0.1:9/"]) == 1
+
+
+def test_probe_called_wrongly_says_how(capsys):
+    assert probe.main(["what"]) == 2
+    assert "usage" in capsys.readouterr().err

@@ -1,0 +1,129 @@
+"""No secret reaches a log, whether by its name or inside a text."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balsync_project import logs
+
+SECRET = "s3cr3t-Value_9876543210"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"access_token": SECRET},
+        {"refresh_token": SECRET.encode()},
+        {"client_secret": SECRET},
+        {"Authorization": f"Bearer {SECRET}"},
+        {"password": SECRET},
+        {"credentials": {"key": {"deep": [SECRET]}}},
+        {"headers": {"X-Api-Key": SECRET, "cookie": SECRET}},
+        {"headers": [{"signature": SECRET}]},
+        {"event": f"GET /pots failed: Authorization: Bearer {SECRET}"},
+        {"event": f'body was {{"refresh_token": "{SECRET}", "amount": "5"}}'},
+        {"event": f"POST grant_type=refresh_token&client_secret={SECRET}&x=1"},
+        {"request": f"GET /oauth/bank/callback?code={SECRET}&state={SECRET}"},
+        {"exception": f"KeyError: api_key={SECRET}"},
+        {"event": f"Token {SECRET} was refused"},
+        {"private-key": SECRET},
+    ],
+)
+def test_secret_is_hidden(event):
+    assert SECRET not in json.dumps(logs.redact(None, "info", event), default=str)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "[SWEEP] live balance pot_1 50000 (£500.00), 2 s old"},
+        {"account": "pot_1", "minor": "50000", "age": 2, "fallback": False},
+        {"error": "token expired"},
+        {"token_version": 3},
+        {"idempotency_key": "payday-2026-01"},
+        {"when": None},
+    ],
+)
+def test_what_is_no_secret_stays(event):
+    assert logs.redact(None, "info", event) == event
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers() | st.binary()))
+def test_redaction_takes_anything_and_settles(event):
+    once = logs.redact(None, "info", event)
+
+    assert once.keys() == event.keys()
+    assert logs.redact(None, "info", once) == once
+
+
+@pytest.fixture
+def written():
+    """Log through the whole chain, and read what was written."""
+
+    def write(form, log):
+        stream = io.StringIO()
+        handler = logging.StreamHandler(stream)
+        made = logs.configure(form, "DEBUG")["formatters"]["structured"]
+        factory = made.pop("()")
+        handler.setFormatter(factory(**made))
+        handler.addFilter(logs.NotHealth())
+        logger = logging.getLogger("tests.logs")
+        logger.propagate = False
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(handler)
+        try:
+            log(structlog.get_logger("tests.logs"), logger)
+        finally:
+            logger.removeHandler(handler)
+        return stream.getvalue()
+
+    return write
+
+
+def test_production_writes_json(written):
+    line = written("json", lambda ours, _: ours.info("synced", account="a", minor="5"))
+
+    told = json.loads(line)
+    assert (told["event"], told["account"], told["minor"]) == ("synced", "a", "5")
+    assert told["timestamp"].endswith("Z")
+
+
+def test_people_read_the_event_first(written):
+    line = written("text", lambda ours, _: ours.info("synced", account="a"))
+
+    assert line == "info    synced account=a\n"
+
+
+def test_other_libraries_lines_are_redacted_too(written):
+    line = written("json", lambda _, theirs: theirs.warning("token=%s", SECRET))
+
+    assert SECRET not in line
+
+
+def test_traceback_is_written_without_its_secret(written):
+    def fail(ours, _):
+        try:
+            int(f"Authorization: Bearer {SECRET}")
+        except ValueError:
+            ours.exception("call_failed")
+
+    line = written("text", fail)
+
+    assert "ValueError" in line
+    assert SECRET not in line
+
+
+def test_monitors_do_not_fill_the_log(written):
+    def ask(ours, theirs):
+        ours.info("request_finished", request="GET /health/ready", code=200)
+        theirs.error("Service Unavailable: %s", "/health/ready")
+        ours.info("request_finished", request="GET /api/v1/accounts/", code=200)
+
+    assert written("text", ask).count("\n") == 1
