@@ -1,0 +1,1 @@
+"""Proof by destruction, run by command: `manage.py chaos`."""
