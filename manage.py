@@ -44,6 +44,10 @@ def main(arguments: list[str]) -> None:
         from balsync_project.processes.command import run  # noqa: PLC0415
 
         sys.exit(run(command, arguments[2:]))
+    if command == "chaos":  # meets an installation from outside, as a client
+        from tests.chaos.paydays import main as chaos  # noqa: PLC0415
+
+        sys.exit(chaos(arguments[2:]))
     choose_settings(command)
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
