@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.functional import cached_property
 
 from providers.money import LARGEST, MoneyError, whole
 
@@ -24,6 +25,11 @@ class MinorUnits(models.DecimalField):
         name, path, args, kwargs = super().deconstruct()
         del kwargs["max_digits"], kwargs["decimal_places"]
         return name, path, args, kwargs
+
+    @cached_property
+    def validators(self):
+        # Django's own reads a Decimal's digits; `to_python` has already refused the rest.
+        return [*self.default_validators, *self._validators]
 
     def from_db_value(self, value, expression, connection):
         return None if value is None else int(value)
