@@ -49,6 +49,10 @@ class Total:
             self.stale.append(show.place(account))
 
     @property
+    def code(self) -> str:
+        return show.Asset.parse(self.asset).code
+
+    @property
     def value(self) -> SafeString:
         if len(self.unknown) == self.counted:
             return show.UNKNOWN
@@ -113,11 +117,11 @@ def totals(accounts: Iterable[Account]) -> list[Total]:
 def tree(accounts: Sequence[Account]) -> list[Account]:
     """Return accounts in order, pots under the account they are inside of."""
     inside: dict[Any, list[Account]] = {}
-    for account in sorted(accounts, key=lambda row: (row.provider, str(row).lower())):
+    for account in sorted(accounts, key=lambda row: str(row).lower()):
         inside.setdefault(account.parent_id, []).append(account)
     known = {account.pk for account in accounts}
     roots = [row for row in accounts if row.parent_id not in known]
-    roots.sort(key=lambda row: (row.provider, str(row.connection), str(row).lower()))
+    roots.sort(key=lambda row: row.connection.created)
     return [row for root in roots for row in (root, *inside.get(root.pk, ()))]
 
 
@@ -125,7 +129,7 @@ def accounts_panel(accounts: Sequence[Account]) -> Panel:
     rows = [
         [
             show.link(row, name(row)),
-            row.provider,
+            show.provider(row.provider),
             show.age(row),
             progress(row),
             show.money(held and held.total, row.asset),
@@ -193,7 +197,7 @@ def due_panel(rules: QuerySet[Rule]) -> Panel:
         "Due next",
         ["Rule", "When", "Exactly"],
         [
-            [show.link(row), show.when(row.next_due_at), show.exact(row.next_due_at)]
+            [show.link(row), show.due(row.next_due_at), show.exact(row.next_due_at)]
             for row in due.order_by("next_due_at")[:DUE]
         ],
         empty="No rule is scheduled.",
@@ -206,11 +210,10 @@ def discrepancies_panel(rows: QuerySet[Discrepancy]) -> Panel:
     known = rows.filter(status=Discrepancy.Status.OPEN).select_related("account")
     return Panel(
         "Open discrepancies",
-        ["What", "Account", "Expected", "Actual"],
+        ["What", "Expected", "Actual"],
         [
             [
-                show.link(row, row.name),
-                str(row.account),
+                show.link(row, f"{row.account}: {row.name}"),
                 show.money(row.expected, row.account.asset),
                 show.money(row.actual, row.account.asset),
             ]

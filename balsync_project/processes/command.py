@@ -201,7 +201,7 @@ def _stay(session: Session) -> int:
 
 def _once(session: Session) -> int:
     child = tree.manage("play_payday")
-    session.console.quiet = False
+    session.console.only = child.name  # its tables are what was asked for
     return session.supervisor.run(child)
 
 

@@ -16,6 +16,7 @@ class Console:
     """Prints lines; `quiet` keeps the children's to themselves."""
 
     quiet: bool = False
+    only: str | None = None  # the one child that is shown, bare
     _colours: dict[str, int] = field(default_factory=dict)
     _next: cycle[int] = field(default_factory=lambda: cycle(COLOURS))
 
@@ -29,6 +30,10 @@ class Console:
 
     def child(self, name: str, line: str) -> None:
         """Print a child's line under its name."""
+        if self.only is not None:
+            if name == self.only:
+                self.say(line)
+            return
         if self.quiet or not line:
             return
         if name not in self._colours:

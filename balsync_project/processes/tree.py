@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -124,6 +125,8 @@ def load_django(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     import_module("django").setup()
     preload(["balsync_project.urls", "balsync_project.wsgi"])
+    if threading.active_count() > 1:
+        raise RuntimeError(f"A fork needs one thread, here are {threading.enumerate()}")
     gc.collect()
     gc.freeze()  # or each copy's first collection would write to every shared page
 
