@@ -141,7 +141,8 @@ def connection(workspace: Workspace, slug: str) -> Connection:
     made = Connection(
         workspace=workspace, provider=slug, label=f"{slug} of {workspace}"
     )
-    made.credentials = {"client_secret": "CANARY-SECRET"}
+    wanted = providers.load(slug).fields
+    made.credentials = {f.name: f"CANARY-{f.name}" for f in wanted if f.required}
     made.save()
     return made
 
@@ -231,7 +232,8 @@ def published(monkeypatch) -> list[tuple]:
     """Record what is put on the queue instead of carrying it out."""
     sent: list[tuple] = []
     monkeypatch.setattr(
-        "accounts.publishing._send", lambda task, args: sent.append((task.name, *args))
+        "accounts.publishing.publish",
+        lambda task, *args: sent.append((task.name, *args)),
     )
     return sent
 
