@@ -29,7 +29,7 @@ def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> None:
             if (account := ids.get(name)) is None:
                 continue
             if history.truncated and name not in visit.before:
-                log.info("The provider gives no older history", account=str(account))
+                log.debug("The provider gives no older history", account=str(account))
             cursors.append((account, history.cursor[:200], visit.fetched_at))
             for movement in history.movements:
                 if movement.created >= visit.since:
