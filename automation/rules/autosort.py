@@ -84,7 +84,7 @@ def redistribute(draft: Draft, tier: Sequence[Cup], left: int) -> int:
     growing = [cup for cup in tier if cup.leg.strategy in ("share", "equal")]
     left = by_goal(draft, growing, left)
     for cup in growing:
-        if left and cup.space is None and cup.room != 0:
+        if left and cup.room != 0:  # no goal then: by_goal() filled those
             left -= cup.take(draft, left, ", what is left")
     return left
 

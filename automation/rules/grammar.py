@@ -89,3 +89,7 @@ UNSUPPORTED = frozenset(
         ("multiplier", None),
     }
 )
+
+# Planned where `spent` is given; no run gathers it yet, and a bills pot that is left out
+# would let its money flow on to the pots below it.
+UNFED = frozenset({"replenish"})

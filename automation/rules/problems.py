@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from providers.money import LARGEST, Asset, MoneyError
 
-from .grammar import CHOICES, COUNTS, GRAMMAR, UNSUPPORTED, Usage
+from .grammar import CHOICES, COUNTS, GRAMMAR, UNFED, UNSUPPORTED, Usage
 from .localtime import zones
 from .terms import Holding, Leg, Problem, RuleSpec
 
@@ -23,7 +23,7 @@ WORDS = tuple(f.name for f in fields(Leg) if f.name not in STRUCTURE)
 
 def problems(rule: RuleSpec, holdings_static: Mapping[str, Holding]) -> list[Problem]:
     """Return every reason to refuse `rule`, given the accounts its owner may use."""
-    found = list(terms_problems(rule))
+    found = [*terms_problems(rule), *of_unfed(rule)]
     return found + list(account_problems(rule, holdings_static))
 
 
@@ -189,6 +189,14 @@ def of_order(rule: RuleSpec) -> Iterator[Problem]:
         if not leg.low <= leg.target <= leg.high:
             text = "low ≤ target ≤ high must hold"
             yield Problem(f"legs.{index}.target", "not_in_order", text)
+
+
+def of_unfed(rule: RuleSpec) -> Iterator[Problem]:
+    """Yield strategies that can be planned but that no run is given the facts for."""
+    for index, leg in enumerate(rule.legs):
+        if leg.strategy in UNFED:
+            text = f"{leg.strategy!r} is not supported yet"
+            yield Problem(f"legs.{index}.strategy", "unsupported", text)
 
 
 # The accounts

@@ -37,7 +37,9 @@ def topup(target):
         SWEEP,
         sweep(leg("main", "source", "above", keep=0)),
         sweep(leg("a", "source", "share", share="1", keep_share="0.1", floor=5, cap=9)),
-        autosort(leg("b", "bills", "replenish"), leg("c", "priority", "to_target")),
+        autosort(
+            leg("b", "bills", "fixed", amount=5), leg("c", "priority", "to_target")
+        ),
         autosort(leg("saving", "goal", "to_target", max_share="0.3")),
         autosort(
             leg("b", "investment", "share", share="0.4"),
@@ -146,6 +148,7 @@ def test_a_rule_as_the_contract_writes_it_has_no_problems(spec):
             "legs",
             "shares_exceed_one",
         ),
+        (autosort(leg("b", "bills", "replenish")), "legs.1.strategy", "unsupported"),
         (autosort(leg("b", "goal", "to_target")), "legs.1.target", "missing_target"),
         (
             autosort(leg("b", "goal", "fixed", amount=5)),
