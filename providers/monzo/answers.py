@@ -55,20 +55,29 @@ def listed(body: Any) -> list[Listed]:
     return found
 
 
-def account_readings(account: Listed, balance: Any, pots: Any) -> Observation:
-    """Return what one account and its pots hold; raises ValueError on nonsense."""
-    asset = money(balance["currency"], account.currency)
-    held = whole(balance["balance"])
-    rows = rows_of(pots, "pots")
-    readings = [_pot(account, row) for row in rows]
-    counted = [row for row in rows if _counts(row)]
-    actual = held + sum(row["balance"] for row in counted)
-    total = Invariant(
-        "total_balance", account.id, whole(balance["total_balance"]), actual
-    )
-    return Observation(
-        [Reading(account.id, asset, held, held, name=account.name), *readings], [total]
-    )
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An account's money as `/balance` tells it; below zero is an overdraft."""
+
+    asset: Asset
+    balance: int
+    with_pots: int
+
+
+def held(account: Listed, body: Any) -> Held:
+    """Return what `/balance` says; raises ValueError on another currency."""
+    asset = money(body["currency"], account.currency)
+    return Held(asset, whole(body["balance"]), whole(body["total_balance"]))
+
+
+def account_readings(account: Listed, own: Held, body: Any) -> Observation:
+    """Return an account and its pots; the bank's own total is there to be compared."""
+    rows = rows_of(body, "pots")
+    main = Reading(account.id, own.asset, own.balance, own.balance, name=account.name)
+    readings = [main, *(_pot(account, row) for row in rows)]
+    actual = own.balance + sum(row["balance"] for row in rows if _counts(row))
+    total = Invariant("total_balance", account.id, own.with_pots, actual)
+    return Observation(readings, [total])
 
 
 def unknown(account: Listed, error: ProviderError) -> Reading:

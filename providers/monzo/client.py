@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from providers.base import (
@@ -29,7 +29,7 @@ from providers.errors import (
 )
 from providers.wire import Call, Request, Response
 
-from .answers import Listed, account_readings, listed, receipt, unknown
+from .answers import Listed, account_readings, held, listed, receipt, unknown
 from .history import HistoryClosed, Stretch, found_by
 from .oauth import FORM, OAuth
 
@@ -70,7 +70,7 @@ class Monzo(OAuth, MovesMoney, ListsMovements):
             code = _code(response)
             meant = (e for known, e in CODES.items() if code.startswith(known))
             if error := next(meant, None):
-                raise error(f"{self.name}: {code}")
+                raise error(f"{self.name}: {code[:100]}")
             if response.status in (403, 404):
                 raise AccountUnusable(f"{self.name} answered {response.status}")
         super().check(response)
@@ -97,10 +97,11 @@ class Monzo(OAuth, MovesMoney, ListsMovements):
         self, account: Listed, pair: Sequence[tuple[Request, Response]]
     ) -> Observation | ProviderError:
         """Return one account with its pots, or why it cannot be told; not a dead token."""
+        (balance_asked, balance), (pots_asked, pots) = pair
         try:
-            balance, pots = (self.understand(*asked, _as_it_is) for asked in pair)
-            read = partial(account_readings, account, balance)
-            return self.understand(pair[1][0], pair[1][1], lambda _: read(pots))
+            own = self.understand(balance_asked, balance, partial(held, account))
+            read = partial(account_readings, account, own)
+            return self.understand(pots_asked, pots, read)
         except AuthenticationFailed:
             raise
         except ProviderError as error:
@@ -177,10 +178,6 @@ def _code(response: Response) -> str:
     except (ValueError, LookupError, TypeError):
         return ""
     return code if isinstance(code, str) else ""
-
-
-def _as_it_is(body: Any) -> Any:
-    return body
 
 
 def _observation(
