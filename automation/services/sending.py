@@ -157,6 +157,8 @@ class Drive:
 
     def send(self) -> machine.Event:
         row = self.row
+        if row.next_attempt_at is None or now() >= row.next_attempt_at:
+            return events.NotSent("too_late", "The worker was held up")
 
         def order(adapter: Provider) -> Call[Receipt]:
             return adapter.transfer(

@@ -1,0 +1,186 @@
+"""One transfer, three workers and a faulty bank on a fake clock; no database."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from automation import machine
+from automation.machine import Command, Evidence, TransferState
+from automation.machine import transfer as t
+
+START = datetime(2026, 1, 25, 9, tzinfo=UTC)
+HORIZON = timedelta(hours=1)
+AMOUNT = 500
+ENOUGH = 2000
+WORKERS = range(3)
+PAUSES = (1, 5, 20, 50, 70, 300, 1900)
+CHANGES = (-1900, -400, 400, 1900)
+FAULTS = range(8)
+NONE = 7
+
+
+@dataclass
+class Bank:
+    """Remembers a dedupe id for HORIZON and then forgets; may act late."""
+
+    shows_ids: bool = True
+    balance: int = ENOUGH
+    moves: list[datetime] = field(default_factory=list)
+    late: list[datetime] = field(default_factory=list)
+
+    def catch_up(self, now: datetime) -> None:
+        due = [moment for moment in self.late if moment <= now]
+        self.late = [moment for moment in self.late if moment > now]
+        for moment in due:
+            self.apply(moment)
+
+    def apply(self, now: datetime) -> bool:
+        """Move the money unless that was done; False if there is too little."""
+        if any(now - moment < HORIZON for moment in self.moves):
+            return True
+        if self.balance < AMOUNT:
+            return False
+        self.balance -= AMOUNT
+        self.moves.append(now)
+        return True
+
+
+@dataclass
+class Worker:
+    """Holds what it last saw of the row, and what it was commanded to do."""
+
+    seen: TransferState
+    command: Command
+
+
+class World:
+    """What can happen, each as one method; `check` says what must always hold."""
+
+    def __init__(self, *, shows_ids: bool = True) -> None:
+        self.now, self.bank = START, Bank(shows_ids)
+        self.row = TransferState(
+            AMOUNT, "GBP/2", HORIZON, expires_at=START + timedelta(hours=6)
+        )
+        self.workers: dict[int, Worker] = {}
+
+    def wait(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.bank.catch_up(self.now)
+
+    def pay(self, change: int) -> None:
+        self.bank.balance = max(0, self.bank.balance + change)
+
+    def kill(self, worker: int) -> None:
+        self.workers.pop(worker, None)
+
+    def offer(self, worker: int, event: t.Event) -> None:
+        """Let an idle worker claim the row, or let it expire."""
+        if worker not in self.workers:
+            self.apply(worker, self.row, event)
+
+    def go_on(self, worker: int, fault: int, delay: int) -> None:
+        """Let a busy worker do what it was commanded to do."""
+        if held := self.workers.pop(worker, None):
+            does = {
+                Command.ASK: self.ask,
+                Command.CHECK: self.afford,
+                Command.SEND: self.send,
+            }
+            self.apply(worker, held.seen, does[held.command](held.seen, fault, delay))
+
+    def apply(self, worker: int, seen: TransferState, event: t.Event) -> None:
+        """Save by compare-and-set, as the services do."""
+        if version(seen) != version(self.row):
+            return
+        self.row, commands = machine.step(seen, event, self.now)
+        todo = [c for c in commands if c in (Command.ASK, Command.CHECK, Command.SEND)]
+        if todo:
+            self.workers[worker] = Worker(self.row, todo[0])
+
+    # -- the bank, asked
+
+    def afford(self, seen: TransferState, fault: int, delay: int) -> t.Event:
+        if fault == 0:
+            return t.Unreadable("stale_balance")
+        if self.bank.balance < AMOUNT:
+            return t.Unaffordable("insufficient_funds")
+        return t.Affordable()
+
+    def ask(self, seen: TransferState, fault: int, delay: int) -> t.Event:
+        if fault == 0:
+            return t.AskFailed("unavailable")
+        if self.bank.shows_ids and self.bank.moves:
+            return t.Found(Evidence("ref", AMOUNT, "GBP/2"))
+        return t.NotFound()
+
+    def send(self, seen: TransferState, fault: int, delay: int) -> t.Event:
+        if seen.next_attempt_at is None or self.now >= seen.next_attempt_at:
+            return t.NotSent("too_late")
+        if fault == 0:
+            return t.NotSent("unavailable")
+        if fault == 1:
+            return t.Lost("outcome_unknown")
+        if fault == 2:
+            self.bank.late.append(self.now + timedelta(seconds=delay))
+            return t.Lost("outcome_unknown")
+        done = self.bank.apply(self.now)
+        if fault == 3:
+            return t.Lost("outcome_unknown")
+        if not done:
+            return t.Refused("insufficient_funds")
+        return t.Answered(Evidence("ref", balance_agrees=fault != 4))
+
+    # -- what must hold
+
+    def check(self) -> None:
+        """Raise AssertionError if money moved twice, or the row tells a lie."""
+        row, bank = self.row, self.bank
+        assert len(bank.moves) <= 1, "moved twice"
+        if row.status == t.Status.DONE:
+            assert bank.moves, "done, but nothing moved"
+        if row.status in (t.Status.REFUSED, t.Status.EXPIRED, t.Status.PENDING):
+            assert not bank.moves, f"{row.status}, but it moved"
+            assert not bank.late, f"{row.status}, but it will move"
+        if bank.moves:
+            assert row.first_sent_at, "moved without a committed moment"
+
+    def settle(self) -> None:
+        """Let the faults end: it settles by itself, or a person is called."""
+        self.workers.clear()
+        self.bank.balance += 10 * AMOUNT
+        for _ in range(60):
+            self.wait(70)
+            self.offer(0, t.Claim())
+            while 0 in self.workers:
+                self.go_on(0, NONE, 0)
+            self.check()
+        assert self.row.settled or self.row.needs_person, "forgotten"
+
+
+def version(state: TransferState) -> tuple[str, int, datetime | None]:
+    return state.status, state.attempts, state.sent_at
+
+
+def simulate(seed: int, steps: int = 40) -> World:
+    """Play one random story to its end; raises AssertionError, and is the same again."""
+    chance = random.Random(seed)
+    world = World(shows_ids=chance.random() < 0.5)
+    for _ in range(steps):
+        what, worker = chance.random(), chance.choice(WORKERS)
+        if what < 0.45:
+            world.go_on(worker, chance.choice(FAULTS), chance.randint(1, 120))
+        elif what < 0.65:
+            world.offer(worker, t.Claim())
+        elif what < 0.85:
+            world.wait(chance.choice(PAUSES))
+        elif what < 0.95:
+            world.pay(chance.choice(CHANGES))
+        elif what < 0.98:
+            world.kill(worker)
+        else:
+            world.offer(worker, t.Expire())
+        world.check()
+    world.settle()
+    return world

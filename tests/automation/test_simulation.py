@@ -1,0 +1,128 @@
+"""The real machine against a faulty bank, in every order of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from automation.machine import TransferState
+from automation.machine import transfer as t
+
+from .simulator import CHANGES, FAULTS, PAUSES, WORKERS, World, simulate
+
+SEEDS = 4000
+HUNT = 40_000  # seeds within which a planted bug must show
+worker = st.sampled_from(WORKERS)
+
+
+class Transfers(RuleBasedStateMachine):
+    """Hypothesis looks for the story that breaks it, and tells the shortest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+
+    @rule(seconds=st.sampled_from(PAUSES))
+    def time_passes(self, seconds: int) -> None:
+        self.world.wait(seconds)
+
+    @rule(change=st.sampled_from(CHANGES))
+    def the_owner_pays_or_is_paid(self, change: int) -> None:
+        self.world.pay(change)
+
+    @rule(worker=worker)
+    def somebody_claims(self, worker: int) -> None:
+        self.world.offer(worker, t.Claim())
+
+    @rule(worker=worker)
+    def somebody_lets_it_expire(self, worker: int) -> None:
+        self.world.offer(worker, t.Expire())
+
+    @rule(worker=worker)
+    def a_worker_is_killed(self, worker: int) -> None:
+        self.world.kill(worker)
+
+    @rule(worker=worker, fault=st.sampled_from(FAULTS), delay=st.integers(1, 120))
+    def a_worker_goes_on(self, worker: int, fault: int, delay: int) -> None:
+        self.world.go_on(worker, fault, delay)
+
+    @invariant()
+    def nothing_moves_twice_and_no_row_lies(self) -> None:
+        self.world.check()
+
+    def teardown(self) -> None:
+        self.world.settle()
+
+
+TestTransfers = Transfers.TestCase
+TestTransfers.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def test_thousands_of_stories_end_well():
+    ends = {simulate(seed).row.status for seed in range(SEEDS)}
+
+    assert ends >= {"done", "refused", "expired", "unknown"}
+
+
+def test_a_story_is_the_same_again():
+    assert simulate(7).row == simulate(7).row
+
+
+# -- a simulator that cannot fail proves nothing
+
+
+def lost_is_not_sent(state, event, now):
+    return replace(state, status="pending", next_attempt_at=now, first_sent_at=None)
+
+
+def refused_is_refused(state, event, now, original=t.failed):
+    if isinstance(event, t.Refused):
+        return t.settle(state, t.Status.REFUSED, event, now), ()
+    return original(state, event, now)
+
+
+def dead_means_unsent(state, now, original=t.claim):
+    if state.status == t.Status.SENDING:
+        state = replace(state, first_sent_at=None)
+    return original(state, now)
+
+
+def not_found_is_failure(state, now):
+    return t.settle(state, t.Status.REFUSED, t.Refused("not_found"), now), ()
+
+
+PLANTED = {
+    "release": lost_is_not_sent,
+    "failed": refused_is_refused,
+    "claim": dead_means_unsent,
+    "not_found": not_found_is_failure,
+}
+
+
+def hunt() -> None:
+    for seed in range(HUNT):
+        simulate(seed)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_is_found(name, monkeypatch):
+    monkeypatch.setattr(t, name, PLANTED[name])
+
+    with pytest.raises(AssertionError):
+        hunt()
+
+
+def test_sending_beyond_the_horizon_is_found(monkeypatch):
+    monkeypatch.setattr(TransferState, "read_only", lambda *_: False)
+
+    with pytest.raises(AssertionError, match="moved twice"):
+        hunt()
