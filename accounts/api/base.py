@@ -9,6 +9,7 @@ from uuid import UUID
 
 from rest_framework import generics, serializers
 from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.renderers import JSONRenderer
 
 from accounts.models import Membership, Workspace
 
@@ -45,6 +46,7 @@ class Api(generics.GenericAPIView):
 
     schema = Schema()
     parser_classes = [StrictJSONParser]
+    renderer_classes = [JSONRenderer]
     pagination_class = Pages
     throttle_classes = [CallerRate]
     permission_classes = [IsAuthenticated, HasRole]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial, wraps
 from time import monotonic, sleep
+from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -38,12 +39,15 @@ Handler = Callable[..., Response]
 
 
 def idempotent(
-    *, required: bool = False, goes_out: bool = False, repeat: int | None = None
+    *,
+    required: bool = False,
+    goes_out: Callable[[Any], bool] | bool = False,
+    repeat: int | None = None,
 ) -> Callable[[Handler], Handler]:
     """Make a POST handler answer a repeated key without a second effect.
 
-    `goes_out`: the effect is a call to a provider. `repeat`: the status of a repeat,
-    where it is not the stored one.
+    `goes_out`: the effect is a call to a provider, or a function of the view that
+    says so. `repeat`: the status of a repeat, where it is not the stored one.
     """
 
     def wrap(handler: Handler) -> Handler:
@@ -54,7 +58,8 @@ def idempotent(
                 return handler(view, request, *args, **kwargs)
             effect = partial(handler, view, request, *args, **kwargs)
             asked = Asked(request, key, repeat)
-            return outside(asked, effect) if goes_out else inside(asked, effect)
+            out = goes_out(view) if callable(goes_out) else goes_out
+            return outside(asked, effect) if out else inside(asked, effect)
 
         once.idempotent = "required" if required else "optional"
         return once

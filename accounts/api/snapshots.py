@@ -12,6 +12,7 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 import providers
@@ -134,14 +135,14 @@ class SnapshotList(Snapshots):
         return {"next": None, "previous": None, "results": shown}
 
     @extend_schema(request=SnapshotRequest, responses={201: SnapshotSerializer})
-    @idempotent(goes_out=True)
+    @idempotent(goes_out=lambda view: not is_typed(view.get_object()))
     def post(self, request, pk):
         """Take a snapshot now; a typed balance is recorded as it was counted."""
         account = self.get_object()
         if account.connection.archived_at is not None or account.closed_at is not None:
             raise Archived
         told = self.body(SnapshotRequest, asset=account.asset)
-        if issubclass(providers.load(account.provider), TakesTypedBalances):
+        if is_typed(account):
             taken = self.record(account, told)
         elif told:
             raise invalid(
@@ -159,7 +160,16 @@ class SnapshotList(Snapshots):
         )
 
 
+class CsvAccepted(JSONRenderer):
+    """Lets callers ask for CSV; only problems are rendered by it, and those are JSON."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
 class SnapshotFile(Snapshots):
+    renderer_classes = [CsvAccepted, JSONRenderer]
+
     @extend_schema(
         operation_id="accounts_snapshots_csv",
         parameters=PERIOD,
@@ -178,6 +188,11 @@ class SnapshotFile(Snapshots):
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{account.pk}.csv"'},
         )
+
+
+def is_typed(account: Account) -> bool:
+    """Say whether a person types in what `account` holds."""
+    return issubclass(providers.load(account.provider), TakesTypedBalances)
 
 
 def changed_by(

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection as database
 from django.utils.timezone import now
 
+from accounts import services
 from accounts.api import idempotency
 from accounts.models import Account, Connection, IdempotencyKey, Workspace
 from accounts.services import connecting
@@ -122,30 +123,64 @@ def test_sealed_answer_opens_for_its_own_key_only(world):
     problem(connect(world.admin, "b", label="Other"), 503, "credentials_unreadable")
 
 
-def test_repeat_of_an_unfinished_call_to_a_provider_is_409(world, monkeypatch):
+@pytest.fixture
+def calls(world, settings, monkeypatch) -> list:
+    """Every call to the provider, which cannot be reached."""
+    settings.PROVIDER_URLS = {bank_slug(): "http://127.0.0.1:9"}
+    made, ask = [], services.test_connection
+
+    def counted(connection):
+        made.append(connection.pk)
+        return ask(connection)
+
+    monkeypatch.setattr(services, "test_connection", counted)
+    return made
+
+
+def try_out(world):
+    path = f"{V1}/connections/{world.mine.connection.pk}/test/"
+    return world.operator.post(path, headers=KEYED)
+
+
+def test_repeated_call_to_a_provider_is_made_once(world, calls):
+    first, again = try_out(world), try_out(world)
+
+    assert first.content == again.content
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(calls) == 1
+
+
+def test_repeat_of_an_unfinished_call_to_a_provider_is_409(world, calls, monkeypatch):
     monkeypatch.setattr(idempotency, "PATIENCE", 0.3)
-    path = f"{V1}/accounts/{world.mine.cash.pk}/snapshots/"
-    body = {"total": {"asset": ASSET, "minor": "5"}}
-    begun = world.operator.post(path, body, headers=KEYED)
-    assert begun.status_code == 201
+    try_out(world)
     IdempotencyKey.objects.update(status=None, body=None)
 
-    told = world.operator.post(path, body, headers=KEYED)
+    told = try_out(world)
 
     problem(told, 409, "still_running")
     assert told.headers["Retry-After"] == "2"
+    assert len(calls) == 1
 
 
-def test_call_whose_process_died_is_taken_over(world):
-    path = f"{V1}/accounts/{world.mine.cash.pk}/snapshots/"
-    body = {"total": {"asset": ASSET, "minor": "5"}}
-    world.operator.post(path, body, headers=KEYED)
+def test_call_whose_process_died_is_taken_over(world, calls):
+    try_out(world)
     IdempotencyKey.objects.update(
         status=None, body=None, created=now() - timedelta(minutes=5)
     )
 
-    assert world.operator.post(path, body, headers=KEYED).status_code == 201
-    assert IdempotencyKey.objects.get().status == 201
+    assert try_out(world).status_code == 200
+    assert len(calls) == 2
+    assert IdempotencyKey.objects.get().status == 200
+
+
+def test_typed_balance_is_written_once_per_key(world):
+    path = f"{V1}/accounts/{world.mine.cash.pk}/snapshots/"
+    body = {"total": {"asset": ASSET, "minor": "5"}}
+    first = world.operator.post(path, body, headers=KEYED)
+    again = world.operator.post(path, body, headers=KEYED)
+
+    assert (first.status_code, first.content) == (201, again.content)
+    assert world.mine.cash.snapshots.count() == 1
 
 
 def test_failed_call_to_a_provider_may_be_tried_again_under_its_key(world, settings):
@@ -189,7 +224,14 @@ class TestAtOnce:
         assert len(replays) == 19
         assert Connection.objects.count() == count + 1
 
-    def test_twenty_calls_to_a_provider_with_one_key_are_one_call(self, world):
+    def test_twenty_calls_to_a_provider_with_one_key_are_one_call(self, world, calls):
+        answers = self.together(20, lambda _: try_out(world))
+
+        assert {a.status_code for a in answers} == {200}
+        assert len({a.content for a in answers}) == 1
+        assert len(calls) == 1
+
+    def test_twenty_typed_balances_with_one_key_are_one(self, world):
         path = f"{V1}/accounts/{world.mine.cash.pk}/snapshots/"
         body = {"total": {"asset": ASSET, "minor": "5"}}
 

@@ -134,7 +134,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_double(world, history):
 
     assert seen == AMOUNTS[::-1]
     back = world.viewer.get(told["previous"]).json()
-    assert [int(r["total"]["minor"]) for r in back["results"]] == [1_400, 1_000] or back
+    assert [int(row["total"]["minor"]) for row in back["results"]] == [1_400, 1_000]
 
 
 def csv_of(world, account, **query) -> list[list[str]]:
@@ -159,6 +159,18 @@ def test_file_has_every_line_and_exact_amounts(world, history):
         "1234567890123456789012345678.90",
     ]
     assert [int(line[2]) for line in rest] == AMOUNTS[::-1]
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "*/*", "application/json"])
+def test_file_comes_whatever_is_accepted_and_its_problems_are_json(
+    world, history, accept
+):
+    def ask(pk):
+        path = f"{V1}/accounts/{pk}/snapshots.csv"
+        return world.viewer.get(path, headers={"Accept": accept})
+
+    assert ask(history.pk).headers["Content-Type"].startswith("text/csv")
+    problem(ask(world.theirs.main.pk), 404, "not_found")
 
 
 def test_file_takes_the_filters_of_the_list(world, history):
