@@ -73,17 +73,17 @@ class PeriodicTaskAdmin(PlainTaskAdmin, ModelAdmin):
 
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(PlainClockedAdmin, ModelAdmin):
-    pass
+    inlines = []  # the tasks have their own pages
 
 
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(PlainCrontabAdmin, ModelAdmin):
-    pass
+    inlines = []  # the tasks have their own pages
 
 
 @admin.register(IntervalSchedule)
 class IntervalScheduleAdmin(PlainIntervalAdmin, ModelAdmin):
-    pass
+    inlines = []  # the tasks have their own pages
 
 
 @admin.register(SolarSchedule)

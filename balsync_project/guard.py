@@ -128,7 +128,8 @@ def _give_files(output: int) -> None:
     os.dup2(output, 2)
     # The pipe to the guard and the lock of the data folder are the parent's alone.
     os.closerange(3, MANY_FILES)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
 def die_with_parent(death: signal.Signals = signal.SIGKILL) -> None:

@@ -40,6 +40,7 @@ class Supervisor:
         self.guard = Guard()
         self.children: list[Child] = []
         self.stopping = False
+        self._is_down = False
         self._pids = pids
         self._selector = selectors.DefaultSelector()
         for number in STOPPING:
@@ -138,7 +139,9 @@ class Supervisor:
 
     def shut_down(self, *rounds: list[Child]) -> None:
         """Stop children round by round: those who use a server before the server."""
-        self.stopping = True
+        if self._is_down:
+            return
+        self.stopping = self._is_down = True
         for children in rounds:
             self._stop([child for child in children if child.pid])
         self.guard.close()
