@@ -1,0 +1,211 @@
+"""The arrows of the architecture: an application imports only what lies below it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from providers import slugs
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ["providers", "accounts", "automation", "balsync_project"]  # lowest first
+PURE = [
+    "providers/**/*.py",
+    "automation/rules/**/*.py",
+    "automation/machine/**/*.py",
+    "accounts/reconciliation.py",
+    "accounts/validation.py",
+]
+FRAMEWORKS = {"django", "rest_framework", "celery"}
+SKIPPED = {"tests", "migrations"}
+TEXTS = {".py", ".html", ".css", ".js", ".toml", ".yml", ".example"}
+
+
+def sources(*patterns):
+    return sorted(
+        path
+        for pattern in patterns
+        for path in ROOT.glob(pattern)
+        if not SKIPPED.intersection(path.parts) and path.name != "tests.py"
+    )
+
+
+@cache
+def imports(path):
+    """Return the modules that a file imports, by their whole names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: -node.level]
+            base = ".".join([*package, *([node.module] if node.module else [])])
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+            found.add(base)
+    return frozenset(found)
+
+
+def breaches(paths, forbidden):
+    return {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in paths
+        for name in imports(path)
+        if any(name == bad or name.startswith(f"{bad}.") for bad in forbidden)
+    }
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_never_import_upwards(layer):
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+
+    assert breaches(sources(f"{layer}/**/*.py"), above) == set()
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_pure_modules_know_no_framework(pure):
+    paths = sources(pure)
+
+    assert paths
+    assert breaches(paths, FRAMEWORKS) == set()
+
+
+@pytest.mark.parametrize("app", ["accounts", "automation"])
+def test_services_never_enqueue(app):
+    paths = sources(f"{app}/services/**/*.py", f"{app}/models/**/*.py")
+
+    forbidden = {"celery", f"{app}.tasks", f"{app}.api", f"{app}.admin"}
+    assert paths
+    assert breaches(paths, forbidden) == set()
+
+
+@pytest.mark.parametrize("app", ["accounts", "automation"])
+def test_models_know_no_services(app):
+    assert breaches(sources(f"{app}/models/**/*.py"), {f"{app}.services"}) == set()
+
+
+def test_only_the_drivers_and_the_sandboxes_do_io():
+    network = {
+        "requests",
+        "aiohttp",
+        "socket",
+        "urllib.request",
+        "http.client",
+        "redis",
+    }
+    adapters = [
+        path
+        for slug in slugs()
+        for path in (ROOT / "providers" / slug).rglob("*.py")
+        if not {"sandbox", "tests"}.intersection(path.parts)
+        and path.name not in {"oracle.py", "sandbox.py", "tests.py"}
+    ]
+
+    assert adapters
+    assert breaches(adapters, network) == set()
+
+
+def test_no_module_is_part_of_a_circle():
+    graph = {}
+    for path in sources(*(f"{layer}/**/*.py" for layer in LAYERS)):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        graph[name] = path
+    edges = {
+        name: {
+            wanted
+            for wanted in imports(path)
+            if wanted in graph and wanted != name and not name.startswith(f"{wanted}.")
+        }
+        for name, path in graph.items()
+    }
+
+    assert circle_in(edges) == []
+
+
+def circle_in(edges):
+    done, trail = set(), []
+
+    def visit(name):
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return []
+        trail.append(name)
+        for wanted in sorted(edges[name]):
+            if found := visit(wanted):
+                return found
+        done.add(trail.pop())
+        return []
+
+    for name in sorted(edges):
+        if found := visit(name):
+            return found
+    return []
+
+
+def test_a_circle_would_be_found():
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_provider_is_named_in_its_own_folder_only(slug):
+    home, word = ROOT / "providers" / slug, re.compile(rf"\b{slug}\b", re.IGNORECASE)
+    if slug == "manual":
+        pytest.skip("an ordinary word: rules are triggered by hand, too")
+
+    assert [
+        str(path.relative_to(ROOT))
+        for place in [*LAYERS, "tests"]
+        for path in (ROOT / place).rglob("*")
+        if path.suffix in TEXTS
+        and home not in path.parents
+        and word.search(path.read_text())
+    ] == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_nothing_is_imported_inside_a_function(layer):
+    found = [
+        f"{path.relative_to(ROOT)}:{inner.lineno}"
+        for path in sources(f"{layer}/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name != "ready"  # an AppConfig's, which may
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_failure_is_swallowed_whole(layer):
+    broad = {"Exception", None}
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources(f"{layer}/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and getattr(node.type, "id", None) in broad
+        and not isinstance(node.type, ast.Tuple | ast.Attribute)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_files_stay_short_enough_to_read(layer):
+    long = {
+        str(path.relative_to(ROOT)): length
+        for path in sources(f"{layer}/**/*.py")
+        if (length := len(path.read_text().splitlines())) > 400
+    }
+
+    assert long == {}
