@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from django.db import migrations
 
-TASKS = {"dispatch_due_rules": 5, "sweep_unsettled": 15}
+SCHEDULE = [
+    ("Dispatch due rules", "automation.tasks.dispatch_due_rules", 5),
+    ("Sweep unsettled transfers", "automation.tasks.sweep_unsettled", 15),
+]
 
 
 def add(apps, schema_editor):
     intervals = apps.get_model("django_celery_beat", "IntervalSchedule").objects
     rows = apps.get_model("django_celery_beat", "PeriodicTask").objects
-    for name, seconds in TASKS.items():
+    for name, task, seconds in SCHEDULE:
         interval = intervals.filter(every=seconds, period="seconds").first()
         rows.get_or_create(
-            name=f"automation: {name}",
+            name=name,
             defaults={
-                "task": f"automation.tasks.{name}",
+                "task": task,
                 "interval": interval or intervals.create(every=seconds, period="seconds"),
                 # A tick that waited this long has been followed by others.
                 "expire_seconds": 60,
@@ -25,7 +28,7 @@ def add(apps, schema_editor):
 
 def remove(apps, schema_editor):
     rows = apps.get_model("django_celery_beat", "PeriodicTask").objects
-    rows.filter(task__in=[f"automation.tasks.{name}" for name in TASKS]).delete()
+    rows.filter(task__in=[task for _, task, _ in SCHEDULE]).delete()
 
 
 class Migration(migrations.Migration):

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from automation.machine import TransferState
 from automation.machine import transfer as t
 
-from .simulator import CHANGES, FAULTS, PAUSES, WORKERS, World, simulate
+from .simulator import CHANGES, FAULTS, LATE, NONE, PAUSES, WORKERS, World, simulate
 
 SEEDS = 4000
 HUNT = 40_000  # seeds within which a planted bug must show
@@ -102,7 +102,6 @@ def not_found_is_failure(state, now):
 
 PLANTED = {
     "release": lost_is_not_sent,
-    "failed": refused_is_refused,
     "claim": dead_means_unsent,
     "not_found": not_found_is_failure,
 }
@@ -126,3 +125,34 @@ def test_sending_beyond_the_horizon_is_found(monkeypatch):
 
     with pytest.raises(AssertionError, match="moved twice"):
         hunt()
+
+
+def a_refusal_while_an_earlier_request_is_late() -> World:
+    """Play what chance finds once in twenty thousand stories."""
+    world = World(shows_ids=False)
+    for fault in (NONE, LATE):
+        world.offer(0, t.Claim())
+        world.go_on(0, fault, 120)
+    world.go_on(0, LATE, 120)
+    world.wait(5)
+    world.offer(1, t.Claim())
+    world.go_on(1, NONE, 0)  # asked: not found
+    world.go_on(1, NONE, 0)  # checked: affordable
+    world.pay(-1900)
+    world.go_on(1, NONE, 0)  # sent again: refused
+    world.check()
+    return world
+
+
+def test_a_refusal_proves_nothing_while_a_request_may_be_late():
+    world = a_refusal_while_an_earlier_request_is_late()
+
+    assert world.row.status == "unknown"
+    assert world.bank.late
+
+
+def test_believing_that_refusal_is_found(monkeypatch):
+    monkeypatch.setattr(t, "failed", refused_is_refused)
+
+    with pytest.raises(AssertionError, match="it will move"):
+        a_refusal_while_an_earlier_request_is_late()
