@@ -6,6 +6,7 @@ from datetime import timedelta
 from time import monotonic
 
 import pytest
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from accounts.models import Balance, Connection, SyncRun
@@ -63,8 +64,9 @@ def test_however_many_ask_one_refresh_is_in_flight(world, published):
     "reason",
     [
         {"health": Connection.Health.RECONNECT_NEEDED},
-        {"archived_at": now()},
-        {"failures": 1, "last_sync_at": now()},
+        {"archived_at": Now()},
+        {"failures": 1, "last_sync_at": Now()},
+        {"last_sync_at": Now() + timedelta(seconds=5)},
     ],
 )
 def test_nobody_is_asked_where_asking_cannot_help(world, published, reason):
