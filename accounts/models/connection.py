@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils.timezone import now
 
 import providers
@@ -89,12 +89,32 @@ class Connection(Row):
         )
 
     def archive(self) -> None:
-        """Stop using this connection and erase its secrets; its history stays."""
+        """Stop using this connection and erase its secrets; its history stays.
+
+        What it alone automated is outside totals from now on, and what another
+        connection sees as well is automated there.
+        """
         self.credentials = {}
         self.archived_at = now()
         self.health = self.Health.ARCHIVED
         self.next_sync_at = None
-        self.save()
+        with transaction.atomic():
+            self.save()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        automated = self.accounts.filter(automates=True)
+        names = list(automated.values_list("external_id", flat=True))
+        automated.update(automates=False)
+        everywhere = self.accounts.model.objects
+        heirs = (
+            everywhere.open()
+            .filter(provider=self.provider, external_id__in=names)
+            .filter(connection__archived_at=None)
+            .order_by("external_id", "created")
+            .distinct("external_id")
+        )
+        everywhere.filter(pk__in=[heir.pk for heir in heirs]).update(automates=True)
 
 
 class AuthorizationRequest(models.Model):

@@ -53,7 +53,7 @@ def test_connection_without_consent_is_not_due(connection):
 def test_consent_brings_tokens_accounts_and_all_history_at_once(consent, bank, alice):
     main = bank.demo_world().account.external_id
     long_ago = bank.clock.now() - timedelta(days=100)
-    bank.pay(main, 5_00, description="Old", created=long_ago)
+    bank.pay(main, 5_00, description="Old", when=long_ago)
 
     connection = services.finish_authorization(*consent(alice), user=alice)
 

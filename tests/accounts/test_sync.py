@@ -225,7 +225,16 @@ def test_quiet_batch_takes_eight_round_trips(people):
 
     # Connections, clock and cursors; then lock, known, balances, outcomes.
     words = [q["sql"].split()[0] for q in seen]
-    assert words == ["SELECT", "SELECT", "BEGIN", "SELECT", "SELECT", "WITH", "WITH", "COMMIT"]
+    assert words == [
+        "SELECT",
+        "SELECT",
+        "BEGIN",
+        "SELECT",
+        "SELECT",
+        "WITH",
+        "WITH",
+        "COMMIT",
+    ]
 
 
 def test_joint_account_counts_and_automates_once(people, bank):
