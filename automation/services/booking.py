@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import Account, Balance, Connection
+from accounts.models import Account, Balance, Connection, Source
 from accounts.signals import BalanceChange, balance_changed
 from automation.models import Transfer
 
@@ -53,6 +53,7 @@ def enter(
         "total": balance.total + change,
         "available": balance.available + change,
         "as_of": row.settled_at,
+        "source": Source.CACHE,  # the next reading makes the snapshot
     }
     if told is not None:
         fields["fetched_at"] = row.settled_at

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import stamina
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, OperationalError, transaction
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
 from accounts.models import Account, Connection, SyncRun
@@ -15,11 +17,11 @@ from accounts.moneyjson import money
 from accounts.services import sync
 from automation.machine import RunCommand
 from automation.machine import run as events
-from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Holding, Plan, Step, dedupe_id, plan
 
 from .routes import route
-from .rows import apply
+from .rows import RUN_KEPT, apply, take
 from .terms import holdings, largest_drops, log_readings, rule_spec
 
 # Somebody waits for these and can simply ask again.
@@ -28,12 +30,17 @@ BY_HAND = frozenset({Trigger.Kind.MANUAL, Trigger.Kind.API})
 
 def preview(rule: Rule, *, refresh: bool = False) -> Plan:
     """Return what `rule` would do now; moves nothing, and asks nobody but to `refresh`."""
+    prefetch_related_objects([rule], Prefetch("legs", legs_with_accounts()))
     if refresh:
         sync(connections(rule), SyncRun.Kind.MANUAL)
     moment = now()
     accounts = list(read(rule))
     log_readings(rule, accounts, moment)
     return decide(rule, accounts, moment, preview=True)
+
+
+def legs_with_accounts():
+    return RuleLeg.objects.select_related("account__connection", "account__parent")
 
 
 def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
@@ -43,15 +50,28 @@ def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
         return apply(run, event, outcome=why[0]) or (), []
     # The network is asked before the transaction opens, never inside it.
     sync(connections(run.rule), SyncRun.Kind.PRE_AUTOMATION)
-    with transaction.atomic():
-        lock(run.rule)
-        accounts, moment = list(read(run.rule)), now()
-        decided = decide(run.rule, accounts, moment)
-        rows = transfers(run, decided, {str(a.pk): a for a in accounts}, moment)
-        commands = apply(run, verdict(run, decided), **record(decided, moment))
-        if commands is None:
-            return (), []
-        Transfer.objects.bulk_create(rows)
+    for attempt in stamina.retry_context(on=OperationalError, attempts=5, timeout=10):
+        with attempt:
+            return commit_plan(run)
+    raise AssertionError("stamina returns or raises")
+
+
+def commit_plan(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
+    """Decide on what is held now, and write run and transfers, all or nothing."""
+    known = {name: getattr(run, name) for name in RUN_KEPT}
+    try:
+        with transaction.atomic():
+            lock(run.rule)
+            accounts, moment = list(read(run.rule)), now()
+            decided = decide(run.rule, accounts, moment)
+            rows = transfers(run, decided, {str(a.pk): a for a in accounts}, moment)
+            commands = apply(run, verdict(run, decided), **record(decided, moment))
+            if commands is None:
+                return (), []
+            Transfer.objects.bulk_create(rows)
+    except DatabaseError:
+        take(run, known)  # nothing of it was written
+        raise
     log_readings(run.rule, accounts, moment)
     return commands, rows
 

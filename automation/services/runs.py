@@ -14,9 +14,9 @@ from django.utils.timezone import now
 from automation.machine import RunCommand
 from automation.machine import run as events
 from automation.machine import transfer as transfer_events
-from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
+from automation.models import Rule, RuleRun, Transfer, Trigger
 
-from .planning import plan_run
+from .planning import legs_with_accounts, plan_run
 from .rows import apply, run_step
 from .sending import Drive, drive
 
@@ -55,7 +55,7 @@ def fitting(key: str) -> str:
 
 def load(run_id: UUID | str) -> RuleRun:
     """Return a run with its rule and legs; raises RuleRun.DoesNotExist."""
-    legs = RuleLeg.objects.select_related("account__connection", "account__parent")
+    legs = legs_with_accounts()
     rows = RuleRun.objects.select_related("rule", "trigger")
     return rows.prefetch_related(Prefetch("rule__legs", legs)).get(pk=run_id)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+import stamina
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.utils.timezone import now
 
 from accounts.services import call
@@ -23,7 +24,7 @@ from providers.wire import Call
 from .booking import book
 from .funds import check
 from .routes import place
-from .rows import part_of, run_step, save_transfer, transfer_state
+from .rows import KEPT, part_of, run_step, save_transfer, take, transfer_state
 
 log = structlog.get_logger("automation.transfers")
 ASK_SINCE = timedelta(minutes=5)  # clocks differ; an earlier entry costs nothing
@@ -67,12 +68,27 @@ class Drive:
         after, commands = machine.step(before, event, now())
         if after is before:
             return commands
-        with transaction.atomic():
-            if not save_transfer(self.row, after):
-                return ()
-            self.enter(commands)
+        for attempt in stamina.retry_context(
+            on=OperationalError, attempts=5, timeout=10
+        ):
+            with attempt:
+                if not self.commit(after, commands):
+                    return ()
         self.tell()
         return [c for c in commands if c in ACTIONS]
+
+    def commit(self, after: machine.TransferState, commands: Sequence[Command]) -> bool:
+        """Write the new state and what belongs to it, all or nothing."""
+        known = {name: getattr(self.row, name) for name in KEPT}
+        try:
+            with transaction.atomic():
+                if not save_transfer(self.row, after):
+                    return False
+                self.enter(commands)
+        except DatabaseError:
+            take(self.row, known)  # nothing of it was written
+            raise
+        return True
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import structlog
+from itertools import chain
+from time import monotonic
+
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -10,19 +12,25 @@ from automation.models import RuleRun, Transfer
 
 from .runs import execute_run, reread
 
-log = structlog.get_logger("automation.sweeper")
 BATCH = 200
+TURN = 45.0  # seconds: a task has to end before its time limit
 
 
 def sweep_unsettled() -> int:
-    """Take every due run and transfer a step further; return how many there were."""
-    runs = due_runs()
-    for run_id in runs:
-        execute_run(run_id)
-    rows = due_transfers()
-    for row in rows:
-        reread(row)
-    return len(runs) + len(rows)
+    """Take every due run and transfer a step further; return how many were taken.
+
+    What does not fit into one turn is still due at the next.
+    """
+    ends, taken = monotonic() + TURN, 0
+    for work, item in chain(
+        ((execute_run, run_id) for run_id in due_runs()),
+        ((reread, row) for row in due_transfers()),
+    ):
+        if monotonic() >= ends:
+            break
+        work(item)
+        taken += 1
+    return taken
 
 
 def due_runs() -> list:

@@ -1,0 +1,128 @@
+"""What a rule may move at all, counted over its runs, and on what readings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.db.models import F
+
+from accounts.models import Balance, BalanceSnapshot
+from automation import services
+from automation.models import RuleRun, Transfer
+
+from .conftest import gbp, leg
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def daily(alice):
+    alice.fill(alice.main, 1000_00)
+    return alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "target", strategy="fixed", amount=gbp(60_00)),
+        limits={"per_day": gbp(100_00)},
+    )
+
+
+def test_the_limit_of_a_day_counts_earlier_runs(alice, daily, run):
+    run(daily, "one")
+    run(daily, "two")
+    third = run(daily, "three")
+
+    assert alice.holds(alice.pots[0]) == 100_00
+    assert third.status == "skipped_limit"
+
+
+def test_yesterdays_moves_do_not_count_today(alice, daily, run):
+    run(daily, "one")
+    Transfer.objects.update(created=F("created") - timedelta(days=1, hours=1))
+    run(daily, "two")
+
+    assert alice.holds(alice.pots[0]) == 120_00
+
+
+def test_what_is_unclear_counts_as_moved(alice, daily, bank, run, orders):
+    bank.fault("drop_before", **orders)
+    run(daily, "one")
+    Transfer.objects.update(needs_person=True)
+    run(daily, "two")
+
+    assert alice.holds(alice.pots[0]) == 40_00
+
+
+def test_a_kept_share_stays_also_when_it_is_sent(alice, run):
+    alice.fill(alice.main, 100_00)
+    rule = alice.rule(
+        "autosort",
+        leg(alice.main, "source", keep_share="0.25"),
+        leg(alice.pots[0], "investment", strategy="equal"),
+        leg(alice.pots[1], "investment", order=1, strategy="equal"),
+    )
+
+    assert run(rule).status == "succeeded"
+    assert alice.holds(alice.main) == 25_00
+
+
+def an_older_reading(seconds: int) -> None:
+    ago = timedelta(seconds=seconds)
+    Balance.objects.update(fetched_at=F("fetched_at") - ago, as_of=F("as_of") - ago)
+
+
+@pytest.mark.parametrize(("age", "ends"), [(60, "running"), (1000, "skipped_stale")])
+def test_a_pot_may_give_on_an_older_reading_but_not_on_any(age, ends, alice, bank, run):
+    alice.fill(alice.pots[0], 50_00)
+    alice.sync()
+    rule = alice.rule(
+        "sweep",
+        leg(alice.pots[0], "source", strategy="all"),
+        leg(alice.main, "target"),
+    )
+    an_older_reading(age)
+    bank.fault("drop_before", times=None)
+
+    assert run(rule).status == ends
+
+
+def test_with_use_floor_an_older_reading_is_spent_with_care(alice, bank, run, orders):
+    alice.fill(alice.main, 1000_00)
+    alice.sync()
+    balance = Balance.objects.get(account=alice.main)
+    BalanceSnapshot.objects.create(
+        account=alice.main,
+        total=1300_00,
+        available=1300_00,
+        as_of=balance.as_of - timedelta(milliseconds=1),
+    )
+    rule = alice.rule(
+        "sweep",
+        leg(alice.main, "source", strategy="all", floor=gbp(200_00)),
+        leg(alice.pots[0], "target"),
+        on_stale="use_floor",
+    )
+    an_older_reading(60)
+    bank.fault("drop_before", times=None)
+
+    seen = services.preview(rule)
+
+    # 1000 − floor 200 − the largest drop seen, 300
+    assert [m.amount for m in seen.moves] == [500_00]
+
+
+def test_a_database_that_stumbles_is_asked_again(alice, topup, run, moved, monkeypatch):
+    stumbles = [OperationalError("deadlock detected")]
+    book = services.sending.book
+
+    def stumble(*args):
+        if stumbles:
+            raise stumbles.pop()
+        return book(*args)
+
+    monkeypatch.setattr(services.sending, "book", stumble)
+
+    assert run(topup).status == "succeeded"
+    assert list(moved().values()) == [1]
+    assert RuleRun.objects.get().finished_at
