@@ -376,3 +376,22 @@ def test_connection_of_a_provider_that_is_gone_fails_by_name(person):
     [run] = services.sync(Connection.objects.all(), "periodic")
 
     assert (run.status, run.error_code) == ("failed", "unknown_provider")
+
+
+def test_balance_that_was_computed_gets_its_snapshot_by_the_next_reading(person, bank):
+    customer, connection = person
+    services.sync([connection], "periodic")
+    main, pot = customer.account.external_id, customer.pots[0].external_id
+    bank.move(main, pot, 5_00)
+    for name in (main, pot):
+        held = bank.balance(name)
+        Balance.objects.filter(account__external_id=name).update(
+            total=held, available=held, as_of=now(), source="cache"
+        )
+    count = BalanceSnapshot.objects.count()
+
+    services.sync([connection], "periodic")
+
+    assert BalanceSnapshot.objects.count() == count + 2
+    assert set(Balance.objects.values_list("source", flat=True)) == {"live"}
+    assert not Correction.objects.exists()
