@@ -5,6 +5,7 @@ Both drivers run these generators, as they run the adapters: they carry out the 
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Callable, Generator, Hashable
@@ -65,8 +66,9 @@ def exchange(
     provider: Provider, request: Request, gate: Gate, deadline: float
 ) -> Steps:
     """Return the answer to `request`, asked again where a repeat cannot move money."""
+    once = _in_turn if provider.serial else _once
     for attempt in range(1, ATTEMPTS + 1):
-        outcome = yield from _attempt(provider, request, gate, deadline)
+        outcome = yield from once(provider, request, gate, deadline)
         pause = repeat_after(request, outcome, attempt)
         if pause is None or monotonic() + pause >= deadline:
             break
@@ -159,11 +161,9 @@ def slug_of(adapter: type[Provider]) -> str:
     return rest.partition(".")[0] if package == "providers" else adapter.__qualname__
 
 
-def _attempt(
+def _in_turn(
     provider: Provider, request: Request, gate: Gate, deadline: float
 ) -> Generator[Effect, Any, Response | ProviderError]:
-    if not provider.serial:
-        return (yield from _once(provider, request, gate, deadline))
     key = credential_key(provider)
     turn = turns.take(key)
     try:
@@ -177,7 +177,8 @@ def _attempt(
 def _once(
     provider: Provider, request: Request, gate: Gate, deadline: float
 ) -> Generator[Effect, Any, Response | ProviderError]:
-    yield from _admitted(gate, request.weight, deadline)
+    if gate.budget is not None or not gate.fresh:
+        yield from _admitted(gate, request.weight, deadline)
     probe = gate.enter()
     try:
         send = signed(provider, request, deadline)
@@ -238,3 +239,12 @@ def _meaning(provider: Provider, request: Request, failure: Failure) -> Provider
     if isinstance(failure, TooLarge):
         return request.unreadable(text)
     return request.lost(text)
+
+
+def _after_fork() -> None:
+    # A thread of the parent may have held a lock or a turn; it does not live here.
+    global turns, nonces
+    turns, nonces = Turns(), Nonces()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -237,3 +238,14 @@ def test_exactly_one_has_the_turn_while_anybody_wants_it(story):
         else:
             waiting.append(turns.take("k"))
         assert [t.done() for t in waiting] == [i == 0 for i in range(len(waiting))]
+
+
+def test_turn_held_in_the_parent_does_not_block_a_child():
+    turn = policy.turns.take("k")
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if policy.turns.take("k").done() else 1)
+    _, ended = os.waitpid(child, 0)
+    policy.turns.give("k", turn)
+
+    assert os.waitstatus_to_exitcode(ended) == 0
