@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -23,8 +24,8 @@ from .guard import Guard
 PRIVATE = 0o700
 SOCKET_PATH_MAX = 107  # bytes, of <sys/un.h>
 NOBODY = 65534
-AS_ANOTHER = ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
-# Without user namespaces: another user, who may still walk through root's folders.
+AS_ANOTHER = ["unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
+# Where user namespaces are forbidden: another user, who may still walk through root's folders.
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 AS_NOBODY += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
 # The data of a test is thrown away, so nothing need reach the disk.
@@ -73,7 +74,7 @@ def postgres(data: Path, sockets: Path, *, careless: bool = False) -> Server:
             *(_postgres_binary("postgres"), "-D", data, "-h", "", "-k", sockets),
             *(word for option in options for word in ("-c", option)),
         ],
-        is_ready=lambda: _answers(_postgres_binary("pg_isready"), "-q", "-h", sockets),
+        is_ready=lambda: _answers(*_is_ready(sockets)),
         log=data.parent / "postgres.log",
         stop_signal=signal.SIGINT,
         prepare=lambda: _prepare_cluster(data),
@@ -226,17 +227,30 @@ def _give_to_server(data: Path) -> None:
 
 @functools.cache
 def _unprivileged() -> list[str]:
-    """Return the words before a command that PostgreSQL would refuse to run as root."""
-    if os.geteuid() != 0:
+    """Return the words that give PostgreSQL a user it accepts: not root, and with a name."""
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return []
     for words in (AS_ANOTHER, AS_NOBODY):
         with suppress(FileNotFoundError):
             if _answers(*words, "true"):
                 return words
     raise EmbeddedServerError(
-        "PostgreSQL does not run as root, and neither `unshare` nor `setpriv` may give"
-        " it another name here: start as another user, or set DATABASE_URL"
+        "PostgreSQL refuses this user, and neither `unshare` nor `setpriv` may give it"
+        " another name here: start as an ordinary user, or set DATABASE_URL"
     )
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:  # a container that was told a number
+        return False
+    return True
+
+
+def _is_ready(sockets: Path) -> list[str | Path]:
+    # The user is named, because the one who asks may have no name.
+    return [_postgres_binary("pg_isready"), "-q", "-U", "balsync", "-h", sockets]
 
 
 def _answers(*command: str | Path) -> bool:

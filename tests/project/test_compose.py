@@ -107,7 +107,7 @@ def test_example_of_the_environment_names_every_setting_and_no_other():
     known = {n for n in settings_known() if not n.endswith("_FILE")}
 
     assert named - known == set()
-    assert known - named == {"REMAP_SIGTERM", "BALSYNC_ENV_FILE", "BALSYNC_COLLECTING"}
+    assert known - named == {"REMAP_SIGTERM", "BALSYNC_COLLECTING"}
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -183,6 +183,33 @@ def test_root_falls_back_to_nobody_where_user_namespaces_are_forbidden(
     assert os.stat(tmp_path).st_uid == 0
 
 
+def test_user_without_a_name_borrows_one(monkeypatch):
+    monkeypatch.setattr(embedded.os, "geteuid", lambda: 4_000_000)
+    embedded._unprivileged.cache_clear()
+    try:
+        words = embedded._unprivileged()
+    finally:
+        embedded._unprivileged.cache_clear()
+
+    assert words in (embedded.AS_ANOTHER, embedded.AS_NOBODY)
+
+
+def test_nobody_has_a_name_here():
+    assert embedded._has_name(embedded.NOBODY)
+
+
+def test_user_whom_nothing_helps_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(embedded.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(embedded, "AS_ANOTHER", ["/no/unshare"])
+    monkeypatch.setattr(embedded, "AS_NOBODY", ["/no/setpriv"])
+    embedded._unprivileged.cache_clear()
+    try:
+        with pytest.raises(embedded.EmbeddedServerError, match="set DATABASE_URL"):
+            embedded._unprivileged()
+    finally:
+        embedded._unprivileged.cache_clear()
+
+
 def test_missing_wheel_says_what_to_set(monkeypatch):
     monkeypatch.setattr(embedded, "find_spec", lambda name: None)
 
