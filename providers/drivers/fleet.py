@@ -39,6 +39,7 @@ IN_FLIGHT = 500  # calls at once
 CHUNK = 200  # results handed back together, …
 LINGER = 0.25  # … or as many as came in so many seconds
 KEEP_ALIVE = 30.0  # seconds for which an idle connection is kept
+CONNECT = 10.0  # seconds: hundreds of handshakes at once wait for each other
 GRACE = 10.0  # seconds after which a loop that does not end is taken for dead
 
 
@@ -116,7 +117,7 @@ class Fleet:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=policy.AGENT,
             skip_auto_headers=["Content-Type"],
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=policy.CONNECT),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
         )
         # It would send a PUT again by itself when a kept connection breaks.
         session._retry_connection = False

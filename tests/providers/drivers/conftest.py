@@ -116,7 +116,8 @@ def serving(
 
     async def start() -> int:
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+        # Hundreds connect at once; a shorter queue would drop some of them.
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls, backlog=1024)
         await site.start()
         return runner.addresses[0][1]
 
@@ -126,17 +127,20 @@ def serving(
 
     async def stop() -> None:
         for connection in runner.server.connections:
-            connection.transport.abort()  # TLS would wait for the client's goodbye
+            if connection.transport is not None:  # else it just hung up
+                connection.transport.abort()  # TLS would wait for a goodbye
         await runner.cleanup()
         await asyncio.sleep(0.05)
 
     try:
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            asyncio.run_coroutine_threadsafe(stop(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
 
 class Bank(Provider):
