@@ -11,9 +11,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import overload
 
-from . import run, transfer
+from . import events, run, transfer
+from .events import Command, Event, Evidence, Part, TransferState
 from .run import RunCommand, RunEvent, RunState
-from .transfer import Command, Event, Evidence, Part, TransferState
 
 __all__ = [
     "Command",
@@ -24,6 +24,7 @@ __all__ = [
     "RunEvent",
     "RunState",
     "TransferState",
+    "events",
     "run",
     "step",
     "transfer",

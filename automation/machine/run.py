@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
-from . import transfer
-from .transfer import LEASE, Part
+from . import events
+from .events import Part
+from .transfer import LEASE
 
 ATTEMPTS = 5  # claims in a row that never came back: the run kills its workers
 RETRY = timedelta(seconds=60)  # between tries to read what is needed for a plan
@@ -69,7 +70,7 @@ class Step:
     @property
     def open(self) -> bool:
         """Whether it may still settle by itself."""
-        return self.status not in transfer.SETTLED and not self.needs_person
+        return self.status not in events.SETTLED and not self.needs_person
 
 
 class RunEvent:
@@ -194,11 +195,9 @@ def wait(state: RunState, waiting: Sequence[Step], now: datetime) -> RunState:
 def conclusion(steps: Sequence[Step], reason: str) -> tuple[str, str]:
     """Return how a run ended whose transfers settle no more by themselves."""
     moves = [s for s in steps if s.part != Part.BACK]
-    moved = sum(s.status == transfer.Status.DONE for s in moves)
-    whole = sum(
-        s.status == transfer.Status.DONE and s.part != Part.FIRST for s in moves
-    )
-    if any(s.status == transfer.Status.STRANDED for s in steps):
+    moved = sum(s.status == events.Status.DONE for s in moves)
+    whole = sum(s.status == events.Status.DONE and s.part != Part.FIRST for s in moves)
+    if any(s.status == events.Status.STRANDED for s in steps):
         return Status.STRANDED, "Money waits between two pots: a person must decide"
     if moved == len(moves):
         return Status.SUCCEEDED, reason

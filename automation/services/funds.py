@@ -12,7 +12,7 @@ from accounts.fields import MinorUnits
 from accounts.models import Balance, SyncRun
 from accounts.services import sync
 from automation import machine
-from automation.machine import transfer as events
+from automation.machine import events
 from automation.models import Rule, RuleLeg, RuleRun, Transfer
 from automation.rules import part_up
 from automation.rules.draft import LIVE_SECONDS, STALE_SECONDS

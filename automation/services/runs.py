@@ -12,8 +12,8 @@ from django.db.models import Prefetch
 from django.utils.timezone import now
 
 from automation.machine import RunCommand
+from automation.machine import events as transfer_events
 from automation.machine import run as events
-from automation.machine import transfer as transfer_events
 from automation.models import Rule, RuleRun, Transfer, Trigger
 
 from .planning import legs_with_accounts, plan_run

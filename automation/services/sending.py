@@ -13,8 +13,7 @@ from django.utils.timezone import now
 
 from accounts.services import call
 from automation import machine
-from automation.machine import Command, Evidence, Part
-from automation.machine import transfer as events
+from automation.machine import Command, Evidence, Part, events
 from automation.models import Rule, RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from automation import machine
 from automation.machine import Command, Evidence, TransferState
-from automation.machine import transfer as t
+from automation.machine import events as e
 
 START = datetime(2026, 1, 25, 9, tzinfo=UTC)
 HORIZON = timedelta(hours=1)
@@ -75,7 +75,7 @@ class World:
     def kill(self, worker: int) -> None:
         self.workers.pop(worker, None)
 
-    def offer(self, worker: int, event: t.Event) -> None:
+    def offer(self, worker: int, event: e.Event) -> None:
         """Let an idle worker claim the row, or let it expire."""
         if worker not in self.workers:
             self.apply(worker, self.row, event)
@@ -90,7 +90,7 @@ class World:
             }
             self.apply(worker, held.seen, does[held.command](held.seen, fault, delay))
 
-    def apply(self, worker: int, seen: TransferState, event: t.Event) -> None:
+    def apply(self, worker: int, seen: TransferState, event: e.Event) -> None:
         """Save by compare-and-set, as the services do."""
         if version(seen) != version(self.row):
             return
@@ -101,36 +101,36 @@ class World:
 
     # -- the bank, asked
 
-    def afford(self, seen: TransferState, fault: int, delay: int) -> t.Event:
+    def afford(self, seen: TransferState, fault: int, delay: int) -> e.Event:
         if fault == 0:
-            return t.Unreadable("stale_balance")
+            return e.Unreadable("stale_balance")
         if self.bank.balance < AMOUNT:
-            return t.Unaffordable("insufficient_funds")
-        return t.Affordable()
+            return e.Unaffordable("insufficient_funds")
+        return e.Affordable()
 
-    def ask(self, seen: TransferState, fault: int, delay: int) -> t.Event:
+    def ask(self, seen: TransferState, fault: int, delay: int) -> e.Event:
         if fault == 0:
-            return t.AskFailed("unavailable")
+            return e.AskFailed("unavailable")
         if self.bank.shows_ids and self.bank.moves:
-            return t.Found(Evidence("ref", AMOUNT, "GBP/2"))
-        return t.NotFound()
+            return e.Found(Evidence("ref", AMOUNT, "GBP/2"))
+        return e.NotFound()
 
-    def send(self, seen: TransferState, fault: int, delay: int) -> t.Event:
+    def send(self, seen: TransferState, fault: int, delay: int) -> e.Event:
         if seen.next_attempt_at is None or self.now >= seen.next_attempt_at:
-            return t.NotSent("too_late")
+            return e.NotSent("too_late")
         if fault == 0:
-            return t.NotSent("unavailable")
+            return e.NotSent("unavailable")
         if fault == 1:
-            return t.Lost("outcome_unknown")
+            return e.Lost("outcome_unknown")
         if fault == LATE:
             self.bank.late.append(self.now + timedelta(seconds=delay))
-            return t.Lost("outcome_unknown")
+            return e.Lost("outcome_unknown")
         done = self.bank.apply(self.now)
         if fault == 3:
-            return t.Lost("outcome_unknown")
+            return e.Lost("outcome_unknown")
         if not done:
-            return t.Refused("insufficient_funds")
-        return t.Answered(Evidence("ref", balance_agrees=fault != 4))
+            return e.Refused("insufficient_funds")
+        return e.Answered(Evidence("ref", balance_agrees=fault != 4))
 
     # -- what must hold
 
@@ -138,9 +138,9 @@ class World:
         """Raise AssertionError if money moved twice, or the row tells a lie."""
         row, bank = self.row, self.bank
         assert len(bank.moves) <= 1, "moved twice"
-        if row.status == t.Status.DONE:
+        if row.status == e.Status.DONE:
             assert bank.moves, "done, but nothing moved"
-        if row.status in (t.Status.REFUSED, t.Status.EXPIRED, t.Status.PENDING):
+        if row.status in (e.Status.REFUSED, e.Status.EXPIRED, e.Status.PENDING):
             assert not bank.moves, f"{row.status}, but it moved"
             assert not bank.late, f"{row.status}, but it will move"
         if bank.moves:
@@ -152,7 +152,7 @@ class World:
         self.bank.balance += 10 * AMOUNT
         for _ in range(60):
             self.wait(150)  # longer than any request is late
-            self.offer(0, t.Claim())
+            self.offer(0, e.Claim())
             while 0 in self.workers:
                 self.go_on(0, NONE, 0)
             self.check()
@@ -174,7 +174,7 @@ def simulate(seed: int, faults: Sequence[int] = FAULTS, steps: int = 40) -> Worl
         if what < 0.45:
             world.go_on(worker, chance.choice(faults), chance.randint(1, 120))
         elif what < 0.65:
-            world.offer(worker, t.Claim())
+            world.offer(worker, e.Claim())
         elif what < 0.85:
             world.wait(chance.choice(PAUSES))
         elif what < 0.95:
@@ -182,7 +182,7 @@ def simulate(seed: int, faults: Sequence[int] = FAULTS, steps: int = 40) -> Worl
         elif what < 0.98:
             world.kill(worker)
         else:
-            world.offer(worker, t.Expire())
+            world.offer(worker, e.Expire())
         world.check()
     world.settle()
     return world

@@ -9,6 +9,7 @@ import pytest
 
 from automation.machine import Command, Evidence, Part, RunCommand, RunState, step
 from automation.machine import TransferState as State
+from automation.machine import events as e
 from automation.machine import run as r
 from automation.machine import transfer as t
 
@@ -26,21 +27,21 @@ def after(state, *events, at=NOW):
 
 
 def sending(state=PENDING):
-    return after(state, t.Claim(), t.Affordable())[0]
+    return after(state, e.Claim(), e.Affordable())[0]
 
 
 def unknown(state=PENDING):
-    return after(sending(state), t.Lost("outcome_unknown"), at=NOW + 2 * t.BACKOFF[1])[
+    return after(sending(state), e.Lost("outcome_unknown"), at=NOW + 2 * t.BACKOFF[1])[
         0
     ]
 
 
 def claimed_again(state=None, at=NOW + timedelta(minutes=2)):
-    return after(state or unknown(), t.Claim(), at=at)
+    return after(state or unknown(), e.Claim(), at=at)
 
 
 def test_a_claim_checks_the_balance_before_anything_is_sent():
-    state, commands = after(PENDING, t.Claim())
+    state, commands = after(PENDING, e.Claim())
 
     assert (state.status, state.attempts) == ("sending", 1)
     assert state.first_sent_at is None
@@ -48,28 +49,28 @@ def test_a_claim_checks_the_balance_before_anything_is_sent():
 
 
 def test_the_moment_of_sending_is_committed_before_the_command_to_send():
-    state, commands = after(PENDING, t.Claim(), t.Affordable())
+    state, commands = after(PENDING, e.Claim(), e.Affordable())
 
     assert state.first_sent_at == state.sent_at == NOW + timedelta(seconds=1)
     assert commands == (Command.SEND,)
 
 
 def test_nobody_claims_what_another_worker_holds():
-    taken, _ = after(PENDING, t.Claim())
+    taken, _ = after(PENDING, e.Claim())
 
-    assert step(taken, t.Claim(), NOW + timedelta(seconds=44)) == (taken, ())
+    assert step(taken, e.Claim(), NOW + timedelta(seconds=44)) == (taken, ())
 
 
 def test_a_claim_that_died_before_sending_leaves_no_doubt():
-    taken, _ = after(PENDING, t.Claim())
-    again, commands = step(taken, t.Claim(), NOW + t.LEASE)
+    taken, _ = after(PENDING, e.Claim())
+    again, commands = step(taken, e.Claim(), NOW + t.LEASE)
 
     assert not again.may_have_moved
     assert commands == (Command.CHECK,)
 
 
 def test_a_claim_that_died_while_sending_is_asked_for_first():
-    again, commands = step(sending(), t.Claim(), NOW + 2 * t.LEASE)
+    again, commands = step(sending(), e.Claim(), NOW + 2 * t.LEASE)
 
     assert again.may_have_moved
     assert commands == (Command.ASK,)
@@ -77,14 +78,14 @@ def test_a_claim_that_died_while_sending_is_asked_for_first():
 
 def test_an_answer_that_agrees_is_done_and_verified():
     evidence = Evidence("ref", 500, "GBP/2", balance_agrees=True)
-    state, commands = after(sending(), t.Answered(evidence))
+    state, commands = after(sending(), e.Answered(evidence))
 
     assert (state.status, state.verified, state.reference) == ("done", True, "ref")
     assert commands == (Command.BOOK,)
 
 
 def test_an_answer_that_says_little_is_done_but_not_verified():
-    state, _ = after(sending(), t.Answered(Evidence("ref")))
+    state, _ = after(sending(), e.Answered(Evidence("ref")))
 
     assert (state.status, state.verified) == ("done", False)
 
@@ -92,7 +93,7 @@ def test_an_answer_that_says_little_is_done_but_not_verified():
 @pytest.mark.parametrize(
     "wrong", [Evidence(amount=499), Evidence(asset="USD/2"), Evidence(amount=0)]
 )
-@pytest.mark.parametrize("event", [t.Answered, t.Found])
+@pytest.mark.parametrize("event", [e.Answered, e.Found])
 def test_a_contradiction_freezes_the_rule_and_calls_a_person(event, wrong):
     state, commands = after(sending(), event(wrong))
 
@@ -102,45 +103,45 @@ def test_a_contradiction_freezes_the_rule_and_calls_a_person(event, wrong):
 
 
 def test_a_balance_that_disagrees_is_never_done_by_that_answer():
-    state, commands = after(sending(), t.Answered(Evidence(balance_agrees=False)))
+    state, commands = after(sending(), e.Answered(Evidence(balance_agrees=False)))
 
     assert (state.status, state.needs_person) == ("unknown", True)
     assert commands == (Command.ALERT,)
 
 
 def test_what_a_person_must_look_at_is_read_again_and_never_sent_again():
-    doubt, _ = after(sending(), t.Answered(Evidence(balance_agrees=False)))
+    doubt, _ = after(sending(), e.Answered(Evidence(balance_agrees=False)))
     taken, commands = claimed_again(doubt)
     assert commands == (Command.ASK,)
 
-    state, commands = after(taken, t.NotFound())
+    state, commands = after(taken, e.NotFound())
     assert (state.status, state.needs_person, commands) == ("unknown", True, ())
 
 
 def test_a_first_refusal_proves_that_nothing_moved():
-    state, _ = after(sending(), t.Refused("account_unusable", "no"))
+    state, _ = after(sending(), e.Refused("account_unusable", "no"))
 
     assert (state.status, state.error_code) == ("refused", "account_unusable")
 
 
 def test_a_refusal_after_a_doubtful_attempt_proves_nothing():
     taken, _ = claimed_again()
-    again, _ = after(taken, t.NotFound(), t.Affordable(), at=NOW + 2 * HOUR / 60)
+    again, _ = after(taken, e.NotFound(), e.Affordable(), at=NOW + 2 * HOUR / 60)
     state, _ = after(
-        again, t.Refused("insufficient_funds"), at=NOW + timedelta(minutes=3)
+        again, e.Refused("insufficient_funds"), at=NOW + timedelta(minutes=3)
     )
 
     assert state.status == "unknown"
 
 
 def test_a_failure_before_acting_leaves_it_as_if_never_sent():
-    state, _ = after(sending(), t.NotSent("unavailable"))
+    state, _ = after(sending(), e.NotSent("unavailable"))
 
     assert (state.status, state.first_sent_at) == ("pending", None)
 
 
 def test_a_rate_limit_is_obeyed_if_longer_than_the_backoff():
-    state, _ = after(sending(), t.NotSent("rate_limited", retry_after=300))
+    state, _ = after(sending(), e.NotSent("rate_limited", retry_after=300))
 
     assert state.next_attempt_at == NOW + timedelta(seconds=300)
 
@@ -148,8 +149,8 @@ def test_a_rate_limit_is_obeyed_if_longer_than_the_backoff():
 def test_the_backoff_grows_to_a_minute():
     state, at, pauses = unknown(), NOW + timedelta(minutes=1), []
     for _ in range(6):
-        state, _ = after(state, t.Claim(), at=at)
-        state, _ = step(state, t.AskFailed("unavailable"), at)
+        state, _ = after(state, e.Claim(), at=at)
+        state, _ = step(state, e.AskFailed("unavailable"), at)
         pauses.append((state.next_attempt_at - at).total_seconds())
         at = state.next_attempt_at
 
@@ -158,10 +159,10 @@ def test_the_backoff_grows_to_a_minute():
 
 def test_not_found_within_half_the_horizon_is_checked_then_sent_again():
     taken, _ = claimed_again()
-    state, commands = after(taken, t.NotFound())
+    state, commands = after(taken, e.NotFound())
     assert commands == (Command.CHECK,)
 
-    state, commands = after(state, t.Affordable(), at=NOW + timedelta(minutes=2))
+    state, commands = after(state, e.Affordable(), at=NOW + timedelta(minutes=2))
     assert commands == (Command.SEND,)
     assert state.first_sent_at == NOW + timedelta(seconds=1)  # the horizon stays
 
@@ -171,7 +172,7 @@ def test_not_found_after_half_the_horizon_is_never_sent_again():
     taken, commands = claimed_again(at=late)
     assert commands == (Command.ASK,)
 
-    state, commands = step(taken, t.NotFound(), late)
+    state, commands = step(taken, e.NotFound(), late)
     assert (state.status, state.needs_person) == ("unknown", True)
     assert commands == (Command.ALERT,)
 
@@ -179,7 +180,7 @@ def test_not_found_after_half_the_horizon_is_never_sent_again():
 def test_it_is_not_sent_when_the_check_took_until_half_the_horizon():
     early = NOW + HOUR / 2
     taken, _ = claimed_again(at=early)
-    state, commands = step(taken, t.Affordable(), early + timedelta(seconds=10))
+    state, commands = step(taken, e.Affordable(), early + timedelta(seconds=10))
 
     assert commands == ()
     assert state.status == "unknown"
@@ -188,14 +189,14 @@ def test_it_is_not_sent_when_the_check_took_until_half_the_horizon():
 def test_found_is_done_and_verified_even_if_a_person_was_called():
     doubt = replace(unknown(), needs_person=True, error="?")
     taken, _ = claimed_again(doubt)
-    state, _ = after(taken, t.Found(Evidence("ref", 500, "GBP/2")))
+    state, _ = after(taken, e.Found(Evidence("ref", 500, "GBP/2")))
 
     assert (state.status, state.verified, state.needs_person) == ("done", True, False)
 
 
 def test_not_affordable_before_sending_is_held():
-    taken, _ = after(PENDING, t.Claim())
-    state, commands = step(taken, t.Unaffordable("insufficient_funds"), NOW)
+    taken, _ = after(PENDING, e.Claim())
+    state, commands = step(taken, e.Unaffordable("insufficient_funds"), NOW)
 
     assert (state.status, commands) == ("pending", ())
     assert state.next_attempt_at == NOW + t.HOLD
@@ -203,37 +204,37 @@ def test_not_affordable_before_sending_is_held():
 
 def test_not_affordable_before_sending_again_keeps_the_doubt():
     taken, _ = claimed_again()
-    state, _ = after(taken, t.Unaffordable("insufficient_funds"))
+    state, _ = after(taken, e.Unaffordable("insufficient_funds"))
 
     assert state.status == "unknown"
 
 
-@pytest.mark.parametrize("late", [t.Answered(Evidence()), t.Refused("x"), t.Lost("x")])
+@pytest.mark.parametrize("late", [e.Answered(Evidence()), e.Refused("x"), e.Lost("x")])
 def test_an_answer_that_comes_after_the_end_changes_nothing(late):
-    done, _ = after(sending(), t.Answered(Evidence("ref")))
+    done, _ = after(sending(), e.Answered(Evidence("ref")))
 
     assert step(done, late, NOW) == (done, ())
 
 
 def test_a_plan_too_old_expires_only_what_was_never_sent():
     late = NOW + 7 * HOUR
-    assert step(PENDING, t.Expire(), late)[0].status == "expired"
-    assert step(unknown(), t.Expire(), late)[0].status == "unknown"
-    assert step(PENDING, t.Expire(), NOW)[0] == PENDING
+    assert step(PENDING, e.Expire(), late)[0].status == "expired"
+    assert step(unknown(), e.Expire(), late)[0].status == "unknown"
+    assert step(PENDING, e.Expire(), NOW)[0] == PENDING
 
 
 def test_a_second_step_without_the_first_expires():
     state, commands = step(
-        replace(PENDING, part=Part.SECOND), t.DependencyFailed(), NOW
+        replace(PENDING, part=Part.SECOND), e.DependencyFailed(), NOW
     )
 
     assert (state.status, commands) == ("expired", ())
 
 
-@pytest.mark.parametrize("event", [t.Refused("account_unusable"), t.Expire()])
+@pytest.mark.parametrize("event", [e.Refused("account_unusable"), e.Expire()])
 def test_a_second_step_that_is_impossible_brings_the_money_back(event):
     second = replace(PENDING, part=Part.SECOND)
-    start = sending(second) if isinstance(event, t.Refused) else second
+    start = sending(second) if isinstance(event, e.Refused) else second
     _, commands = step(start, event, NOW + 7 * HOUR)
 
     assert commands == (Command.COMPENSATE,)
@@ -241,7 +242,7 @@ def test_a_second_step_that_is_impossible_brings_the_money_back(event):
 
 def test_money_that_cannot_go_back_is_stranded_and_a_person_is_called():
     back = sending(replace(PENDING, part=Part.BACK))
-    state, commands = after(back, t.Refused("account_unusable"))
+    state, commands = after(back, e.Refused("account_unusable"))
 
     assert (state.status, state.needs_person) == ("stranded", True)
     assert commands == (Command.ALERT,)
@@ -249,18 +250,18 @@ def test_money_that_cannot_go_back_is_stranded_and_a_person_is_called():
 
 def test_only_a_first_step_that_is_done_can_be_reversed():
     done, _ = after(
-        sending(replace(PENDING, part=Part.FIRST)), t.Answered(Evidence("ref"))
+        sending(replace(PENDING, part=Part.FIRST)), e.Answered(Evidence("ref"))
     )
-    assert step(done, t.BroughtBack(), NOW)[0].status == "reversed"
-    assert step(PENDING, t.BroughtBack(), NOW) == (PENDING, ())
+    assert step(done, e.BroughtBack(), NOW)[0].status == "reversed"
+    assert step(PENDING, e.BroughtBack(), NOW) == (PENDING, ())
 
 
 def test_quarantine_keeps_what_is_unclear_and_ends_what_is_not():
-    assert step(PENDING, t.Quarantine(), NOW)[0].status == "expired"
-    state, _ = step(unknown(), t.Quarantine(), NOW)
+    assert step(PENDING, e.Quarantine(), NOW)[0].status == "expired"
+    state, _ = step(unknown(), e.Quarantine(), NOW)
     assert (state.status, state.needs_person) == ("unknown", True)
     second = replace(PENDING, part=Part.SECOND)
-    assert step(second, t.Quarantine(), NOW)[0].status == "stranded"
+    assert step(second, e.Quarantine(), NOW)[0].status == "stranded"
 
 
 # -- runs

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from automation.machine import TransferState
+from automation.machine import events as e
 from automation.machine import transfer as t
 
 from .simulator import CHANGES, FAULTS, LATE, NONE, PAUSES, WORKERS, World, simulate
@@ -36,11 +37,11 @@ class Transfers(RuleBasedStateMachine):
 
     @rule(worker=worker)
     def somebody_claims(self, worker: int) -> None:
-        self.world.offer(worker, t.Claim())
+        self.world.offer(worker, e.Claim())
 
     @rule(worker=worker)
     def somebody_lets_it_expire(self, worker: int) -> None:
-        self.world.offer(worker, t.Expire())
+        self.world.offer(worker, e.Expire())
 
     @rule(worker=worker)
     def a_worker_is_killed(self, worker: int) -> None:
@@ -85,19 +86,19 @@ def lost_is_not_sent(state, event, now):
 
 
 def refused_is_refused(state, event, now, original=t.failed):
-    if isinstance(event, t.Refused):
-        return t.settle(state, t.Status.REFUSED, event, now), ()
+    if isinstance(event, e.Refused):
+        return t.settle(state, e.Status.REFUSED, event, now), ()
     return original(state, event, now)
 
 
 def dead_means_unsent(state, now, original=t.claim):
-    if state.status == t.Status.SENDING:
+    if state.status == e.Status.SENDING:
         state = replace(state, first_sent_at=None)
     return original(state, now)
 
 
 def not_found_is_failure(state, now):
-    return t.settle(state, t.Status.REFUSED, t.Refused("not_found"), now), ()
+    return t.settle(state, e.Status.REFUSED, e.Refused("not_found"), now), ()
 
 
 PLANTED = {
@@ -131,11 +132,11 @@ def a_refusal_while_an_earlier_request_is_late() -> World:
     """Play what chance finds once in twenty thousand stories."""
     world = World(shows_ids=False)
     for fault in (NONE, LATE):
-        world.offer(0, t.Claim())
+        world.offer(0, e.Claim())
         world.go_on(0, fault, 120)
     world.go_on(0, LATE, 120)
     world.wait(5)
-    world.offer(1, t.Claim())
+    world.offer(1, e.Claim())
     world.go_on(1, NONE, 0)  # asked: not found
     world.go_on(1, NONE, 0)  # checked: affordable
     world.pay(-1900)

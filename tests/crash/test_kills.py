@@ -34,12 +34,12 @@ def kill_while_held(gateway, worker, where, orders, *arguments):
     process.wait(10)
 
 
-@pytest.mark.parametrize("where", ["before", "after"])
-def test_a_worker_killed_at_each_leg_moves_each_leg_once(
-    where, gateway, worker, orders, alice, payday, moved, let_time_pass
+@pytest.mark.parametrize(("where", "kills"), [("before", 1), ("after", 3)])
+def test_a_worker_killed_while_it_sends_moves_each_leg_once(
+    where, kills, gateway, worker, orders, alice, payday, moved, let_time_pass
 ):
     run, _ = services.start_run(payday, "payday:1", trigger_kind="payday")
-    for _ in range(3):
+    for _ in range(kills):
         kill_while_held(gateway, worker, where, orders, str(run.pk))
         assert Transfer.objects.filter(status="sending").count() == 1
         let_time_pass()
