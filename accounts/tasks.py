@@ -21,7 +21,8 @@ def dispatch_due_syncs() -> None:
 @shared_task
 def sync_batch(connection_ids: list[str], kind: str) -> None:
     """Sync some hundred connections. A lost message costs one interval."""
-    services.sync(Connection.objects.filter(pk__in=connection_ids), kind)
+    rows = Connection.objects.to_sync().filter(pk__in=connection_ids)
+    services.sync(rows, kind)
 
 
 @shared_task

@@ -21,6 +21,18 @@ class ConnectionQuerySet(models.QuerySet):
     def in_use(self) -> ConnectionQuerySet:
         return self.filter(archived_at=None)
 
+    def to_sync(self) -> ConnectionQuerySet:
+        """Return the rows with no more columns than a sync reads."""
+        return self.only(
+            "provider",
+            "credentials",
+            "health",
+            "external_user",
+            "token_expires_at",
+            "token_version",
+            "archived_at",
+        )
+
     def due(self, moment) -> ConnectionQuerySet:
         """Return the connections whose next periodic sync has come."""
         return self.in_use().filter(next_sync_at__lte=moment)

@@ -25,7 +25,8 @@ from providers.base import Observation, Reading, TakesTypedBalances
 from providers.errors import ProviderError
 from providers.money import Asset, whole
 
-from .recording import Entry, record
+from .entries import Entry
+from .recording import record
 from .sync import sync
 
 STALE_AFTER = timedelta(seconds=900)
@@ -110,7 +111,7 @@ def sync_for(
 ) -> list[SyncRun]:
     """Sync every connection that `accounts` belong to, each once and all together."""
     ids = {account.connection_id for account in accounts}
-    return sync(Connection.objects.filter(pk__in=ids), kind, seconds=seconds)
+    return sync(Connection.objects.to_sync().filter(pk__in=ids), kind, seconds=seconds)
 
 
 def fresh_balances(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -14,45 +12,19 @@ import stamina
 import structlog
 from django.db import DataError, IntegrityError, OperationalError, transaction
 
-from accounts import health, logs
+from accounts import logs
 from accounts.models import Balance, SyncRun
 from accounts.reconciliation import failure, reconcile, refusal
 from accounts.signals import BalanceChange, balance_changed
 from accounts.verdicts import Accepted, Heard, Known, Verdict
 from providers.errors import ProviderError
 
-from . import movements, statements
-from .reading import Visit
-from .statements import ask, moment, write
+from . import statements, writing
+from .entries import Entry, State
+from .statements import ask, moment
 
 log = structlog.get_logger(__name__)
 QUIET = frozenset({SyncRun.Kind.PERIODIC})  # kinds whose balances are logged at debug
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A connection as it is while its row is locked."""
-
-    health: str
-    failures: int
-    interval: float
-    ever_worked: bool
-
-
-@dataclass(slots=True)
-class Entry:
-    """One connection's part of a batch: what it said, and what that means."""
-
-    run: SyncRun
-    visit: Visit | None = None
-    heard: Heard | None = None
-    error: ProviderError | None = None
-    verdict: Verdict | None = None
-    settled: Verdict | None = None  # where no answer is judged
-
-    @property
-    def connection_id(self) -> UUID:
-        return self.run.connection_id
 
 
 def record(entries: Sequence[Entry]) -> None:
@@ -87,11 +59,11 @@ def _record(entries: Sequence[Entry]) -> None:
         present = [e for e in entries if e.connection_id in states]
         for entry in present:
             entry.verdict = _verdict(entry, known[entry.connection_id])
-        _write_accounts(present)
-        _write_balances(present)
-        _write_movements(present, known)
-        _write_outcomes(present, states)
-        _write_findings(present)
+        writing.write_accounts(present)
+        writing.write_balances(present)
+        writing.write_movements(present, known)
+        writing.write_outcomes(present, states)
+        writing.write_findings(present)
         _announce(present)
     _log(present)
 
@@ -147,169 +119,6 @@ def _verdict(entry: Entry, known: Mapping[str, Known]) -> Verdict:
 def _told(heard: Heard, known: Mapping[str, Known]) -> dict[str, Known]:
     names = {reading.external_id for reading in heard.observation.readings}
     return {name: before for name, before in known.items() if name in names}
-
-
-def _write_accounts(entries: Iterable[Entry]) -> None:
-    found = [
-        (
-            new.account_id,
-            entry.connection_id,
-            new.parent,
-            new.reading.external_id,
-            new.name,
-            new.reading.kind,
-            new.reading.asset,
-            new.reading.goal,
-            new.reading.can_send,
-            new.reading.can_receive,
-        )
-        for entry in entries
-        for new in entry.verdict.found
-    ]
-    if found:
-        rows = [(*row, True) for row in found]
-        made = {pk for (pk,) in ask(statements.FIND, *zip(*rows, strict=True))}
-        # Another connection came first by a moment: theirs automates, ours looks on.
-        write(statements.FIND, [(*r, False) for r in found if r[0] not in made])
-    write(
-        statements.ACCOUNTS,
-        sorted(
-            (
-                a.account_id,
-                a.name,
-                a.goal,
-                a.parent,
-                a.can_send,
-                a.can_receive,
-                a.closed,
-                a.missing_since,
-                a.missing_reads,
-            )
-            for entry in entries
-            for a in entry.verdict.states
-        ),
-    )
-
-
-def _write_balances(entries: Sequence[Entry]) -> None:
-    write(
-        statements.BALANCES,
-        [
-            (
-                b.account_id,
-                b.total,
-                b.available,
-                b.held,
-                b.as_of,
-                entry.heard.fetched_at,
-                b.changed,
-                entry.heard.source,
-            )
-            for entry in entries
-            for b in entry.verdict.accepted
-        ],
-    )
-    unknown = [
-        (account, why) for entry in entries for account, why in entry.verdict.unknown
-    ]
-    write(statements.ERRORS, sorted(unknown))
-
-
-def _write_movements(
-    entries: Iterable[Entry], known: Mapping[UUID, Mapping[str, Known]]
-) -> None:
-    heard = [e for e in entries if e.visit and e.visit.histories]
-    movements.write_all(
-        (_ids(entry, known[entry.connection_id]), entry.visit)
-        for entry in heard
-        if entry.verdict.status != "failed"
-    )
-
-
-def _ids(entry: Entry, known: Mapping[str, Known]) -> dict[str, UUID]:
-    ids = {name: before.account_id for name, before in known.items()}
-    found = {new.reading.external_id: new.account_id for new in entry.verdict.found}
-    return ids | found
-
-
-def _write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> None:
-    rows = []
-    for entry in entries:
-        run, verdict, visit = entry.run, entry.verdict, entry.visit
-        outlook = _outlook(entry, states[entry.connection_id])
-        run.status, run.results = verdict.status, verdict.results
-        run.error_code, run.error = verdict.error_code, verdict.error[:2000]
-        run.requests = visit.requests if visit else 0
-        rows.append(
-            (
-                run.pk,
-                entry.connection_id,
-                run.kind,
-                run.status,
-                run.started,
-                run.requests,
-                run.error_code,
-                run.error,
-                json.dumps(run.results),
-                outlook.health,
-                outlook.failures,
-                outlook.next_in,
-                verdict.status != "failed",
-            )
-        )
-    write(statements.OUTCOMES, rows)
-
-
-def _outlook(entry: Entry, state: State) -> health.Outlook:
-    if entry.verdict.status != "failed":
-        # Where there is nobody to ask there is no next time either.
-        return health.after_success(state.interval if entry.visit else None)
-    return health.after_failure(
-        entry.verdict.error_code,
-        health=state.health,
-        failures=state.failures,
-        ever_worked=state.ever_worked,
-        interval=state.interval,
-        wait=getattr(entry.error, "retry_after", None),
-    )
-
-
-def _write_findings(entries: Sequence[Entry]) -> None:
-    write(
-        statements.CORRECTIONS,
-        [
-            (
-                entry.run.pk,
-                c.account_id,
-                c.field,
-                c.old,
-                c.new,
-                c.difference,
-                c.severity,
-                c.reason,
-            )
-            for entry in entries
-            for c in entry.verdict.changes
-        ],
-    )
-    write(
-        statements.DISAGREEMENTS,
-        [
-            (
-                entry.run.pk,
-                d.account_id,
-                d.name,
-                d.expected,
-                d.actual,
-            )
-            for entry in entries
-            for d in entry.verdict.disagreements
-        ],
-    )
-    write(
-        statements.AGREEMENTS,
-        [(pk, name) for e in entries for pk, name in e.verdict.agreements],
-    )
 
 
 def _announce(entries: Iterable[Entry]) -> None:

@@ -55,7 +55,7 @@ SELECT t.id, now(), c.workspace_id, c.id, t.parent_id, c.provider, t.external_id
          AND o.external_id = t.external_id AND o.automates),
        t.can_send, t.can_receive, 0, ''
 FROM (SELECT u.*, row_number() OVER (
-        PARTITION BY c.provider, u.external_id ORDER BY u.connection_id) = 1 AS first
+        PARTITION BY c.provider, u.external_id ORDER BY c.created, c.id) = 1 AS first
       FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
                   %s::text[], %s::numeric[], %s::boolean[], %s::boolean[], %s::boolean[])
         AS u(id, connection_id, parent_id, external_id, name, kind, asset, goal,

@@ -18,8 +18,9 @@ from providers.errors import AuthenticationFailed, ProviderError
 
 from . import statements, tokens
 from .adapters import adapter_of
+from .entries import Entry
 from .reading import Before, Clock, Visit
-from .recording import Entry, record
+from .recording import record
 from .statements import moment
 
 TOGETHER = 500  # connections written in one transaction

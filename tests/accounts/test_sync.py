@@ -198,7 +198,7 @@ def test_account_without_permission_is_unknown_and_the_others_are_read(people, b
 
 def test_statements_do_not_grow_with_the_batch(people, bank, settings):
     everybody = people(40, pots=2)
-    rows = Connection.objects.order_by("pk")
+    rows = Connection.objects.to_sync().order_by("pk")
     services.sync(rows, "periodic")
 
     counts = []
@@ -217,7 +217,7 @@ def test_statements_do_not_grow_with_the_batch(people, bank, settings):
 @pytest.mark.django_db(transaction=True)
 def test_quiet_batch_takes_eight_round_trips(people):
     people(40, pots=2)
-    rows = Connection.objects.order_by("pk")
+    rows = Connection.objects.to_sync().order_by("pk")
     services.sync(rows, "periodic")
 
     with CaptureQueriesContext(database) as seen:

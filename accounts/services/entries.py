@@ -1,0 +1,38 @@
+"""One connection's part of a batch, on its way into the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts.models import SyncRun
+from accounts.verdicts import Heard, Verdict
+from providers.errors import ProviderError
+
+from .reading import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A connection as it is while its row is locked."""
+
+    health: str
+    failures: int
+    interval: float
+    ever_worked: bool
+
+
+@dataclass(slots=True)
+class Entry:
+    """One connection's part of a batch: what it said, and what that means."""
+
+    run: SyncRun
+    visit: Visit | None = None
+    heard: Heard | None = None
+    error: ProviderError | None = None
+    verdict: Verdict | None = None
+    settled: Verdict | None = None  # where no answer is judged
+
+    @property
+    def connection_id(self) -> UUID:
+        return self.run.connection_id

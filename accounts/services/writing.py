@@ -1,0 +1,182 @@
+"""Turns what a batch means into rows: one statement for each kind of row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from accounts import health
+from accounts.verdicts import Known
+
+from . import movements, statements
+from .entries import Entry, State
+from .statements import ask, write
+
+
+def write_accounts(entries: Iterable[Entry]) -> None:
+    """Store new accounts and what changed about old ones."""
+    found = [
+        (
+            new.account_id,
+            entry.connection_id,
+            new.parent,
+            new.reading.external_id,
+            new.name,
+            new.reading.kind,
+            new.reading.asset,
+            new.reading.goal,
+            new.reading.can_send,
+            new.reading.can_receive,
+        )
+        for entry in entries
+        for new in entry.verdict.found
+    ]
+    if found:
+        rows = [(*row, True) for row in found]
+        made = {pk for (pk,) in ask(statements.FIND, *zip(*rows, strict=True))}
+        # Another connection came first by a moment: theirs automates, ours looks on.
+        write(statements.FIND, [(*r, False) for r in found if r[0] not in made])
+    write(
+        statements.ACCOUNTS,
+        sorted(
+            (
+                a.account_id,
+                a.name,
+                a.goal,
+                a.parent,
+                a.can_send,
+                a.can_receive,
+                a.closed,
+                a.missing_since,
+                a.missing_reads,
+            )
+            for entry in entries
+            for a in entry.verdict.states
+        ),
+    )
+
+
+def write_balances(entries: Sequence[Entry]) -> None:
+    """Store accepted balances with their snapshots, and why others are unknown."""
+    write(
+        statements.BALANCES,
+        [
+            (
+                b.account_id,
+                b.total,
+                b.available,
+                b.held,
+                b.as_of,
+                entry.heard.fetched_at,
+                b.changed,
+                entry.heard.source,
+            )
+            for entry in entries
+            for b in entry.verdict.accepted
+        ],
+    )
+    unknown = [
+        (account, why) for entry in entries for account, why in entry.verdict.unknown
+    ]
+    write(statements.ERRORS, sorted(unknown))
+
+
+def write_movements(
+    entries: Iterable[Entry], known: Mapping[UUID, Mapping[str, Known]]
+) -> None:
+    """Store the transactions that were heard."""
+    heard = [e for e in entries if e.visit and e.visit.histories]
+    movements.write_all(
+        (_ids(entry, known[entry.connection_id]), entry.visit)
+        for entry in heard
+        if entry.verdict.status != "failed"
+    )
+
+
+def _ids(entry: Entry, known: Mapping[str, Known]) -> dict[str, UUID]:
+    ids = {name: before.account_id for name, before in known.items()}
+    found = {new.reading.external_id: new.account_id for new in entry.verdict.found}
+    return ids | found
+
+
+def write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> None:
+    """Store the sync runs, and how each connection is from now on."""
+    rows = []
+    for entry in entries:
+        run, verdict, visit = entry.run, entry.verdict, entry.visit
+        outlook = _outlook(entry, states[entry.connection_id])
+        run.status, run.results = verdict.status, verdict.results
+        run.error_code, run.error = verdict.error_code, verdict.error[:2000]
+        run.requests = visit.requests if visit else 0
+        rows.append(
+            (
+                run.pk,
+                entry.connection_id,
+                run.kind,
+                run.status,
+                run.started,
+                run.requests,
+                run.error_code,
+                run.error,
+                json.dumps(run.results),
+                outlook.health,
+                outlook.failures,
+                outlook.next_in,
+                verdict.status != "failed",
+            )
+        )
+    write(statements.OUTCOMES, rows)
+
+
+def _outlook(entry: Entry, state: State) -> health.Outlook:
+    if entry.verdict.status != "failed":
+        # Where there is nobody to ask there is no next time either.
+        return health.after_success(state.interval if entry.visit else None)
+    return health.after_failure(
+        entry.verdict.error_code,
+        health=state.health,
+        failures=state.failures,
+        ever_worked=state.ever_worked,
+        interval=state.interval,
+        wait=getattr(entry.error, "retry_after", None),
+    )
+
+
+def write_findings(entries: Sequence[Entry]) -> None:
+    """Store corrections and discrepancies; resolve those that agree again."""
+    write(
+        statements.CORRECTIONS,
+        [
+            (
+                entry.run.pk,
+                c.account_id,
+                c.field,
+                c.old,
+                c.new,
+                c.difference,
+                c.severity,
+                c.reason,
+            )
+            for entry in entries
+            for c in entry.verdict.changes
+        ],
+    )
+    write(
+        statements.DISAGREEMENTS,
+        [
+            (
+                entry.run.pk,
+                d.account_id,
+                d.name,
+                d.expected,
+                d.actual,
+            )
+            for entry in entries
+            for d in entry.verdict.disagreements
+        ],
+    )
+    write(
+        statements.AGREEMENTS,
+        [(pk, name) for e in entries for pk, name in e.verdict.agreements],
+    )
