@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from django.conf import settings
 from django.db import connection
+from kombu.exceptions import OperationalError
 from limits.storage import storage_from_string
 
 from balsync_project import broker
@@ -162,3 +165,16 @@ def test_version_is_the_newest_of_the_changelog():
         if line.startswith("## [") and line[4].isdigit()
     )
     assert f"[{settings.VERSION}]" in newest
+
+
+def test_publishing_gives_up_at_once_when_the_broker_is_away(tmp_path):
+    away = Celery("away", broker=f"redis+socket://{tmp_path}/nobody.sock")
+    away.config_from_object("django.conf:settings", namespace="CELERY")
+    away.conf.task_always_eager = False
+    away.conf.broker_url = f"redis+socket://{tmp_path}/nobody.sock"
+    started = time.monotonic()
+
+    with pytest.raises(OperationalError):
+        away.send_task("accounts.tasks.run_sync", ("x",))
+
+    assert time.monotonic() - started < 3
