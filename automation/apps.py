@@ -8,7 +8,7 @@ class AutomationConfig(AppConfig):
 
     name = "automation"
     default_auto_field = "django.db.models.BigAutoField"
-    verbose_name = "Rules"
+    verbose_name = "Automation"
 
     def ready(self) -> None:
         from . import receivers  # noqa: F401, PLC0415  # ready() may import
