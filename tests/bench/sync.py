@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from rich.table import Table
 import providers
 from accounts import services, tasks
 from accounts.models import Account, Connection, Workspace
+from balsync_project.guard import Guard, signal_group
 from providers.base import ListsMovements
 from providers.sandbox import registry
 from providers.sandbox.remote import Remote
@@ -40,6 +42,8 @@ from tests.bench.meter import Cost, Meter, wait_until
 
 ROOT = Path(__file__).parents[2]
 POTS = 2
+GUARD = Guard()
+CONSOLE = Console()
 CELERY = [sys.executable, "-m", "celery", "-A", "balsync_project", "worker"]
 CELERY += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "ERROR"]
 
@@ -52,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
         open_connections(remote, wish.accounts)
         rows = Connection.objects.prefetch_related("accounts__balance")
         works = [recorded(row) for row in rows]
+        CONSOLE.log(f"recorded the requests of {len(works)} connections")
         for latency in wish.latency:
             report(latency, measure(remote, works, latency, wish), wish)
 
@@ -79,9 +84,9 @@ def bank(folder: str) -> Iterator[Remote]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "providers.sandbox", "--port", str(port)]
-    with running([*command, "--state", folder]) as process:
+    with running([*command, "--state", folder]) as pid:
         remote = Remote(f"http://127.0.0.1:{port}", slug)
-        remote.pid = process.pid
+        remote.pid = pid
         wait_until(lambda: answers(port), seconds=20)
         hosts = registry.load(slug).mounts
         os.environ["BALSYNC_PROVIDER_URLS"] = json.dumps(
@@ -97,30 +102,24 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def running(command: Sequence[str], **more: object) -> Iterator[subprocess.Popen]:
-    """Run a process until the block ends."""
+def running(command: Sequence[str]) -> Iterator[int]:
+    """Run a process until the block ends, or until this process does."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "ERROR",
+        "PYTHONPATH": str(ROOT),
         "REMAP_SIGTERM": "SIGQUIT",
+        "WORKER_SHUTDOWN_SECONDS": "2",
     }
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        **more,
-    )
+    with open(os.devnull, "wb") as nowhere:
+        pid = GUARD.spawn(command, environment, output=nowhere.fileno())
     try:
-        yield process
+        yield pid
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        signal_group(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+        signal_group(pid, signal.SIGKILL)
+        GUARD.forget(pid)
 
 
 def open_connections(remote: Remote, count: int) -> None:
@@ -138,8 +137,10 @@ def open_connections(remote: Remote, count: int) -> None:
         )
         for c in customers
     )
-    for chunk in chunks(list(Connection.objects.all()), 500):
-        services.sync(chunk, "start_up", seconds=60)
+    for kind in ("start_up", "manual"):  # discover, then read the movements so far
+        for chunk in chunks(list(Connection.objects.all()), 500):
+            services.sync(chunk, kind, seconds=60)
+            CONSOLE.log(f"{kind} sync of {len(chunk)} connections")
 
 
 def chunks(rows: list, size: int) -> Iterator[list]:
@@ -185,7 +186,7 @@ def run_naive(wish: argparse.Namespace, remote: Remote) -> Cost:
     counter = redis.Redis.from_url(settings.REDIS_URL)
     with running(command) as worker:
         warm_up(counter, ids[:8])
-        meter = Meter(groups(worker.pid, remote))
+        meter = Meter(groups(worker, remote))
         meter.start()
         for pk in ids:
             current_app.send_task(naive.sync.name, [pk], queue=naive.QUEUE)
@@ -207,7 +208,7 @@ def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
     everybody = Connection.objects.all()
     with running(command) as worker:
         begin_syncs(everybody[: wish.workers * 2])  # the workers import and connect
-        meter = Meter(groups(worker.pid, remote))
+        meter = Meter(groups(worker, remote))
         begun = now()
         meter.start()
         everybody.update(next_sync_at=begun)
@@ -319,4 +320,4 @@ def report(
                 for g in (("worker", "postgres"), ("worker",), ("postgres",), ("bank",))
             ),
         )
-    Console().print(table)
+    CONSOLE.print(table)
