@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import uvloop
 
 IN_FLIGHT = 1000
 UPDATE = """
@@ -92,7 +93,7 @@ def main() -> None:
         for w in task["works"]
     ]
     begun, cpu = time.perf_counter(), time.process_time()
-    asyncio.run(fetch(task["port"], works))
+    uvloop.run(fetch(task["port"], works))
     write(task["dsn"], works)
     print(
         json.dumps(
