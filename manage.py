@@ -48,6 +48,10 @@ def main(arguments: list[str]) -> None:
         from tests.chaos.paydays import main as chaos  # noqa: PLC0415
 
         sys.exit(chaos(arguments[2:]))
+    if command == "lock":
+        from balsync_project.locks import run as lock  # noqa: PLC0415
+
+        sys.exit(lock(arguments[2:]))
     choose_settings(command)
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
