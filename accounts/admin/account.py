@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django import forms
 from django.contrib import admin
 from django.db.models import F, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -83,7 +83,7 @@ class AccountAdmin(ScopedAdmin):
         "balance_money",
         "age",
         "goal_bar",
-        "provider",
+        "where",
         "kind",
         "role",
     ]
@@ -91,11 +91,11 @@ class AccountAdmin(ScopedAdmin):
     search_fields = ["name", "external_id", "parent__name"]
     list_select_related = ["balance", "parent", "connection"]
     ordering = [
-        "provider",
+        "connection__created",
         Coalesce("parent__created", "created"),
         Coalesce("parent__pk", "pk"),
         F("parent").asc(nulls_first=True),
-        "name",
+        Lower("name"),
     ]
     readonly_fields = [
         "balance_money",
@@ -107,7 +107,7 @@ class AccountAdmin(ScopedAdmin):
         "goal_bar",
         "connection_link",
         "parent_link",
-        "provider",
+        "where",
         "kind",
         "asset",
         "external_id",
@@ -134,7 +134,7 @@ class AccountAdmin(ScopedAdmin):
             {
                 "fields": [
                     ("connection_link", "parent_link"),
-                    ("provider", "kind"),
+                    ("where", "kind"),
                     ("asset", "external_id"),
                     ("abilities", "automates"),
                     ("closed_at", "missing_since"),
@@ -195,6 +195,10 @@ class AccountAdmin(ScopedAdmin):
     def connection_link(self, row: Account) -> SafeString:
         return show.link(row.connection)
 
+    @admin.display(description="Provider", ordering="provider")
+    def where(self, row: Account) -> str:
+        return show.provider(row.provider)
+
     @admin.display(description="Inside of")
     def parent_link(self, row: Account) -> SafeString:
         return show.link(row.parent)
@@ -225,7 +229,7 @@ class AccountAdmin(ScopedAdmin):
     def sync_now(self, request, row: Account) -> None:
         request_syncs(request, [row.connection])
 
-    @verb("Record balance", form=TypedBalanceForm, shown=is_typed)
+    @verb("Record balance", tone="main", form=TypedBalanceForm, shown=is_typed)
     def record_balance(self, request, row: Account, total: int) -> None:
         services.record_typed_balance(row, total, user=request.user)
         tell(request, f"{row} holds {row.unit.major(total)} {row.unit.code}.")

@@ -112,7 +112,6 @@ class ScopedAdmin(ModelAdmin):
     may_change = False
     change_role = Role.OPERATOR
     list_per_page = 50
-    show_full_result_count = False
     list_filter_submit = True
     list_filter_sheet = True
     change_form_outer_before_template = "balsync/verbs.html"
@@ -238,6 +237,7 @@ class ScopedAdmin(ModelAdmin):
                 "title": str(row),
                 "subtitle": None,
                 "show_save_and_add_another": False,
+                "show_save_and_continue": False,
             }
         return super().change_view(request, object_id, form_url, context)
 
@@ -253,7 +253,7 @@ class ScopedAdmin(ModelAdmin):
 class HistoryAdmin(ScopedAdmin):
     """What happened: to be read, never changed; the verbs are actions."""
 
-    actions_on_bottom = False
+    show_full_result_count = False
 
     def get_readonly_fields(self, request, obj=None):
         return [

@@ -90,7 +90,7 @@ class ConnectPage:
 
     def show_form(self, form: ConnectForm) -> HttpResponse:
         browser = issubclass(self.adapter, Authorizes)
-        return self.render(form=form, provider=self.adapter, in_browser=browser)
+        return self.render(form=form, name=self.adapter.name, in_browser=browser)
 
     def connect(self, form: ConnectForm) -> HttpResponse:
         """Make the connection; go to the provider at once where consent is given there."""
@@ -131,11 +131,11 @@ def to_provider(request, row: Connection) -> HttpResponse:
     return HttpResponseRedirect(url)
 
 
-def choice(slug: str) -> tuple[str, type[providers.Provider], str]:
+def choice(slug: str) -> tuple[str, str, str]:
     """Return a provider with how one connects to it, in words."""
     adapter = providers.load(slug)
     if issubclass(adapter, TakesTypedBalances):
-        return slug, adapter, "You type the balances"
+        return slug, adapter.name, "You type the balances"
     if issubclass(adapter, Authorizes):
-        return slug, adapter, "You consent in the browser"
-    return slug, adapter, "You give it a key"
+        return slug, adapter.name, "You consent in the browser"
+    return slug, adapter.name, "You give it a key"

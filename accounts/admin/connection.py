@@ -66,7 +66,7 @@ class ConnectionAdmin(ScopedAdmin):
     actions = ["sync_chosen"]
     list_display = [
         "name",
-        "provider",
+        "where",
         "state",
         "last_success",
         "consent",
@@ -76,9 +76,9 @@ class ConnectionAdmin(ScopedAdmin):
     list_filter = ["health", "provider"]
     search_fields = ["label", "provider", "external_user"]
     list_select_related = ["workspace"]
-    ordering = ["archived_at", "provider", "label", "created"]
+    ordering = ["archived_at", "created"]
     readonly_fields = [
-        "provider",
+        "where",
         "workspace",
         "state",
         "trouble",
@@ -95,7 +95,7 @@ class ConnectionAdmin(ScopedAdmin):
             None,
             {
                 "fields": [
-                    ("state", "provider"),
+                    ("state", "where"),
                     ("last_success", "last_sync"),
                     ("next_sync", "consent"),
                     ("trouble", "failures"),
@@ -109,6 +109,10 @@ class ConnectionAdmin(ScopedAdmin):
     @admin.display(description="Connection", ordering="label")
     def name(self, row: Connection) -> str:
         return str(row)
+
+    @admin.display(description="Provider", ordering="provider")
+    def where(self, row: Connection) -> str:
+        return show.provider(row.provider)
 
     @admin.display(description="Health", ordering="health")
     def state(self, row: Connection) -> SafeString:

@@ -45,8 +45,11 @@ class AmountField(forms.CharField):
 
     def clean(self, value):
         text = plain(super().clean(value))
-        if not text or not self.asset:
-            return text or None
+        if not text:
+            self.validate(text)  # a currency sign alone is no amount
+            return None
+        if not self.asset:
+            return text
         try:
             return Asset.parse(self.asset).minor(text)
         except MoneyError as error:

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 
+import providers
 from accounts.models import Account, Balance, Connection, Source
 from providers.money import Asset, MoneyError, parse_minor, pretty
 
@@ -17,7 +18,7 @@ FRESH_AT_LEAST = timedelta(minutes=15)
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 UNKNOWN = format_html('<span class="bs-unknown">{}</span>', "unknown")
-NOTHING = format_html('<span class="bs-quiet">{}</span>', "–")
+NOTHING = format_html('<span class="bs-quiet bs-none">{}</span>', "–")
 
 
 def money(minor: int | None, asset: str) -> SafeString:
@@ -56,6 +57,11 @@ def label(text: str, tone: str = "", hint: str = "") -> SafeString:
     )
 
 
+def provider(slug: str) -> str:
+    """Return what an institution is called; a slug nobody knows any more stays."""
+    return providers.load(slug).name if slug in providers.slugs() else slug
+
+
 def words(value: str) -> str:
     return value.replace("_", " ")
 
@@ -80,6 +86,13 @@ def when(moment: datetime | None) -> SafeString:
         exact(moment),
         text,
     )
+
+
+def due(moment: datetime | None) -> SafeString:
+    """Return when something is due; what is past waits for the next tick."""
+    if moment is None:
+        return NOTHING
+    return label("now", "info", exact(moment)) if moment <= now() else when(moment)
 
 
 def exact(moment: datetime | None) -> str:

@@ -21,9 +21,10 @@ class Names:
         mine = rows.filter(workspace=workspace_id).select_related("parent")
         self.known = {str(row.pk): row for row in mine}
 
-    def place(self, account: str | None) -> str:
+    def unless_told(self, account: str | None, text: str) -> str:
+        """Return the account's place, but not where `text` names it anyway."""
         row = self.known.get(account or "")
-        return show.place(row) if row else ""
+        return show.place(row) if row and str(row) not in text else ""
 
     def link(self, account: str) -> str:
         row = self.known.get(account)
@@ -92,7 +93,7 @@ def steps(plan: Mapping[str, Any], names: Names) -> list[dict[str, Any]]:
     return [
         {
             "step": show.words(step["step"]),
-            "account": names.place(step["account"]),
+            "account": names.unless_told(step["account"], step["text"]),
             "text": step["text"],
             "amount": amount(step["amount"]) if step["amount"] else "",
         }

@@ -68,7 +68,7 @@ class RuleAdmin(ScopedAdmin):
 
     @admin.display(description="Next due", ordering="next_due_at")
     def due(self, row: Rule) -> SafeString:
-        return show.when(row.next_due_at) if is_on(row) else show.NOTHING
+        return show.due(row.next_due_at) if is_on(row) else show.NOTHING
 
     @admin.display(description="Last run", ordering="newest_run")
     def last(self, row: Rule) -> SafeString:
@@ -105,6 +105,7 @@ class RuleAdmin(ScopedAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"Preview of {row}",
+            "original": row,
             "buttons": [b for b in self.buttons(request, row) if b["mark"].once],
         }
         return TemplateResponse(request, "automation/preview.html", context)
@@ -177,7 +178,7 @@ def due_panel(row: Rule) -> Panel:
         [
             [
                 trigger.kind,
-                show.when(trigger.next_at) if is_on(row) else show.NOTHING,
+                show.due(trigger.next_at) if is_on(row) else show.NOTHING,
                 show.exact(trigger.next_at),
                 show.when(trigger.last_fired_at),
             ]

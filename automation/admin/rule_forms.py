@@ -83,7 +83,7 @@ class RuleForm(forms.Form):
             self.fields = {"workspace": places} | self.fields
         self.fields |= {f"limit_{name}": amount(name) for name in LIMITS}
 
-    def data(self) -> dict[str, Any]:
+    def words(self) -> dict[str, Any]:
         """Return what was typed in the words of the API, amounts still as text."""
         typed = {k: v for k, v in self.cleaned_data.items() if k != "workspace"}
         typed["on_short"] = typed["on_short"] or None
@@ -113,7 +113,7 @@ class LegForm(forms.Form):
             make = amount if name in LEG_AMOUNTS else share
             self.fields[name] = make(name, help_text=told)
 
-    def data(self) -> dict[str, Any]:
+    def words(self) -> dict[str, Any]:
         """Return the leg in the words of the API; an empty field is left out."""
         typed = {k: v for k, v in self.cleaned_data.items() if v not in (None, "")}
         typed.pop("DELETE", None)
@@ -182,7 +182,7 @@ class TriggerForm(forms.Form):
     look_back_days = number(required=False, min_value=1)
     cooldown_days = number(required=False, min_value=0)
 
-    def data(self) -> dict[str, Any]:
+    def words(self) -> dict[str, Any]:
         """Return the trigger in the words of the API, with its own kind's fields only."""
         known = TAKES[self.cleaned_data["kind"]]
         typed = {k: v for k, v in self.cleaned_data.items() if k in known}

@@ -132,7 +132,7 @@ class RulePage:
         legs, triggers = kept(self.legs), kept(self.triggers)
         asset = legs[0].cleaned_data["account"].asset if legs else ""
         known = services.rule_data(self.rule) if self.rule else {}
-        rule = self.form.data()
+        rule = self.form.words()
         limits = with_money(rule.pop("limits"), LIMITS, asset)
         if asset:
             known |= {"asset": asset}
@@ -141,11 +141,11 @@ class RulePage:
             **with_money(rule, ("round_to",), asset),
             "limits": {k: v for k, v in limits.items() if v is not None},
             "legs": [
-                with_money({"order": place} | leg.data(), LEG_AMOUNTS, asset)
+                with_money({"order": place} | leg.words(), LEG_AMOUNTS, asset)
                 for place, leg in enumerate(legs)
             ],
             "triggers": [
-                with_money(trigger.data(), TRIGGER_AMOUNTS, asset)
+                with_money(trigger.words(), TRIGGER_AMOUNTS, asset)
                 for trigger in triggers
             ],
         }

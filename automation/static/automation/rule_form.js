@@ -30,7 +30,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const ways = roles[role.value];
     const strategy = field(line, "strategy");
     offer(strategy, Object.keys(ways));
-    strategy.closest("[data-strategy]").hidden = Object.keys(ways).join() === "";
+    const none = Object.keys(ways).join() === "";
+    strategy.closest("[data-strategy]").style.visibility = none ? "hidden" : "";
     reveal(line, ways[strategy.value] ?? []);
   }
 

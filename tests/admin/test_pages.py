@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from knox.models import AuthToken
+from unfold.admin import ModelAdmin
+
+from accounts.models import Account, Connection, Transaction, Workspace
+from automation.models import Rule, RuleRun
+
+from .conftest import hold, rows_of
+from .pages import adding, listing, page, text
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def names(model) -> str:
+    return model._meta.label
+
+
+@pytest.mark.parametrize("model", MODELS, ids=names)
+def test_every_list_opens_for_a_superuser(model, superuser, home):
+    assert superuser.get(listing(model)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=names)
+def test_every_add_page_opens_where_adding_is_allowed(model, superuser, home):
+    pages = admin.site.get_model_admin(model)
+    allowed = pages.has_add_permission(superuser.get("/admin/").wsgi_request)
+
+    assert superuser.get(adding(model)).status_code == (200 if allowed else 403)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=names)
+def test_every_page_wears_the_same_dress(model):
+    assert isinstance(admin.site.get_model_admin(model), ModelAdmin)
+
+
+def test_every_row_has_a_page_for_a_superuser(superuser, home):
+    for row in rows_of(home):
+        assert superuser.get(page(row)).status_code == 200, row
+
+
+@pytest.mark.parametrize("who", ["owner", "operator", "viewer"])
+def test_every_row_has_a_page_for_each_member(who, request, home):
+    browser = request.getfixturevalue(who)
+
+    for row in rows_of(home):
+        assert browser.get(page(row)).status_code == 200, row
+        assert browser.get(listing(type(row))).status_code == 200, row
+
+
+def test_pages_of_other_packages_show_their_rows(superuser, home):
+    every = IntervalSchedule.objects.create(every=5, period="seconds")
+    task = PeriodicTask.objects.create(name="tick", task="x.y", interval=every)
+    token = AuthToken.objects.create(user=superuser.user)[0]
+
+    for row in (every, task, token, superuser.user):
+        assert superuser.get(page(row)).status_code == 200, row
+
+
+def test_a_schedule_can_be_changed(superuser):
+    every = IntervalSchedule.objects.create(every=5, period="seconds")
+
+    answer = superuser.post(page(every), {"every": "9", "period": "minutes"})
+
+    every.refresh_from_db()
+    assert answer.status_code == 302
+    assert (every.every, every.period) == (9, "minutes")
+
+
+@pytest.mark.parametrize("model", [User, PeriodicTask, AuthToken], ids=names)
+def test_the_house_is_kept_by_superusers_only(model, owner):
+    assert owner.get(listing(model)).status_code == 403
+
+
+def test_a_user_who_is_no_staff_sees_nothing(client, home):
+    client.force_login(User.objects.create_user("guest"))
+
+    answer = client.get(page(home.main))
+
+    assert answer.status_code == 302
+    assert "/login/" in answer.url
+
+
+def test_a_list_asks_the_database_as_often_for_many_rows(superuser, home):
+    def queries(model) -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            assert superuser.get(listing(model)).status_code == 200
+        return len(asked)
+
+    for model in (Account, Connection, Transaction, Rule, RuleRun, Workspace):
+        before = queries(model)
+        for number in range(5):
+            hold(home.connection, f"more {number}", 100, parent=home.main)
+            Workspace.objects.create(name=f"{model.__name__} {number}")
+        assert queries(model) <= before + 1, model
+
+
+def test_the_dashboard_asks_as_often_for_many_accounts(superuser, home):
+    with CaptureQueriesContext(connection) as before:
+        superuser.get("/admin/")
+    for number in range(8):
+        hold(home.connection, f"more {number}", 100, parent=home.main)
+    with CaptureQueriesContext(connection) as after:
+        superuser.get("/admin/")
+
+    assert len(after) <= len(before)
+
+
+def test_lists_narrow_to_one_account(superuser, home, foreign):
+    here = superuser.get(listing(Transaction), {"account__id__exact": home.main.pk})
+
+    assert "Home grocer" in text(here)
+    assert "Elsewhere grocer" not in text(here)

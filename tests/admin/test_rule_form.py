@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.admin.inputs import AmountField, plain
+from automation import services
+from automation.models import Rule
+from providers.money import Asset, pretty
+
+from .conftest import hold
+from .pages import adding, page, text, typed
+
+GBP = Asset("GBP", 2)
+
+
+def writing(home, **more) -> dict[str, str]:
+    """Return what a browser sends for a top-up of £12.34 every Friday."""
+    return {
+        "workspace": str(home.workspace.pk),
+        "name": "Lunch money",
+        "kind": "topup",
+        "enabled": "on",
+        "priority": "100",
+        "timezone": "Europe/London",
+        "rest": "redistribute",
+        "on_stale": "skip",
+        "max_staleness_seconds": "300",
+        "max_lateness_seconds": "21600",
+        "cooldown_seconds": "0",
+        "legs-TOTAL_FORMS": "2",
+        "legs-INITIAL_FORMS": "2",
+        "legs-0-account": str(home.main.pk),
+        "legs-0-role": "source",
+        "legs-0-keep": "£1,000.50",
+        "legs-1-account": str(home.bills.pk),
+        "legs-1-role": "target",
+        "legs-1-strategy": "fixed",
+        "legs-1-amount": "12.34",
+        "triggers-TOTAL_FORMS": "1",
+        "triggers-INITIAL_FORMS": "1",
+        "triggers-0-kind": "weekly",
+        "triggers-0-weekday": "5",
+        **more,
+    }
+
+
+def test_pounds_become_exact_pence(owner, home):
+    answer = owner.post(adding(Rule), writing(home, limit_per_day="0.29"))
+
+    rule = Rule.objects.get(name="Lunch money")
+    source, target = rule.legs.order_by("order")
+    assert answer.url == page(rule)
+    assert (source.keep, target.amount, rule.per_day) == (100_050, 1_234, 29)
+    assert rule.asset == "GBP/2"
+    assert rule.next_due_at is not None
+
+
+def test_saving_a_page_untouched_changes_nothing(owner, home):
+    shares = [
+        {"account": str(home.main.pk), "role": "source", "keep_share": "0.125"},
+        {
+            "account": str(home.bills.pk),
+            "role": "investment",
+            "strategy": "share",
+            "share": "0.333333333333333333",
+            "cap": {"asset": "GBP/2", "minor": "7"},
+        },
+    ]
+    rule = services.write_rule(
+        home.workspace,
+        {
+            "name": "Everything",
+            "kind": "autosort",
+            "legs": shares,
+            "limits": {"per_run": {"asset": "GBP/2", "minor": "99999999999999999"}},
+            "round_to": {"asset": "GBP/2", "amount": "0.10"},
+            "cooldown_seconds": 60,
+            "plan_ttl_seconds": 7200,
+            "triggers": [
+                {"kind": "monthly", "day": "31", "business_day": "previous"},
+                {
+                    "kind": "payday",
+                    "min_amount": {"asset": "GBP/2", "amount": "1500.00"},
+                    "pattern": "ACME",
+                    "merchant": "acme",
+                },
+                {
+                    "kind": "interval",
+                    "minutes": 90,
+                    "anchor": "2026-01-31T09:00:00+00:00",
+                },
+            ],
+        },
+    )
+    before = services.rule_data(rule)
+
+    answer = owner.post(page(rule), typed(owner.get(page(rule))))
+
+    assert answer.status_code == 302, marked(answer)
+    after = services.rule_data(Rule.objects.get(pk=rule.pk))
+    assert in_order(after) == in_order(before)
+
+
+def in_order(rule: dict) -> dict:
+    """Return a rule with its legs and triggers in an order that says nothing."""
+    legs = sorted(
+        ({k: v for k, v in leg.items() if k != "order"} for leg in rule["legs"]),
+        key=lambda leg: leg["account"],
+    )
+    told = {k: v for k, v in rule.items() if k not in ("updated", "next_due_at")}
+    return told | {
+        "legs": legs,
+        "triggers": sorted(rule["triggers"], key=lambda trigger: trigger["kind"]),
+    }
+
+
+REFUSED = [
+    ({"legs-1-amount": "12.345"}, "legs-1-amount"),
+    ({"legs-1-amount": "1e3"}, "legs-1-amount"),
+    ({"legs-1-amount": "-5"}, "legs-1-amount"),
+    ({"legs-1-amount": "NaN"}, "legs-1-amount"),
+    ({"legs-1-amount": ""}, "legs-1-amount"),
+    ({"legs-0-keep_share": "50"}, "legs-0-keep_share"),
+    ({"limit_per_day": "ten"}, "limit_per_day"),
+    ({"timezone": "Mars/Olympus"}, "timezone"),
+    ({"triggers-0-weekday": ""}, "triggers-0-weekday"),
+    ({"triggers-0-hour": "25"}, "triggers-0-hour"),
+    ({"max_staleness_seconds": "901"}, "max_staleness_seconds"),
+    ({"legs-1-strategy": "share"}, "legs-1-strategy"),
+    ({"name": ""}, "name"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "field"), REFUSED, ids=lambda case: str(case))
+def test_a_mistake_is_told_at_its_field_and_nothing_is_written(
+    wrong, field, owner, home
+):
+    answer = owner.post(adding(Rule), writing(home, **wrong))
+
+    assert answer.status_code == 200
+    assert not Rule.objects.filter(name="Lunch money").exists()
+    assert field in marked(answer)
+
+
+def marked(answer) -> set[str]:
+    """Return the fields that the page marks as wrong."""
+    forms = [
+        answer.context["form"],
+        *answer.context["legs"],
+        *answer.context["triggers"],
+    ]
+    return {form.add_prefix(name) for form in forms for name in form.errors}
+
+
+def test_what_was_typed_stays_when_it_is_refused(owner, home):
+    answer = owner.post(adding(Rule), writing(home, **{"legs-1-amount": "12.345"}))
+
+    assert typed(answer)["legs-1-amount"] == "12.345"
+    assert typed(answer)["name"] == "Lunch money"
+
+
+def test_a_foreign_account_is_no_choice(owner, home, foreign):
+    told = writing(home, **{"legs-1-account": str(foreign.bills.pk)})
+
+    answer = owner.post(adding(Rule), told)
+
+    assert "legs-1-account" in marked(answer)
+    assert "Elsewhere" not in answer.content.decode()
+
+
+def test_a_superuser_cannot_mix_households(superuser, home, foreign):
+    told = writing(home, **{"legs-1-account": str(foreign.bills.pk)})
+
+    answer = superuser.post(adding(Rule), told)
+
+    assert "legs-1-account" in marked(answer)
+    assert Rule.objects.filter(name="Lunch money").count() == 0
+
+
+def test_an_account_of_another_asset_is_refused_at_its_leg(owner, home):
+    euros = hold(home.connection, "euros", 100, asset="EUR/2", parent=home.main)
+
+    answer = owner.post(
+        adding(Rule), writing(home, **{"legs-1-account": str(euros.pk)})
+    )
+
+    assert "legs-1-account" in marked(answer)
+
+
+def test_a_leg_that_is_struck_out_is_gone(owner, home):
+    third = {
+        "legs-TOTAL_FORMS": "3",
+        "legs-2-account": str(home.unread.pk),
+        "legs-2-role": "target",
+        "legs-2-DELETE": "on",
+    }
+
+    owner.post(adding(Rule), writing(home, **third))
+
+    assert Rule.objects.get(name="Lunch money").legs.count() == 2
+
+
+def test_problems_after_a_struck_leg_are_told_at_the_right_one(owner, home):
+    told = writing(
+        home,
+        **{
+            "legs-TOTAL_FORMS": "3",
+            "legs-0-DELETE": "on",
+            "legs-2-account": str(home.main.pk),
+            "legs-2-role": "source",
+            "legs-1-amount": "",
+        },
+    )
+
+    answer = owner.post(adding(Rule), told)
+
+    assert "legs-1-amount" in marked(answer)
+
+
+def test_legs_keep_the_order_in_which_they_stand(owner, home):
+    owner.post(adding(Rule), writing(home))
+
+    rule = Rule.objects.get(name="Lunch money")
+    assert [leg.role for leg in rule.legs.all()] == ["source", "target"]
+
+
+def test_a_rule_without_legs_is_refused(owner, home):
+    answer = owner.post(adding(Rule), writing(home, **{"legs-TOTAL_FORMS": "0"}))
+
+    assert answer.status_code == 200
+    assert "takes one source" in text(answer)
+
+
+def test_an_operator_reads_a_rule_and_cannot_write_it(operator, home):
+    shown = operator.get(page(home.rule)).content.decode()
+
+    assert "<fieldset disabled>" in shown
+    assert "Save the rule" not in shown
+    assert operator.post(page(home.rule), writing(home)).status_code == 403
+
+
+def test_a_choice_of_accounts_shows_what_they_hold(owner, home):
+    shown = text(owner.get(adding(Rule)))
+
+    assert "Home main › Home bills · £612.50" in shown
+    assert "Home main › Home unread · unknown" in shown
+
+
+def test_the_page_of_a_rule_shows_when_it_is_due(owner, home):
+    home.trigger.refresh_from_db()
+
+    assert f"{home.trigger.next_at:%Y-%m-%d %H:%M:%S}" in text(
+        owner.get(page(home.rule))
+    )
+
+
+@given(st.integers(-(10**30), 10**30))
+def test_an_amount_shown_to_people_can_be_typed_back(minor):
+    assert AmountField(asset="GBP/2").clean(pretty(minor, GBP)) == minor
+
+
+@given(st.text(max_size=12))
+def test_typing_never_guesses(typed_text):
+    kept = plain(typed_text)
+
+    assert kept == typed_text.strip() or set(typed_text) & set("£$€₦,")
