@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging.config
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
@@ -25,3 +26,11 @@ app.steps["consumer"].add(Heartbeat)
 def use_our_logs(**_: object) -> None:
     """Keep Celery from replacing the log handlers of the settings."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_process_init.connect
+def collect_garbage_rarely(**_: object) -> None:
+    """Leave what is loaded for good out of every collection: a third of a sync's CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
