@@ -15,8 +15,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin import show
-from accounts.admin.account import progress
 from accounts.admin.base import Panel
+from accounts.admin.panels import progress
 from accounts.models import Account, Connection, Discrepancy
 from automation.admin.run import moved, with_moved
 from automation.models import Rule, RuleRun, Transfer

@@ -18,9 +18,8 @@ from providers.errors import ProviderError
 from . import show
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .inputs import AmountField
+from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
 from .sync import corrections_panel
-
-NEWEST = 10
 
 
 class AccountForm(forms.ModelForm):
@@ -266,81 +265,3 @@ def request_syncs(request, connections: Iterable) -> None:
         tell(request, f"{asked} {noun} asked for; the result shows here in seconds.")
     else:
         warn(request, "There was nothing to sync.")
-
-
-def progress(row: Account) -> SafeString:
-    """Return how far a goal is reached; an unknown balance has no progress."""
-    balance = show.known(row)
-    if not row.goal:
-        return show.NOTHING
-    if balance is None:
-        return show.UNKNOWN
-    percent = max(0, int(balance.total) * 100 // int(row.goal))
-    return format_html(
-        '<span class="bs-goal" title="{} % of {}"><progress max="100" value="{}">'
-        "</progress>{} %</span>",
-        percent,
-        row.unit.major(row.goal),
-        min(percent, 100),
-        percent,
-    )
-
-
-def pots_panel(row: Account) -> Panel:
-    """Return the pots of an account."""
-    pots = row.pots.select_related("balance", "connection").order_by("name")
-    return Panel(
-        "Pots",
-        ["Pot", "Total", "Age", "Goal"],
-        [
-            [
-                show.link(pot),
-                show.money(held and held.total, pot.asset),
-                show.age(pot),
-                progress(pot),
-            ]
-            for pot in pots
-            for held in [show.known(pot)]
-        ],
-        empty="No pots.",
-    )
-
-
-def snapshots_panel(row: Account, more: str) -> Panel:
-    """Return the newest snapshots of an account."""
-    return Panel(
-        "Snapshots",
-        ["True at", "Total", "Available", "Source"],
-        [
-            [
-                show.exact(past.as_of),
-                show.money(past.total, row.asset),
-                show.money(past.available, row.asset),
-                past.source,
-            ]
-            for past in row.snapshots.all()[:NEWEST]
-        ],
-        more=more,
-        more_text="All snapshots",
-    )
-
-
-def transactions_panel(row: Account, more: str) -> Panel:
-    """Return the newest transactions of an account."""
-    return Panel(
-        "Transactions",
-        ["When", "What", "Amount", "Category"],
-        [
-            [
-                show.exact(moved.created),
-                show.link(moved, moved.counterparty or moved.description or "movement"),
-                show.change(moved.amount, moved.asset),
-                show.label("declined", "bad", moved.declined)
-                if moved.declined
-                else moved.category,
-            ]
-            for moved in row.transactions.all()[:NEWEST]
-        ],
-        more=more,
-        more_text="All transactions",
-    )

@@ -17,8 +17,7 @@ from . import show
 from .account import request_syncs
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
-
-NEWEST = 10
+from .panels import accounts_panel, syncs_panel
 
 
 def can(port: type):
@@ -219,45 +218,3 @@ class ConnectionAdmin(ScopedAdmin):
     def sync_chosen(self, request, rows: QuerySet[Connection]) -> None:
         allowed = rows.filter(pk__in=self.operable(request, rows))
         request_syncs(request, [row for row in allowed if can_be_asked(row)])
-
-
-def accounts_panel(row: Connection) -> Panel:
-    """Return what a connection holds."""
-    accounts = row.accounts.select_related("balance", "parent", "connection")
-    return Panel(
-        "Accounts",
-        ["Account", "Kind", "Total", "Age"],
-        [
-            [
-                show.link(account, show.place(account)),
-                account.kind,
-                show.money(held and held.total, account.asset),
-                show.age(account),
-            ]
-            for account in accounts.order_by("parent__name", "name")
-            for held in [show.known(account)]
-        ],
-        empty="No account was seen yet.",
-    )
-
-
-def syncs_panel(row: Connection, history_list) -> Panel:
-    """Return the newest syncs of a connection."""
-    runs = row.sync_runs.all()
-    return Panel(
-        "Syncs",
-        ["When", "Kind", "Status", "API calls", "Error"],
-        [
-            [
-                show.link(run, show.exact(run.created)),
-                show.words(run.kind),
-                show.status(run.status),
-                run.requests,
-                run.error or show.NOTHING,
-            ]
-            for run in runs[:NEWEST]
-        ],
-        more=history_list(runs.model, connection__id__exact=row.pk),
-        more_text="All syncs",
-        right=("API calls",),
-    )

@@ -95,6 +95,14 @@ def test_signing_in_works_under_the_policy(browser, live_server, home):
     assert "Known total" in browser.evaluate("document.body.innerText")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_api_can_be_read_and_tried_under_the_policy(scheme, signed_in, live_server):
+    signed_in.dress(scheme, 1400)
+    quiet(signed_in, live_server.url + reverse("docs"), live_server.url)
+
+    assert "/api/v1/rules/" in signed_in.evaluate("document.body.innerText")
+
+
 def test_money_never_wraps(signed_in, live_server):
     signed_in.dress("light", 390)
     signed_in.visit(f"{live_server.url}/admin/")
