@@ -36,6 +36,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise ValueError(f"No fault is called {self.action!r}: {sorted(ACTIONS)}")
+        if self.action == "refuse" and not self.code and self.status is None:
+            self.code = "refused"  # a 500 would leave the outcome open
         self._chance = random.Random(self.seed)
 
     def strikes(self, asked: Asked) -> bool:

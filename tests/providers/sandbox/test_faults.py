@@ -115,6 +115,13 @@ def test_refusal_acts_not_and_says_what_it_should(till):
     assert till.balance("purse") == 500
 
 
+def test_refusal_of_no_kind_is_a_plain_no_and_leaves_nothing_open(till):
+    till.fault("refuse")
+
+    assert json.loads(till.answer(FILL).body) == {"said": "refused"}
+    assert till.balance("purse") == 500
+
+
 def test_rate_limit_names_its_seconds(till):
     till.fault("429", seconds=9)
 
