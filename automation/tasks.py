@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from celery import shared_task
 
 from accounts.publishing import publish
@@ -11,18 +14,36 @@ from . import services
 
 @shared_task
 def dispatch_due_rules() -> None:
-    """Start what is due, and queue it."""
-    for run in services.dispatch_due_rules():
-        publish(execute_run, str(run.pk))
+    """Queue what is due now: new occurrences, and runs that may go on."""
+    started = services.dispatch_due_rules()
+    queue_runs(run.pk for run in started)
+    queue_runs(services.due_again())
 
 
 @shared_task
 def execute_run(run_id: str) -> None:
-    """Carry out one run. Safe to repeat: what is done is not sent again."""
-    services.execute_run(run_id)
+    """Carry out one run, and queue those that waited for it.
+
+    Safe to repeat: what is done is not sent again.
+    """
+    run = services.execute_run(run_id)
+    queue_runs(services.wake(run))
+
+
+@shared_task
+def reread_transfer(transfer_id: str) -> None:
+    """Ask once more what came of a transfer that waits for a person."""
+    services.reread(transfer_id)
 
 
 @shared_task
 def sweep_unsettled() -> None:
-    """Take a step further what messages forgot."""
-    services.sweep_unsettled()
+    """Queue what messages forgot: the rows are the record."""
+    queue_runs(services.due_runs())
+    for transfer_id in services.due_transfers():
+        publish(reread_transfer, str(transfer_id))
+
+
+def queue_runs(ids: Iterable[UUID]) -> None:
+    for run_id in ids:
+        publish(execute_run, str(run_id))

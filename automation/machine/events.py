@@ -156,6 +156,11 @@ class Quarantine(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Busy(Event):
+    """Another transfer out of the same account is not settled yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure(Event):
     """Something went wrong; the class says what that proves."""
 

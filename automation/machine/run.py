@@ -14,6 +14,7 @@ from .transfer import LEASE
 ATTEMPTS = 5  # claims in a row that never came back: the run kills its workers
 RETRY = timedelta(seconds=60)  # between tries to read what is needed for a plan
 RESEND = timedelta(seconds=15)  # until the sweeper looks at open transfers again
+FRESH = timedelta(seconds=10)  # a lease this young need not be renewed
 
 
 class Status(StrEnum):
@@ -94,10 +95,19 @@ class Planned(RunEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Renew(RunEvent):
+    """The worker that holds it takes the next transfer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress(RunEvent):
-    """The transfers were taken as far as they go now."""
+    """The transfers were taken as far as they go now.
+
+    `more`: the worker's turn is over, though nothing else is waited for.
+    """
 
     steps: Sequence[Step]
+    more: bool = False
 
 
 Result = tuple[RunState, tuple[RunCommand, ...]]
@@ -106,9 +116,11 @@ Result = tuple[RunState, tuple[RunCommand, ...]]
 def step(state: RunState, event: RunEvent, now: datetime) -> Result:
     """Return what `event` makes of `state`, and what must be done about it."""
     if isinstance(event, Progress):
-        return progress(state, event.steps, now)
+        return progress(state, event, now)
     if state.finished:
         return state, ()
+    if isinstance(event, Renew):
+        return renew(state, now), ()
     if isinstance(event, Planned):
         return planned(state, event, now)
     return claim(state, now)
@@ -130,6 +142,13 @@ def claim(state: RunState, now: datetime) -> Result:
     return taken, (RunCommand.PLAN if due else RunCommand.DRIVE,)
 
 
+def renew(state: RunState, now: datetime) -> RunState:
+    """Hold it for longer, unless that was said just now."""
+    if state.lease_until is None or state.lease_until > now + LEASE - FRESH:
+        return state
+    return replace(state, lease_until=now + LEASE)
+
+
 def overdue(state: RunState, now: datetime) -> RunState:
     """End it: what was tried and found stale says so, what was not is missed."""
     if state.reason:
@@ -141,7 +160,12 @@ def planned(state: RunState, event: Planned, now: datetime) -> Result:
     if state.status != Status.DUE:
         return state, ()
     if event.outcome == Status.PLANNED:
-        kept = replace(state, status=Status.PLANNED, reason=event.reason)
+        kept = replace(
+            state,
+            status=Status.PLANNED,
+            reason=event.reason,
+            lease_until=now + LEASE,
+        )
         return kept, (RunCommand.DRIVE,)
     if event.retry and now + RETRY <= state.deadline:
         later = replace(
@@ -166,28 +190,33 @@ def finish(state: RunState, status: str, reason: str, now: datetime) -> RunState
     )
 
 
-def progress(state: RunState, steps: Sequence[Step], now: datetime) -> Result:
+def progress(state: RunState, event: Progress, now: datetime) -> Result:
     """Wait for what is open, or say how it ended. An end may still turn out better."""
     if state.status in (Status.DUE, Status.QUARANTINED):
         return state, ()
-    waiting = [s for s in steps if s.open]
+    waiting = [s for s in event.steps if s.open]
     if waiting:
-        return wait(state, waiting, now), ()
-    status, reason = conclusion(steps, state.reason)
+        first = now if event.more else next_look(waiting[0], now)
+        return wait(state, first), ()
+    status, reason = conclusion(event.steps, state.reason)
     if status == state.status:
         return state, ()
     ended = finish(state, status, reason, now)
     return ended, (RunCommand.SUCCEED,) if status == Status.SUCCEEDED else ()
 
 
-def wait(state: RunState, waiting: Sequence[Step], now: datetime) -> RunState:
-    first = waiting[0].next_attempt_at
+def next_look(first: Step, now: datetime) -> datetime:
+    at = first.next_attempt_at
+    return at if at and at > now else now + RESEND
+
+
+def wait(state: RunState, until: datetime) -> RunState:
     return replace(
         state,
         status=Status.RUNNING,
         attempts=0,
         lease_until=None,
-        next_attempt_at=first if first and first > now else now + RESEND,
+        next_attempt_at=until,
         finished_at=None,
     )
 

@@ -9,6 +9,7 @@ from .events import (
     Affordable,
     Answered,
     BroughtBack,
+    Busy,
     Claim,
     Command,
     DependencyFailed,
@@ -31,6 +32,8 @@ from .events import (
 LEASE = timedelta(seconds=45)  # a worker silent for this long has died
 BACKOFF = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 60))
 HOLD = timedelta(seconds=60)  # until money is looked for again
+TURN = timedelta(seconds=15)  # for another transfer of the account, if nobody wakes it
+BUSY = "account_busy"
 REREAD = timedelta(minutes=10)  # between readings while a person is waited for
 
 Result = tuple[TransferState, tuple[Command, ...]]
@@ -43,6 +46,8 @@ def step(state: TransferState, event: Event, now: datetime) -> Result:
             return claim(state, now)
         case BroughtBack():
             return brought_back(state)
+        case Busy():
+            return stand_in_line(state, now)
         case Quarantine():
             return quarantine(state, now)
         case Expire() | DependencyFailed():
@@ -81,6 +86,15 @@ def claim(state: TransferState, now: datetime) -> Result:
         next_attempt_at=now + LEASE,
     )
     return taken, (Command.ASK if doubt else Command.CHECK,)
+
+
+def stand_in_line(state: TransferState, now: datetime) -> Result:
+    """Wait, unclaimed, until the account is free."""
+    if state.status != Status.PENDING:
+        return state, ()
+    why = "Another transfer out of this account is not settled yet"
+    waiting = replace(state, next_attempt_at=now + TURN, error_code=BUSY, error=why)
+    return waiting, ()
 
 
 def may_send(state: TransferState, now: datetime) -> Result:

@@ -7,23 +7,27 @@ from .document import RuleInvalid
 from .keeping import rule_data, write_rule
 from .planning import plan_data, preview
 from .routes import NoRoute, route
-from .runs import execute_run, start_run
-from .sweeping import sweep_unsettled
+from .runs import execute_run, reread, start_run
+from .sweeping import due_again, due_runs, due_transfers, wake
 from .terms import holdings, rule_spec
 
 __all__ = [
     "NoRoute",
     "RuleInvalid",
     "dispatch_due_rules",
+    "due_again",
+    "due_runs",
+    "due_transfers",
     "execute_run",
     "holdings",
     "plan_data",
     "preview",
+    "reread",
     "route",
     "rule_data",
     "rule_spec",
     "start_run",
-    "sweep_unsettled",
+    "wake",
     "wake_paydays",
     "write_rule",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError
 from django.utils.timezone import now
 
 import providers
@@ -64,22 +64,24 @@ def transfer_state(row: Transfer, part: Part) -> TransferState:
 
 
 def save_transfer(row: Transfer, after: TransferState) -> bool:
-    """Write `after` unless the row has moved on; False too while its source is busy."""
+    """Write `after` unless the row has moved on.
+
+    Raises IntegrityError while another outflow of its source is not settled: see `busy`.
+    """
     fields = {name: fit(name, getattr(after, name)) for name in KEPT}
     fields["held_before"] = row.held_before
     ours = Transfer.objects.filter(
         pk=row.pk, status=row.status, attempts=row.attempts, sent_at=row.sent_at
     )
-    try:
-        with transaction.atomic():
-            saved = ours.update(**fields) == 1
-    except IntegrityError as error:
-        if "one_unsettled_outflow" not in str(error):
-            raise
-        return False  # another outflow of this account is not settled yet
-    if saved:
-        take(row, fields)
-    return saved
+    if ours.update(**fields) != 1:
+        return False
+    take(row, fields)
+    return True
+
+
+def busy(error: DatabaseError) -> bool:
+    """Say whether another outflow of the same account forbade the change."""
+    return isinstance(error, IntegrityError) and "one_unsettled_outflow" in str(error)
 
 
 def run_state(run: RuleRun) -> RunState:

@@ -79,8 +79,8 @@ def execute_run(run_id: UUID | str) -> RuleRun:
         if RunCommand.PLAN in commands:
             commands, steps = plan_run(run)
         elif RunCommand.DRIVE in commands:
-            steps = drive(run, transfers_of(run) if steps is None else steps)
-            commands = conclude(run, steps)
+            steps = transfers_of(run) if steps is None else steps
+            commands = conclude(run, steps, more=drive(run, steps))
         else:
             break
     if run.finished_at is not None:
@@ -88,9 +88,11 @@ def execute_run(run_id: UUID | str) -> RuleRun:
     return run
 
 
-def conclude(run: RuleRun, steps: Sequence[Transfer]) -> Sequence[RunCommand]:
+def conclude(
+    run: RuleRun, steps: Sequence[Transfer], *, more: bool = False
+) -> Sequence[RunCommand]:
     """Say how `run` ended, or when it is looked at again."""
-    progress = events.Progress([run_step(row, steps) for row in steps])
+    progress = events.Progress([run_step(row, steps) for row in steps], more)
     commands = apply(run, progress) or ()
     if RunCommand.SUCCEED in commands:
         succeed(run)
@@ -112,10 +114,10 @@ def quarantine(run: RuleRun) -> None:
         Drive(run, row, steps).apply(transfer_events.Quarantine())
 
 
-def reread(row: Transfer) -> None:
+def reread(transfer_id: UUID | str) -> None:
     """Ask once more what came of a transfer that waits for a person."""
-    run = load(row.run_id)
+    run = load(RuleRun.objects.get(transfers=transfer_id).pk)
     steps = transfers_of(run)
-    mine = next(step for step in steps if step.pk == row.pk)
+    mine = next(step for step in steps if str(step.pk) == str(transfer_id))
     Drive(run, mine, steps).go()
     conclude(run, steps)

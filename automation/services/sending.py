@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from time import monotonic
 
 import stamina
 import structlog
@@ -14,6 +15,7 @@ from django.utils.timezone import now
 from accounts.services import call
 from automation import machine
 from automation.machine import Command, Evidence, Part, events
+from automation.machine.run import Renew
 from automation.models import Rule, RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt
@@ -23,10 +25,20 @@ from providers.wire import Call
 from .booking import book
 from .funds import check
 from .routes import place
-from .rows import KEPT, part_of, run_step, save_transfer, take, transfer_state
+from .rows import (
+    KEPT,
+    apply,
+    busy,
+    part_of,
+    run_step,
+    save_transfer,
+    take,
+    transfer_state,
+)
 
 log = structlog.get_logger("automation.transfers")
 ASK_SINCE = timedelta(minutes=5)  # clocks differ; an earlier entry costs nothing
+TURN = 30.0  # seconds: a transfer begun by then ends before the task's time limit
 
 
 class Drive:
@@ -84,9 +96,12 @@ class Drive:
                 if not save_transfer(self.row, after):
                     return False
                 self.enter(commands)
-        except DatabaseError:
+        except DatabaseError as error:
             take(self.row, known)  # nothing of it was written
-            raise
+            if not busy(error):
+                raise
+            self.apply(events.Busy())
+            return False
         return True
 
     def enter(self, commands: Sequence[Command]) -> None:
@@ -216,20 +231,25 @@ def evidence(row: Transfer, receipt: Receipt) -> Evidence:
     return Evidence(receipt.reference, receipt.amount, text(receipt), agrees)
 
 
-def drive(run: RuleRun, steps: list[Transfer]) -> list[Transfer]:
-    """Take the transfers of `run` further, in order, and return them all.
+def drive(run: RuleRun, steps: list[Transfer]) -> bool:
+    """Take the transfers of `run` further, in order; True if time ended the turn.
 
     One at a time: the first that stays open ends the turn, except where only a person
     can go on.
     """
+    ends = monotonic() + TURN
     for row in iter_open(steps):
+        if monotonic() >= ends:
+            return True
+        if apply(run, Renew()) is None:
+            break  # another worker has the run
         turn = Drive(run, row, steps)
         turn.go()
         if turn.added is not None:
             steps.append(turn.added)
         if run_step(row, steps).open:
             break
-    return steps
+    return False
 
 
 def iter_open(steps: list[Transfer]):

@@ -1,51 +1,73 @@
-"""What is due or unsettled is taken further: messages get lost, rows do not."""
+"""What may go on: after a pause, after another transfer, after a worker's death."""
 
 from __future__ import annotations
 
-from itertools import chain
-from time import monotonic
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
-from .runs import execute_run, reread
-
 BATCH = 200
-TURN = 45.0  # seconds: a task has to end before its time limit
 
 
-def sweep_unsettled() -> int:
-    """Take every due run and transfer a step further; return how many were taken.
-
-    What does not fit into one turn is still due at the next.
-    """
-    ends, taken = monotonic() + TURN, 0
-    for work, item in chain(
-        ((execute_run, run_id) for run_id in due_runs()),
-        ((reread, row) for row in due_transfers()),
-    ):
-        if monotonic() >= ends:
-            break
-        work(item)
-        taken += 1
-    return taken
-
-
-def due_runs() -> list:
+def due_runs() -> list[UUID]:
     """Return the unfinished runs that nobody holds and whose time has come."""
+    return first_of(free_runs())
+
+
+def due_again() -> list[UUID]:
+    """Return those of `due_runs` that were begun: no message of theirs is under way."""
+    begun = Q(lease_until__isnull=False) | Q(next_attempt_at__isnull=False)
+    return first_of(free_runs().filter(begun))
+
+
+def free_runs() -> QuerySet[RuleRun]:
     moment = now()
     free = Q(lease_until=None) | Q(lease_until__lte=moment)
     due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=moment)
-    rows = RuleRun.objects.unfinished().filter(free, due)
-    rows = rows.order_by("rule__priority", "rule_id", "created")
+    return RuleRun.objects.unfinished().filter(free, due)
+
+
+def first_of(runs: QuerySet[RuleRun]) -> list[UUID]:
+    rows = runs.order_by("rule__priority", "rule_id", "created")
     return list(rows.values_list("pk", flat=True)[:BATCH])
 
 
-def due_transfers() -> list[Transfer]:
+def due_transfers() -> list[UUID]:
     """Return what waits for a person and may be read again."""
     rows = Transfer.objects.unsettled().filter(
         needs_person=True, next_attempt_at__lte=now()
     )
-    return list(rows.order_by("next_attempt_at")[:BATCH])
+    rows = rows.order_by("next_attempt_at")
+    return list(rows.values_list("pk", flat=True)[:BATCH])
+
+
+def wake(run: RuleRun) -> list[UUID]:
+    """Make due the runs that waited for an account that `run` left, and return them.
+
+    `run` itself may be among them: the account may have become free while it noted
+    that it has to wait.
+    """
+    moment = now()
+    holding = Transfer.objects.uncertain().filter(
+        source=OuterRef("source"), needs_person=False
+    )
+    in_line = Transfer.objects.filter(
+        ~Exists(holding),
+        status=Transfer.Status.PENDING,
+        error_code=BUSY,
+        source__in=run.transfers.values("source"),
+        run__in=RuleRun.objects.unfinished().filter(
+            lease_until=None, next_attempt_at__gt=moment
+        ),
+    )
+    found = dict(in_line.values_list("pk", "run_id"))
+    if found:
+        waiting = Transfer.objects.filter(pk__in=found, status=Transfer.Status.PENDING)
+        waiting.update(next_attempt_at=moment)
+        runs = RuleRun.objects.unfinished().filter(pk__in=found.values())
+        runs.filter(lease_until=None).update(next_attempt_at=moment)
+    return list(dict.fromkeys(found.values()))

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import TestCase
 
 import providers
 from accounts import services as accounts
 from accounts.models import Account, Connection, Workspace
-from automation import services
+from automation import services, tasks
 from automation.models import Rule, RuleRun, Transfer
 from automation.services.routes import place
 from providers.base import Authorizes, ListsMovements, MovesMoney
@@ -127,6 +128,12 @@ def run() -> Callable[..., RuleRun]:
         return services.execute_run(started.pk)
 
     return run
+
+
+def sweep() -> None:
+    """Let the sweeper look once, and the workers do what it queues."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        tasks.sweep_unsettled()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.db import connections
 from automation import services
 from automation.models import RuleRun, Transfer
 
-from .conftest import gbp, leg
+from .conftest import gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIVE = 5
@@ -65,7 +65,7 @@ def test_five_rules_on_one_account_never_spend_the_same_money(alice, moved):
     for _ in range(FIVE):
         Transfer.objects.update(next_attempt_at=None)
         RuleRun.objects.unfinished().update(next_attempt_at=None)
-        services.sweep_unsettled()
+        sweep()
 
     assert alice.holds(alice.pots[0]) == 90_00
     assert alice.holds(alice.main) == 10_00

@@ -8,6 +8,8 @@ from django.utils.timezone import now
 from automation import services
 from automation.models import RuleRun, Transfer
 
+from .conftest import sweep
+
 pytestmark = pytest.mark.django_db
 
 ACTED = ["act_then_drop", "act_then_500", "garbage", "truncated", "cut", "nan"]
@@ -36,7 +38,7 @@ def test_after_a_lost_answer_the_money_has_moved_exactly_once(
     bank.fault(fault, **orders)
     started = run(topup)
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     started.refresh_from_db()
     assert started.status == "succeeded", started.reason
@@ -53,7 +55,7 @@ def test_an_answer_lost_five_times_still_moves_once(
     run(topup)
     for _ in range(6):
         let_time_pass()
-        services.sweep_unsettled()
+        sweep()
 
     transfer = Transfer.objects.get()
     # The reading shows the money gone, so nothing is sent again: it is asked for.
@@ -68,7 +70,7 @@ def test_a_request_that_arrives_late_is_not_repeated_under_another_id(
     bank.fault("late_apply", seconds=60, **orders)
     run(topup)
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
     sandbox.clock.advance(120)
 
     assert list(moved().values()) == [1]
@@ -94,7 +96,7 @@ def test_before_it_is_sent_again_the_balance_is_read_again(
     run(topup)
     alice.fill(alice.main, 100_00)
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     transfer = Transfer.objects.get()
     assert transfer.status == "unknown"
@@ -110,7 +112,7 @@ def test_after_half_the_horizon_it_is_only_read_and_a_person_is_called(
     long_ago = now() - 0.6 * services.rows.horizon(alice.connection.provider)
     Transfer.objects.update(first_sent_at=long_ago)
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     transfer = Transfer.objects.get()
     assert (transfer.status, transfer.needs_person) == ("unknown", True)
@@ -140,7 +142,7 @@ def test_what_waits_for_a_person_is_done_once_the_bank_says_so(
     started = run(topup)
     Transfer.objects.update(needs_person=True)
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     transfer = Transfer.objects.get()
     assert (transfer.status, transfer.needs_person) == ("done", False)
@@ -190,7 +192,7 @@ def test_a_worker_that_died_before_it_sent_is_followed_by_another(
     assert Transfer.objects.get().status == "sending"
 
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     assert RuleRun.objects.get().status == "succeeded"
     assert list(moved().values()) == [1]

@@ -11,7 +11,7 @@ from accounts.models import Balance
 from automation import services
 from automation.models import RuleRun, Transfer
 
-from .conftest import gbp, leg
+from .conftest import gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +109,7 @@ def test_a_rate_limit_is_waited_out_and_not_lost(
     assert (transfer.status, transfer.error_code) == ("pending", "rate_limited")
     assert not transfer.may_have_moved
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
     started.refresh_from_db()
     assert started.status == "succeeded"
     assert list(moved().values()) == [1]
@@ -161,7 +161,7 @@ def test_a_scheduled_run_tries_again_while_the_bank_is_away(
     assert "old" in waiting.reason
     bank.calm()
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     waiting.refresh_from_db()
     assert waiting.status == "succeeded"
@@ -172,7 +172,7 @@ def test_a_plan_too_old_is_not_sent(bank, alice, topup, run, orders, let_time_pa
     started = run(topup)
     Transfer.objects.update(expires_at=started.created)
     let_time_pass()
-    services.sweep_unsettled()
+    sweep()
 
     transfer = Transfer.objects.get()
     assert transfer.status == "expired"

@@ -15,7 +15,7 @@ from django_celery_beat.models import PeriodicTask
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
 
-from .conftest import gbp, leg
+from .conftest import gbp, leg, sweep
 from .test_concurrency import at_once
 
 pytestmark = pytest.mark.django_db
@@ -212,6 +212,6 @@ def test_the_sweeper_finds_what_no_message_told(alice, rule_with):
     alice.fill(alice.main, 100_00)
     services.start_run(rule_with(), "lost message", trigger_kind="daily")
 
-    tasks.sweep_unsettled()
+    sweep()
 
     assert RuleRun.objects.get().status == "succeeded"
