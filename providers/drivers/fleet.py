@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +107,7 @@ class Fleet:
         self.loop.close()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(GRACE)
 
     async def _open(self) -> aiohttp.ClientSession:
         # The session serves many owners: nobody is sent somebody else's cookies.
@@ -295,6 +296,13 @@ def fleet() -> Fleet:
         return _fleets[0]
 
 
+def close_all() -> None:
+    """Close this process's fleet; the next call of `fleet` opens another."""
+    with _lock:
+        while _fleets:
+            _fleets.pop().close()
+
+
 def _after_fork() -> None:
     # The thread stayed with the parent. Closing its sockets is the parent's affair.
     global _lock
@@ -304,3 +312,4 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(close_all)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from importlib import import_module
@@ -374,3 +376,17 @@ def test_answers_of_hundreds_arrive_through_one_session(fleet):
         found = fleet.run_all(jobs(Bank({}, {"api": url}), 600), seconds=60)
 
     assert [r.status for r in found] == [200] * 600
+
+
+def test_process_that_ends_leaves_no_session_open():
+    code = "from providers.drivers import fleet; fleet()"
+
+    ended = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert ended.stderr == ""
