@@ -46,8 +46,8 @@ TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
 
 # --- Times that fit each other: each is safe only because the next is longer ---
 
-HTTP_DEADLINE = timedelta(seconds=15)
-TRANSFER_LEASE = timedelta(seconds=45)
+# A call to a provider (15 s, `providers.drivers.policy`) < the lease of a transfer
+# (45 s, `automation.machine.transfer`) < these.
 TASK_SOFT_LIMIT = timedelta(seconds=75)
 TASK_HARD_LIMIT = timedelta(seconds=90)
 BROKER_VISIBILITY = timedelta(seconds=300)

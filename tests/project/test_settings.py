@@ -15,8 +15,10 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 from limits.storage import storage_from_string
 
+from automation.machine import transfer
 from balsync_project import broker
 from balsync_project.celery import app
+from providers.drivers import policy
 
 ROOT = Path(__file__).parent.parent.parent
 NEEDED = {
@@ -125,8 +127,8 @@ def test_providers_can_be_reached_elsewhere():
 
 def test_times_fit_each_other():
     assert (
-        settings.HTTP_DEADLINE
-        < settings.TRANSFER_LEASE
+        timedelta(seconds=policy.DEADLINE)
+        < transfer.LEASE
         < timedelta(seconds=settings.CELERY_TASK_SOFT_TIME_LIMIT)
         < timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
         < timedelta(
