@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from . import services
-from .models import Connection, SyncRun
+from .models import Connection, IdempotencyKey, SyncRun
 from .publishing import publish
 
 
@@ -35,3 +35,9 @@ def run_sync(sync_run_id: str) -> None:
 def forget_old_transactions() -> None:
     """Delete the transactions that are older than TRANSACTION_DAYS."""
     services.forget_old_transactions()
+
+
+@shared_task
+def forget_old_answers() -> None:
+    """Delete the stored answers to requests that nobody repeats after a week."""
+    IdempotencyKey.objects.forget_old()

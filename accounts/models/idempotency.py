@@ -1,6 +1,22 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
+from django.utils.timezone import now
+
+KEPT = timedelta(days=7)
+BATCH = 5_000  # rows deleted by one statement: it has a few seconds
+
+
+class IdempotencyKeyQuerySet(models.QuerySet):
+    def forget_old(self) -> int:
+        """Delete what nobody will repeat any more, and return how many rows that were."""
+        old = self.filter(created__lt=now() - KEPT)
+        count = 0
+        while deleted := self.filter(pk__in=old.values("pk")[:BATCH]).delete()[0]:
+            count += deleted
+        return count
 
 
 class IdempotencyKey(models.Model):
@@ -13,6 +29,8 @@ class IdempotencyKey(models.Model):
     status = models.PositiveSmallIntegerField(null=True)  # null: still running
     body = models.JSONField(null=True)
     created = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    objects = IdempotencyKeyQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection as database
 from django.utils.timezone import now
+from django_celery_beat.models import PeriodicTask
 
-from accounts import services
+from accounts import services, tasks
 from accounts.api import idempotency
 from accounts.models import Account, Connection, IdempotencyKey, Workspace
 from accounts.services import connecting
@@ -100,6 +101,37 @@ def test_unprintable_or_long_keys_are_400(world, key):
 @pytest.mark.parametrize("key", ["x", "x y", "~" * 255])
 def test_any_printable_key_will_do(world, key):
     assert connect(world.admin, key).status_code == 201
+
+
+@pytest.mark.parametrize(("days", "left"), [(6, 1), (8, 0)])
+def test_answers_are_forgotten_after_a_week(world, days, left, monkeypatch):
+    monkeypatch.setattr("accounts.models.idempotency.BATCH", 2)
+    for number in range(5):
+        connect(world.admin, key=f"old {number}")
+    IdempotencyKey.objects.update(created=now() - timedelta(days=days))
+    connect(world.admin, key="young")
+
+    tasks.forget_old_answers()
+
+    assert IdempotencyKey.objects.count() == 5 * left + 1
+
+
+def test_key_that_was_forgotten_counts_as_new(world):
+    connect(world.admin)
+    IdempotencyKey.objects.update(created=now() - timedelta(days=8))
+    tasks.forget_old_answers()
+
+    again = connect(world.admin)
+
+    assert again.status_code == 201
+    assert "Idempotent-Replayed" not in again.headers
+
+
+def test_beat_forgets_answers_once_a_day(db):
+    row = PeriodicTask.objects.get(task=tasks.forget_old_answers.name)
+
+    assert (row.interval.every, row.interval.period) == (1, "days")
+    assert PeriodicTask.objects.count() < 20
 
 
 def test_stored_answer_is_sealed(world):
