@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from accounts.fields import MinorUnits
 from accounts.models import Account
@@ -31,10 +32,11 @@ class TransferQuerySet(models.QuerySet):
         )
         return self.filter(Q(settled_at=None) | after)
 
-    def by_source(self) -> dict:
-        """Return how much leaves each account, by its id."""
-        rows = self.order_by().values_list("source").annotate(Sum("amount"))
-        return {source: int(amount) for source, amount in rows}
+    def sum_out_of(self, account: str) -> Coalesce:
+        """Return, for a query, how much of this leaves the account in column `account`."""
+        mine = self.filter(source=OuterRef(account)).order_by().values("source")
+        none = Value(0, output_field=MinorUnits())
+        return Coalesce(Subquery(mine.values(sum=Sum("amount"))), none)
 
 
 class Transfer(models.Model):

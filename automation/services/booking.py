@@ -11,6 +11,8 @@ from accounts.models import Account, Balance, Connection, Source
 from accounts.signals import BalanceChange, balance_changed
 from automation.models import Transfer
 
+ENTERED = ("total", "available", "as_of", "source", "fetched_at")
+
 
 def book(row: Transfer, told: Mapping[str, int]) -> None:
     """Enter the balances after `row`: as the provider told, else by its amount."""
@@ -22,6 +24,8 @@ def book(row: Transfer, told: Mapping[str, int]) -> None:
         and older(balances[account.pk], row, said := told.get(account.external_id))
     ]
     if changes:
+        entered = [balances[change.account_id] for change in changes]
+        Balance.objects.bulk_update(entered, ENTERED)
         transaction.on_commit(
             lambda: balance_changed.send_robust(sender=Transfer, changes=changes)
         )
@@ -47,27 +51,20 @@ def older(balance: Balance, row: Transfer, said: int | None) -> bool:
 def enter(
     balance: Balance, account: Account, row: Transfer, told: int | None, by: int
 ) -> BalanceChange:
-    """Write one balance. It counts as a fresh reading only if the provider told it."""
+    """Change one balance. It counts as a fresh reading only if the provider told it."""
     change = told - balance.total if told is not None else by
-    fields = {
-        "total": balance.total + change,
-        "available": balance.available + change,
-        "as_of": row.settled_at,
-        "source": Source.CACHE,  # the next reading makes the snapshot
-    }
-    if told is not None:
-        fields["fetched_at"] = row.settled_at
-    Balance.objects.filter(pk=balance.pk).update(**fields)
-    return changed(balance, account, fields)
-
-
-def changed(balance: Balance, account: Account, fields: dict) -> BalanceChange:
-    return BalanceChange(
+    news = BalanceChange(
         account_id=account.pk,
         connection_id=account.connection_id,
         asset=account.asset,
         old=balance.total,
-        new=fields["total"],
+        new=balance.total + change,
         old_available=balance.available,
-        new_available=fields["available"],
+        new_available=balance.available + change,
     )
+    balance.total, balance.available = news.new, news.new_available
+    balance.as_of = row.settled_at
+    balance.source = Source.CACHE  # the next reading makes the snapshot
+    if told is not None:
+        balance.fetched_at = row.settled_at
+    return news

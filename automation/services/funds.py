@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
-from accounts.fields import MinorUnits
 from accounts.models import Balance, SyncRun
 from accounts.services import sync
 from automation import machine
@@ -39,15 +36,8 @@ def check(run: RuleRun, row: Transfer) -> machine.Event:
 def readings(row: Transfer) -> dict[UUID, Balance]:
     """Return both balances, and what leaves each, as they were at one moment."""
     others = Transfer.objects.unread().exclude(pk=row.pk)
-    leaving = (
-        others.exclude(status=Transfer.Status.PENDING)
-        .filter(source=OuterRef("pk"))
-        .order_by()
-        .values("source")
-        .values(sum=Sum("amount"))
-    )
-    none = Value(0, output_field=MinorUnits())
-    rows = Balance.objects.annotate(leaving=Coalesce(Subquery(leaving), none))
+    begun = others.exclude(status=Transfer.Status.PENDING)
+    rows = Balance.objects.annotate(leaving=begun.sum_out_of("pk"))
     found = rows.in_bulk([row.source_id, row.target_id])
     for account in (row.source, row.target):
         if account.pk in found:

@@ -116,8 +116,9 @@ def lock(rule: Rule) -> None:
 
 
 def read(rule: Rule):
-    """Return the accounts of `rule` with their balances."""
+    """Return the accounts of `rule` with their balances, and what leaves them."""
     accounts = Account.objects.filter(pk__in=[a.pk for a in used(rule)])
+    accounts = accounts.annotate(leaving=Transfer.objects.unread().sum_out_of("pk"))
     return accounts.select_related("balance", "parent", "connection").order_by("pk")
 
 
@@ -125,12 +126,11 @@ def decide(
     rule: Rule, accounts: Sequence[Account], moment: datetime, *, preview: bool = False
 ) -> Plan:
     """Return the plan for what `accounts` hold, less what is on its way out of them."""
-    outflows = Transfer.objects.filter(source__in=accounts).unread()
     careful = rule.on_stale == Rule.OnStale.USE_FLOOR
     held = holdings(
         accounts,
         now=moment,
-        reserved=outflows.by_source(),
+        reserved={account.pk: int(account.leaving) for account in accounts},
         drops=largest_drops(accounts, moment) if careful else {},
     )
     return plan(rule_spec(rule, now=moment), held, now=moment, preview=preview)
