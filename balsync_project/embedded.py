@@ -28,8 +28,9 @@ AS_ANOTHER = ["unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
 # Where user namespaces are forbidden: another user, who may still walk through root's folders.
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 AS_NOBODY += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-# The data of a test is thrown away, so nothing need reach the disk.
+# The data of a test is thrown away, so nothing need reach the disk; many share it.
 CARELESS = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
+CARELESS += ["max_connections=400", "wal_level=minimal", "max_wal_senders=0"]
 FRUGAL = ["shared_buffers=48MB", "io_method=sync", "jit=off", "max_connections=80"]
 START_SECONDS = 30.0
 

@@ -36,6 +36,7 @@ class Guard:
             text=True,
             start_new_session=True,
         )
+        self._children: set[int] = set()
 
     def spawn(
         self,
@@ -67,11 +68,13 @@ class Guard:
         pid = os.fork()
         if pid == 0:
             _become_child(work, parent, output, death)
+        self._children.add(pid)
         self._tell(f"+ {pid} {int(death)}")
         return pid
 
     def forget(self, pid: int) -> None:
         """Stop watching over a process that has ended."""
+        self._children.discard(pid)
         self._tell(f"- {pid} 0")
 
     def remove_at_end(self, folder: Path) -> None:
@@ -83,7 +86,12 @@ class Guard:
         if self._process.stdin:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
-        self._process.wait()
+        while self._process.poll() is None:
+            # The guard would wait for zombies, which only their parent can bury.
+            for pid in self._children:
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.01)
 
     def _tell(self, line: str) -> None:
         # A guard that was killed is missed only if this process is killed too, and

@@ -6,6 +6,7 @@ import base64
 import os
 import secrets
 import uuid
+from urllib.parse import urlsplit
 
 from . import embedded
 
@@ -19,6 +20,11 @@ if not os.environ.get("DATABASE_URL"):
     os.environ["DATABASE_URL"] = embedded.throwaway_postgres()
 if not os.environ.get("REDIS_URL"):
     os.environ["REDIS_URL"] = embedded.throwaway_valkey()
+if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+    # Processes that share the tests share the servers, not what is in them.
+    shared = urlsplit(os.environ["REDIS_URL"])
+    own = {"query": f"db={worker}"} if shared.scheme == "unix" else {"path": worker}
+    os.environ["REDIS_URL"] = shared._replace(**own).geturl()
 
 from .settings import *  # noqa: F403
 

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import TransactionTestCase
+
+from balsync_project.celery import app
+
+from .emptying import Emptying
+
+# Whole trees, workers that are killed, browsers: nothing should wait for them at the end.
+LONGEST = ("project/test_tree", "crash/", "browser/", "project/test_supervisor")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest begin; the order of the others is chance."""
+    tests = str(Path(__file__).parent)
+    first = tuple(f"{tests}/{name}" for name in LONGEST)
+    items.sort(key=lambda item: not str(item.path).startswith(first))
 
 
 @pytest.fixture
 def valkey() -> Iterator[redis.Redis]:
-    """The Valkey of the tests, emptied before and after."""
+    """The Valkey of this process's tests, emptied before and after."""
     client = redis.Redis.from_url(settings.REDIS_URL)
     client.flushdb()
     yield client
@@ -20,14 +37,31 @@ def valkey() -> Iterator[redis.Redis]:
     client.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def emptied_between_tests() -> Iterator[None]:
-    """Let the tests' own flush pass the guards of append-only tables."""
-    original = DatabaseOperations.execute_sql_flush
-
-    def flush(self, statements):
-        original(self, ["SET LOCAL balsync.retention = 'on'", *statements])
-
-    DatabaseOperations.execute_sql_flush = flush
+@pytest.fixture
+def no_broker(tmp_path: Path) -> Iterator[None]:
+    """A queue that nobody listens at."""
+    was = app.conf.broker_url, app.conf.task_always_eager
+    app.conf.broker_url = f"redis+socket://{tmp_path}/nobody.sock"
+    app.conf.task_always_eager = False
+    app._after_fork()  # forgets its connections
     yield
-    DatabaseOperations.execute_sql_flush = original
+    app.conf.broker_url, app.conf.task_always_eager = was
+    app._after_fork()
+
+
+@pytest.fixture(autouse=True)
+def tasks_stay_ours() -> Iterator[None]:
+    """Name the test that leaves another Celery behind: tasks would go to its broker."""
+    yield
+    assert current_app.main == app.main
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """Bring committed tests back to what the migrations wrote, beat's rows included."""
+    with django_db_blocker.unblock():
+        emptying = Emptying()
+    original = TransactionTestCase._fixture_teardown
+    TransactionTestCase._fixture_teardown = lambda self: emptying()
+    yield
+    TransactionTestCase._fixture_teardown = original

@@ -10,7 +10,6 @@ from accounts import publishing, services
 from accounts.models import Account, AuthorizationRequest, Connection, SyncRun
 from accounts.services import TestResult as Verdict
 from automation.models import Rule, RuleRun
-from balsync_project.celery import app
 
 from .conftest import BANK, SECRET, TYPED
 from .pages import adding, listing, nonce, page, text, verb
@@ -24,16 +23,6 @@ def published(monkeypatch) -> list:
         publishing, "publish", lambda task, *args: sent.append((task.name, *args))
     )
     return sent
-
-
-@pytest.fixture
-def no_broker(tmp_path):
-    """A queue that nobody listens at."""
-    was = app.conf.broker_url, app.conf.task_always_eager
-    app.conf.broker_url = f"redis+socket://{tmp_path}/nobody.sock"
-    app.conf.task_always_eager = False
-    yield
-    app.conf.broker_url, app.conf.task_always_eager = was
 
 
 VERBS = [

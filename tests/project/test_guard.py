@@ -121,3 +121,17 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 guard.close()
 """
     assert start_script(script).stdout.read() == f"{code}\n"
+
+
+def test_closing_does_not_wait_for_children_that_end_at_once(start_script):
+    script = """
+import os, time
+from balsync_project.guard import PATIENCE_SECONDS, Guard
+
+guard = Guard()
+guard.spawn(["sleep", "600"], os.environ, output=os.open(os.devnull, os.O_WRONLY))
+started = time.monotonic()
+guard.close()
+print(time.monotonic() - started < PATIENCE_SECONDS / 2)
+"""
+    assert start_script(script).stdout.read() == "True\n"

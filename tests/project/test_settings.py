@@ -170,7 +170,7 @@ def test_version_is_the_newest_of_the_changelog():
 
 
 def test_publishing_gives_up_at_once_when_the_broker_is_away(tmp_path):
-    away = Celery("away", broker=f"redis+socket://{tmp_path}/nobody.sock")
+    away = Celery("away", set_as_current=False)
     away.config_from_object("django.conf:settings", namespace="CELERY")
     away.conf.task_always_eager = False
     away.conf.broker_url = f"redis+socket://{tmp_path}/nobody.sock"

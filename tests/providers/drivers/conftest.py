@@ -83,11 +83,22 @@ def raw(*parts: bytes, pause: float = 0.0) -> Behaviour:
                 break
             request.transport.write(part)
             await asyncio.sleep(pause)
+        await sent(request)
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
 
     return behave
+
+
+async def sent(request: web.Request) -> None:
+    """Wait until what was written is on its way, or nobody reads it any more."""
+    while (
+        request.transport is not None
+        and not request.transport.is_closing()
+        and request.transport.get_write_buffer_size()
+    ):
+        await asyncio.sleep(0.01)
 
 
 def slow(seconds: float) -> Behaviour:
