@@ -19,11 +19,19 @@ from .terms import age, largest_drops, log_readings
 
 
 def check(run: RuleRun, row: Transfer) -> machine.Event:
-    """Return whether `row` may be sent; reads the balances again where they are old."""
+    """Return whether `row` may be sent; reads the balances again before it says no."""
     balances = readings(row)
-    if oldest(row, balances) > LIVE_SECONDS:
-        sync([row.source.connection], SyncRun.Kind.PRE_AUTOMATION)
-        balances = readings(row)
+    if oldest(row, balances) <= LIVE_SECONDS:
+        event = judge(run, row, balances)
+        if isinstance(event, events.Affordable):
+            return event
+    # They are old, or from just before the money came in.
+    sync([row.source.connection], SyncRun.Kind.PRE_AUTOMATION)
+    return judge(run, row, readings(row))
+
+
+def judge(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine.Event:
+    """Return what these balances say, and note what the pot holds."""
     remember(row, balances)
     log_readings(run.rule, [row.source], now())
     seconds = oldest(row, balances)

@@ -216,6 +216,50 @@ def test_an_answer_that_comes_after_the_end_changes_nothing(late):
     assert step(done, late, NOW) == (done, ())
 
 
+def test_who_stands_in_line_was_never_claimed():
+    state, commands = step(PENDING, e.Busy(), NOW)
+
+    assert (state.status, state.attempts, commands) == ("pending", 0, ())
+    assert (state.error_code, state.next_attempt_at) == (t.BUSY, NOW + t.TURN)
+
+
+@pytest.mark.parametrize("status", [s for s in e.Status if s != e.Status.PENDING])
+def test_only_what_is_pending_stands_in_line(status):
+    state = replace(PENDING, status=status)
+
+    assert step(state, e.Busy(), NOW) == (state, ())
+
+
+def test_a_plan_holds_the_run_for_its_first_transfer():
+    claimed, _ = step(RunState(deadline=NOW + HOUR), r.Claim(), NOW)
+    later = NOW + timedelta(seconds=20)
+    state, commands = step(claimed, r.Planned("planned"), later)
+
+    assert state.lease_until == later + t.LEASE
+    assert commands == (RunCommand.DRIVE,)
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(9, 45), (11, 56)])
+def test_a_run_is_held_anew_before_a_transfer_but_not_at_every_one(seconds, held):
+    claimed, _ = step(RunState(deadline=NOW + HOUR, status="running"), r.Claim(), NOW)
+    state, commands = step(claimed, r.Renew(), NOW + timedelta(seconds=seconds))
+
+    assert (state.lease_until, commands) == (NOW + timedelta(seconds=held), ())
+
+
+def test_what_nobody_holds_is_not_held_anew():
+    free = RunState(deadline=NOW + HOUR, status="running")
+
+    assert step(free, r.Renew(), NOW) == (free, ())
+
+
+def test_a_turn_that_is_over_is_followed_by_the_next_at_once():
+    running = RunState(deadline=NOW + HOUR, status="running", attempts=1)
+    state, _ = step(running, r.Progress([r.Step("pending")], more=True), NOW)
+
+    assert (state.next_attempt_at, state.attempts) == (NOW, 0)
+
+
 def test_a_plan_too_old_expires_only_what_was_never_sent():
     late = NOW + 7 * HOUR
     assert step(PENDING, e.Expire(), late)[0].status == "expired"
