@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .dispatching import dispatch_due_rules, wake_paydays
 from .document import RuleInvalid
-from .keeping import rule_data, write_rule
+from .keeping import write_rule
 from .planning import plan_data, preview
 from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
 from .sweeping import due_again, due_runs, due_transfers, wake
+from .telling import rule_data
 from .terms import holdings, rule_spec
 
 __all__ = [

@@ -16,9 +16,10 @@ from automation.machine import events as transfer_events
 from automation.machine import run as events
 from automation.models import Rule, RuleRun, Transfer, Trigger
 
+from .driving import drive
 from .planning import legs_with_accounts, plan_run
 from .rows import apply, run_step
-from .sending import Drive, drive
+from .sending import Drive
 
 log = structlog.get_logger("automation.runs")
 LONGEST_KEY = 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from time import monotonic
 
 import stamina
 import structlog
@@ -15,7 +14,6 @@ from django.utils.timezone import now
 from accounts.services import call
 from automation import machine
 from automation.machine import Command, Evidence, Part, events
-from automation.machine.run import Renew
 from automation.models import Rule, RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt
@@ -27,10 +25,8 @@ from .funds import check
 from .routes import place
 from .rows import (
     KEPT,
-    apply,
     busy,
     part_of,
-    run_step,
     save_transfer,
     take,
     transfer_state,
@@ -38,7 +34,6 @@ from .rows import (
 
 log = structlog.get_logger("automation.transfers")
 ASK_SINCE = timedelta(minutes=5)  # clocks differ; an earlier entry costs nothing
-TURN = 30.0  # seconds: a transfer begun by then ends before the task's time limit
 
 
 class Drive:
@@ -229,31 +224,3 @@ def evidence(row: Transfer, receipt: Receipt) -> Evidence:
     if said is not None and row.held_before is not None:
         agrees = said == row.held_before + sign * row.amount
     return Evidence(receipt.reference, receipt.amount, text(receipt), agrees)
-
-
-def drive(run: RuleRun, steps: list[Transfer]) -> bool:
-    """Take the transfers of `run` further, in order; True if time ended the turn.
-
-    One at a time: the first that stays open ends the turn, except where only a person
-    can go on.
-    """
-    ends = monotonic() + TURN
-    for row in iter_open(steps):
-        if monotonic() >= ends:
-            return True
-        if apply(run, Renew()) is None:
-            break  # another worker has the run
-        turn = Drive(run, row, steps)
-        turn.go()
-        if turn.added is not None:
-            steps.append(turn.added)
-        if run_step(row, steps).open:
-            break
-    return False
-
-
-def iter_open(steps: list[Transfer]):
-    """Yield what is not settled, in order; also what is added meanwhile."""
-    for row in steps:
-        if row.settled_at is None and not run_step(row, steps).needs_person:
-            yield row

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from automation.machine import TransferState
+from automation.machine import TransferState, endings
 from automation.machine import events as e
 from automation.machine import transfer as t
 
@@ -87,7 +87,7 @@ def lost_is_not_sent(state, event, now):
 
 def refused_is_refused(state, event, now, original=t.failed):
     if isinstance(event, e.Refused):
-        return t.settle(state, e.Status.REFUSED, event, now), ()
+        return endings.settle(state, e.Status.REFUSED, event, now), ()
     return original(state, event, now)
 
 
@@ -98,7 +98,7 @@ def dead_means_unsent(state, now, original=t.claim):
 
 
 def not_found_is_failure(state, now):
-    return t.settle(state, e.Status.REFUSED, e.Refused("not_found"), now), ()
+    return endings.settle(state, e.Status.REFUSED, e.Refused("not_found"), now), ()
 
 
 PLANTED = {

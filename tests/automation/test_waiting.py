@@ -215,8 +215,8 @@ def test_a_turn_that_takes_too_long_ends_between_two_transfers_and_goes_on_at_on
         leg(alice.pots[0], "investment", strategy="share", share="0.5"),
         leg(alice.pots[1], "investment", order=1, strategy="equal"),
     )
-    clock = iter([0.0, 1.0, services.sending.TURN])
-    monkeypatch.setattr(services.sending, "monotonic", lambda: next(clock, 0.0))
+    clock = iter([0.0, 1.0, services.driving.TURN])
+    monkeypatch.setattr(services.driving, "monotonic", lambda: next(clock, 0.0))
 
     started = run(rule)
 
@@ -231,13 +231,13 @@ def test_a_turn_that_takes_too_long_ends_between_two_transfers_and_goes_on_at_on
 def test_a_worker_that_lost_its_run_sends_nothing_more_of_it(
     alice, topup, moved, monkeypatch
 ):
-    renew = services.sending.Renew
+    renew = services.driving.Renew
 
     def taken():
         RuleRun.objects.update(attempts=2, lease_until=now())
         return renew()
 
-    monkeypatch.setattr(services.sending, "Renew", taken)
+    monkeypatch.setattr(services.driving, "Renew", taken)
     monkeypatch.setattr("automation.machine.run.FRESH", -SECOND)
     started, _ = services.start_run(topup, "one", trigger_kind="manual")
     services.execute_run(started.pk)

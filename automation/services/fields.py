@@ -1,0 +1,99 @@
+"""The fields of a JSON object, read strictly: a mistake is noted, never guessed at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from accounts.moneyjson import money_asset, parse_money
+from automation.rules import Problem, ShareError, parse_share
+from providers.money import MoneyError
+
+
+class Reader:
+    """Reads fields of one object and notes what is wrong with them."""
+
+    def __init__(self, data: Any, at: str, problems: list[Problem]) -> None:
+        self.at, self.problems = at, problems
+        self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+        if not isinstance(data, Mapping):
+            self.note("", "not_an_object", "An object is expected here")
+
+    def note(self, name: str, code: str, text: str) -> None:
+        path = ".".join(part for part in (self.at, name) if part)
+        self.problems.append(Problem(path or "rule", code, text))
+
+    def only(self, known: set[str]) -> None:
+        """Note every field that nobody knows."""
+        for name in sorted(map(str, self.data.keys() - known)):
+            self.note(name, "unknown_field", f"There is no field {name!r}")
+
+    def text(self, name: str, default: str = "", *, longest: int = 200) -> str:
+        value = self.data.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str) or len(value) > longest or "\0" in value:
+            self.note(name, "invalid", f"A text of at most {longest} characters")
+            return default
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.data.get(name, default)
+        if type(value) is not bool:
+            self.note(name, "invalid", "true or false is expected")
+            return default
+        return value
+
+    def number(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        value = self.data.get(name, default)
+        if value is None and default is None:
+            return None
+        if type(value) is not int or not low <= value <= high:
+            self.note(name, "out_of_range", f"A whole number from {low} to {high}")
+            return default
+        return value
+
+    def money(self, name: str, asset: str) -> int | None:
+        value = self.data.get(name)
+        if value is None:
+            return None
+        try:
+            if asset and str(money_asset(value)) != asset:
+                self.note(name, "wrong_asset", f"This rule moves {asset}")
+                return None
+            return parse_money(value)
+        except MoneyError as error:
+            self.note(name, "invalid_amount", str(error))
+            return None
+
+    def share(self, name: str):
+        value = self.data.get(name)
+        if value is None:
+            return None
+        try:
+            return parse_share(value)
+        except ShareError as error:
+            self.note(name, "invalid_share", str(error))
+            return None
+
+    def moment(self, name: str) -> datetime | None:
+        value = self.data.get(name)
+        if value is None:
+            return None
+        try:
+            found = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            self.note(name, "invalid", "A moment such as 2026-01-31T09:00:00Z")
+            return None
+        if found.tzinfo is None:
+            self.note(name, "naive_time", "A moment needs a time zone")
+            return None
+        return found
+
+    def rows(self, name: str) -> list[Any]:
+        value = self.data.get(name, [])
+        if not isinstance(value, list) or len(value) > 100:
+            self.note(name, "invalid", "A list of at most 100 objects is expected")
+            return []
+        return value

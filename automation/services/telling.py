@@ -1,0 +1,73 @@
+"""Rules as they are told: what `write_rule` takes, and what nobody can write besides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from accounts.moneyjson import money
+from automation.models import Rule, RuleLeg, Trigger
+from automation.rules.trigger_problems import TAKES
+
+from .document import LIMITS, MONEY, READ_ONLY, SECONDS, SHARES, TRIGGER_MONEY
+from .keeping import ALIKE
+
+
+def rule_data(rule: Rule) -> dict[str, Any]:
+    """Return `rule` as `write_rule` takes it: money as objects, shares as texts.
+
+    Besides, it tells what nobody can write: id, workspace and moments.
+    """
+    return {
+        "id": str(rule.pk),
+        "workspace": str(rule.workspace_id),
+        **{name: moment(getattr(rule, name)) for name in READ_ONLY[2:]},
+        **{name: getattr(rule, name) for name in ALIKE if name != "round_to"},
+        **{name: getattr(rule, name) for name in SECONDS},
+        "priority": rule.priority,
+        "on_short": rule.on_short or None,
+        "round_to": told(rule.round_to, rule.asset),
+        "limits": {
+            name: money(value, rule.asset)
+            for name in LIMITS
+            if (value := getattr(rule, name)) is not None
+        },
+        "legs": [leg_data(leg, rule.asset) for leg in rule.legs.all()],
+        "triggers": [trigger_data(t, rule.asset) for t in rule.triggers.all()],
+    }
+
+
+def moment(value: datetime | None) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value else None
+
+
+def told(value: int | None, asset: str) -> dict[str, str] | None:
+    return None if value is None else money(value, asset)
+
+
+def leg_data(leg: RuleLeg, asset: str) -> dict[str, Any]:
+    data: dict[str, Any] = {"account": str(leg.account_id), "role": leg.role}
+    data["order"] = leg.order
+    if leg.strategy:
+        data["strategy"] = leg.strategy
+    for name in MONEY:
+        if (value := getattr(leg, name)) is not None:
+            data[name] = money(value, asset)
+    for name in SHARES:
+        if (share := getattr(leg, name)) is not None:
+            text = format(share, "f")
+            data[name] = text.rstrip("0").rstrip(".") if "." in text else text
+    return data
+
+
+def trigger_data(trigger: Trigger, asset: str) -> dict[str, Any]:
+    """Return the fields that this kind of trigger takes."""
+    data: dict[str, Any] = {"kind": trigger.kind}
+    for name in sorted(TAKES[trigger.kind]):
+        value = getattr(trigger, name)
+        if value in (None, ""):
+            continue
+        if name in TRIGGER_MONEY:
+            value = money(value, asset)
+        data[name] = moment(value) if name == "anchor" else value
+    return data
