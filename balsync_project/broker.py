@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 
 def celery_url(url: str) -> str:
     """Return `url` as kombu spells it: `redis+socket://` for a unix socket."""
@@ -13,3 +15,10 @@ def celery_url(url: str) -> str:
 def limits_url(url: str) -> str:
     """Return `url` as limits spells it: `redis+unix://` for a unix socket."""
     return f"redis+{url}" if url.startswith("unix://") else url
+
+
+def with_database(url: str, number: str) -> str:
+    """Return the URL of another numbered database on the same server."""
+    if url.startswith("unix://"):
+        return f"{url.partition('?')[0]}?db={number}"
+    return urlsplit(url)._replace(path=f"/{number}").geturl()

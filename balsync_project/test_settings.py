@@ -6,9 +6,8 @@ import base64
 import os
 import secrets
 import uuid
-from urllib.parse import urlsplit
 
-from . import embedded
+from . import broker, embedded
 
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
 os.environ.setdefault("BALSYNC_INSTALLATION_ID", str(uuid.uuid4()))
@@ -22,9 +21,7 @@ if not os.environ.get("REDIS_URL"):
     os.environ["REDIS_URL"] = embedded.throwaway_valkey()
 if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
     # Processes that share the tests share the servers, not what is in them.
-    shared = urlsplit(os.environ["REDIS_URL"])
-    own = {"query": f"db={worker}"} if shared.scheme == "unix" else {"path": worker}
-    os.environ["REDIS_URL"] = shared._replace(**own).geturl()
+    os.environ["REDIS_URL"] = broker.with_database(os.environ["REDIS_URL"], worker)
 
 from .settings import *  # noqa: F403
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts.models import SyncRun
 from providers import slugs
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +21,9 @@ PURE = [
     "accounts/reconciliation.py",
     "accounts/validation.py",
 ]
+# Where amounts pass; times and rates of the drivers may well be fractions.
+MONEY = ["accounts/**/*.py", "automation/**/*.py", "providers/money.py"]
+MONEY += [f"providers/{slug}/**/*.py" for slug in slugs()]
 FRAMEWORKS = {"django", "rest_framework", "celery"}
 SKIPPED = {"tests", "migrations"}
 TEXTS = {".py", ".html", ".css", ".js", ".toml", ".yml", ".example"}
@@ -154,20 +158,54 @@ def test_a_circle_would_be_found():
     assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
 
 
+def naming(slug):
+    """Return what names a provider; a slug that is an ordinary word names it less often.
+
+    A sync may be of such a kind, too, so only a provider by that word is meant.
+    """
+    if slug not in SyncRun.Kind.values:
+        return re.compile(rf"\b{slug}\b", re.IGNORECASE)
+    quoted = rf"[\"']{slug}[\"']"
+    return re.compile(
+        rf"providers[./]{slug}\b|from providers import .*\b{slug}\b"
+        rf"|(load|serve)\(.*{quoted}|(provider|slug|bank)\w*[\"']?\)?\s*(:|=|==|!=|in)\s*{quoted}",
+        re.IGNORECASE,
+    )
+
+
+def named_outside(slug):
+    home, names = ROOT / "providers" / slug, naming(slug)
+    places = [
+        path for place in [*LAYERS, "tests"] for path in (ROOT / place).rglob("*")
+    ]
+    return [
+        str(path.relative_to(ROOT))
+        for path in [*places, *ROOT.glob("*"), *ROOT.glob(".env.example")]
+        if (path.suffix in TEXTS or path.name == "Dockerfile")
+        and home not in path.parents
+        and names.search(path.read_text())
+    ]
+
+
 @pytest.mark.parametrize("slug", slugs())
 def test_provider_is_named_in_its_own_folder_only(slug):
-    home, word = ROOT / "providers" / slug, re.compile(rf"\b{slug}\b", re.IGNORECASE)
-    if slug == "manual":
-        pytest.skip("an ordinary word: rules are triggered by hand, too")
+    assert named_outside(slug) == []
 
-    assert [
-        str(path.relative_to(ROOT))
-        for place in [*LAYERS, "tests"]
-        for path in (ROOT / place).rglob("*")
-        if path.suffix in TEXTS
-        and home not in path.parents
-        and word.search(path.read_text())
-    ] == []
+
+@pytest.mark.parametrize("slug", slugs())
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from providers.{}.client import Provider",
+        "from providers import base, {}",
+        'load("{}")',
+        "if connection.provider == '{}':",
+        'Connection(provider="{}")',
+        '{{"provider": "{}"}}',
+    ],
+)
+def test_a_name_outside_would_be_found(slug, line):
+    assert naming(slug).search(line.format(slug))
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -185,19 +223,50 @@ def test_nothing_is_imported_inside_a_function(layer):
     assert found == []
 
 
+def caught(handler):
+    """Return the names that an `except` catches."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {ast.unparse(kind) if kind else "everything" for kind in kinds}
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_no_failure_is_swallowed_whole(layer):
-    broad = {"Exception", None}
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sources(f"{layer}/**/*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler)
-        and getattr(node.type, "id", None) in broad
-        and not isinstance(node.type, ast.Tuple | ast.Attribute)
+        and caught(node) & {"Exception", "everything"}
     ]
 
     assert found == []
+
+
+@pytest.mark.parametrize("where", MONEY)
+def test_money_is_never_a_float(where):
+    paths = sources(where)
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "float"
+    ]
+
+    assert paths
+    assert found == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_functions_stay_short_enough_to_read(layer):
+    long = {
+        f"{path.relative_to(ROOT)}: {node.name}": length
+        for path in sources(f"{layer}/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := node.end_lineno - node.lineno + 1) > 50
+    }
+
+    assert long == {}
 
 
 @pytest.mark.parametrize("layer", LAYERS)

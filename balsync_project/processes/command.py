@@ -87,6 +87,8 @@ class Session:
         """Start PostgreSQL and Valkey, unless the environment names others."""
         sockets = embedded.private_sockets()
         self.supervisor.guard.remove_at_end(sockets)
+        # What a killed worker leaves behind goes with the sockets.
+        self.environment["TMPDIR"] = str(sockets)
         folder, started = self.installation.folder, []
         for name, make, data in (
             ("DATABASE_URL", embedded.postgres, folder / "postgres"),

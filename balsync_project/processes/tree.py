@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ def forked(name: str, main: Callable[[], object], *words: str, **extra: str) -> 
     def work() -> None:
         setproctitle(f"balsync {name}: {' '.join(words)}")
         os.environ.update(extra)
+        tempfile.tempdir = None  # or the parent's would be used, whatever TMPDIR says
         sys.argv = [name, *words]
         signal.signal(signal.SIGINT, signal.default_int_handler)
         main()

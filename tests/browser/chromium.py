@@ -42,7 +42,7 @@ def find() -> str | None:
 
 
 class Chromium:
-    """One browser with one page; notes what the page asks for and complains about."""
+    """One browser with one page at a time; notes what it asks for and complains of."""
 
     def __init__(self, program: str, profile: Path) -> None:
         ours_in, theirs_out = os.pipe()
@@ -61,19 +61,33 @@ class Chromium:
         self.pending = b""
         self.last_id = 0
         self.session: str | None = None
+        self.context = ""
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what the page has asked for so far, and what went wrong."""
         self.requests: list[str] = []
         self.failed: list[str] = []
         self.complaints: list[str] = []
         self.loaded = False
 
     def open(self) -> None:
-        """Open the page and listen to it."""
-        made = self.tell("Target.createTarget", url="about:blank")
+        """Open a page of somebody whom this browser has never seen; listen to it."""
+        self.forget()
+        self.context = self.tell("Target.createBrowserContext")["browserContextId"]
+        made = self.tell(
+            "Target.createTarget", url="about:blank", browserContextId=self.context
+        )
         target = made["targetId"]
         attached = self.tell("Target.attachToTarget", targetId=target, flatten=True)
         self.session = attached["sessionId"]
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.tell(f"{domain}.enable")
+
+    def leave(self) -> None:
+        """Close the page, with every cookie and file it was given."""
+        self.session = None
+        self.tell("Target.disposeBrowserContext", browserContextId=self.context)
 
     def tell(self, method: str, **params: Any) -> dict[str, Any]:
         """Send one command and return its result; raises BrowserError."""
@@ -102,7 +116,8 @@ class Chromium:
             self.pending += piece
         text, _, self.pending = self.pending.partition(b"\0")
         message = json.loads(text)
-        self.note(message.get("method", ""), message.get("params", {}))
+        if message.get("sessionId") == self.session:
+            self.note(message.get("method", ""), message.get("params", {}))
         return message
 
     def note(self, method: str, told: dict[str, Any]) -> None:
@@ -139,8 +154,7 @@ class Chromium:
 
     def visit(self, url: str) -> None:
         """Load a page and wait until nothing more happens on it."""
-        self.requests, self.failed, self.complaints = [], [], []
-        self.loaded = False
+        self.forget()
         self.tell("Page.navigate", url=url)
         self.settle()
 
@@ -159,16 +173,30 @@ class Chromium:
             raise BrowserError(json.dumps(told["exceptionDetails"])[:500])
         return told["result"].get("value")
 
+    def text_with(self, words: str) -> str:
+        """Return what a person reads on the page, once `words` are there; or as it is."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            text: str = self.evaluate("document.body.innerText")
+            if words in text or time.monotonic() > deadline:
+                return text
+            self.next(time.monotonic() + QUIET)
+
     def picture(self, path: Path, *, whole: bool = True) -> None:
         """Write a picture of the page."""
         shot = self.tell("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=PATIENCE)
-        os.close(self.reading)
-        os.close(self.writing)
+        self.session = None
+        try:
+            self.tell("Browser.close")  # a signal would leave its files in /tmp
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            os.close(self.reading)
+            os.close(self.writing)
 
 
 @contextmanager
@@ -179,7 +207,6 @@ def chromium(profile: Path) -> Iterator[Chromium]:
         raise BrowserError("No Chromium is installed")
     browser = Chromium(program, profile)
     try:
-        browser.open()
         yield browser
     finally:
         browser.close()

@@ -26,14 +26,16 @@ COLOUR = "getComputedStyle(document.getElementById('main')).backgroundColor"
 
 
 @pytest.fixture(scope="module")
-def profile(tmp_path_factory):
-    return tmp_path_factory.mktemp("profile")
+def running(tmp_path_factory) -> Iterator[Chromium]:
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture
-def browser(profile) -> Iterator[Chromium]:
-    with chromium(profile) as running:
-        yield running
+def browser(running) -> Iterator[Chromium]:
+    running.open()
+    yield running
+    running.leave()
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def signed_in(browser, live_server, home) -> Chromium:
     return browser
 
 
-def quiet(browser: Chromium, url: str, origin: str) -> None:
+def expect_quiet(browser: Chromium, url: str, origin: str) -> None:
     """Visit a page that must complain about nothing and ask nobody else."""
     browser.visit(url)
     foreign = [
@@ -68,7 +70,7 @@ def test_pages_are_quiet_and_fit(scheme, width, signed_in, live_server, home):
     rows = [home.main, home.connection, home.rule, home.run, home.transfer, home.sync]
 
     for path in ["/admin/", *map(page, rows), *map(listing, LISTS), adding(Rule)]:
-        quiet(signed_in, live_server.url + path, live_server.url)
+        expect_quiet(signed_in, live_server.url + path, live_server.url)
 
 
 def test_pages_follow_the_taste_of_the_system(signed_in, live_server):
@@ -83,7 +85,7 @@ def test_pages_follow_the_taste_of_the_system(signed_in, live_server):
 
 def test_signing_in_works_under_the_policy(browser, live_server, home):
     User.objects.create_superuser("root", password="a long one, typed")
-    quiet(browser, f"{live_server.url}{reverse('admin:login')}", live_server.url)
+    expect_quiet(browser, f"{live_server.url}{reverse('admin:login')}", live_server.url)
     browser.loaded = False
     browser.evaluate("document.querySelector('[name=username]').value = 'root'")
     browser.evaluate(
@@ -92,15 +94,16 @@ def test_signing_in_works_under_the_policy(browser, live_server, home):
     browser.evaluate("document.querySelector('button[type=submit]').click()")
     browser.settle()
 
-    assert "Known total" in browser.evaluate("document.body.innerText")
+    assert "Known total" in browser.text_with("Known total")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_api_can_be_read_and_tried_under_the_policy(scheme, signed_in, live_server):
     signed_in.dress(scheme, 1400)
-    quiet(signed_in, live_server.url + reverse("docs"), live_server.url)
+    expect_quiet(signed_in, live_server.url + reverse("docs"), live_server.url)
 
-    assert "/api/v1/rules/" in signed_in.evaluate("document.body.innerText")
+    assert "/api/v1/rules/" in signed_in.text_with("/api/v1/rules/")
+    assert signed_in.complaints == []
 
 
 def test_money_never_wraps(signed_in, live_server):

@@ -64,6 +64,19 @@ def test_one_redis_url_is_spelled_as_each_library_wants_it(url, celery, limits):
     assert broker.limits_url(url) == limits
 
 
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("unix:///s.sock", "unix:///s.sock?db=7"),
+        ("unix:///s.sock?db=1", "unix:///s.sock?db=7"),
+        ("redis://h:1", "redis://h:1/7"),
+        ("rediss://u:p@h:1/2", "rediss://u:p@h:1/7"),
+    ],
+)
+def test_one_server_has_numbered_databases(url, other):
+    assert broker.with_database(url, "7") == other
+
+
 def test_every_library_reaches_the_same_server(valkey):
 
     with app.connection_for_write() as connection:
