@@ -153,8 +153,12 @@ class Provider(ABC):
         self.urls = {**self.hosts, **(hosts or {})}
 
     @abstractmethod
-    def observe(self) -> Call[Observation]:
-        """Return what every account of these credentials holds now."""
+    def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
+        """Return what every account of these credentials holds now.
+
+        `known` are the outermost accounts found before: where a list of them would
+        cost a request of its own, only these are asked.
+        """
 
     def sign(self, request: Request, now: datetime, nonce: int) -> Request:
         """Return `request` with what proves who is asking; pure, called when it is sent."""

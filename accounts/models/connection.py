@@ -31,6 +31,7 @@ class ConnectionQuerySet(models.QuerySet):
             "token_expires_at",
             "token_version",
             "archived_at",
+            "accounts_listed_at",
         )
 
     def due(self, moment) -> ConnectionQuerySet:
@@ -66,6 +67,9 @@ class Connection(Row):
     refresh_lease_until = models.DateTimeField(null=True, blank=True)
     sync_interval_seconds = models.PositiveIntegerField(default=600)
     next_sync_at = models.DateTimeField(null=True, blank=True)
+    accounts_listed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Empty: list them next time."
+    )
     last_sync_at = models.DateTimeField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField("failures in a row", default=0)

@@ -22,7 +22,9 @@ from providers.errors import ProviderError, UnexpectedResponse
 from providers.money import Asset
 from providers.wire import Call, Request, T
 
+LIST_EVERY = timedelta(minutes=30)  # new accounts are looked for at least so often
 MOVEMENTS_EVERY = timedelta(minutes=15)  # where no balance told us to look sooner
+OVERLAP = timedelta(days=14)  # what is pending longer will hardly settle any more
 MOST_STRETCHES = 100  # of one history, in one visit
 # What a fault in an adapter raises on an answer that nobody thought of.
 FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
@@ -30,12 +32,13 @@ FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What decides whether an account's movements are due, as it was before the visit."""
+    """What decides what is asked about an account, as it was before the visit."""
 
     total: int | None = None
     available: int | None = None
     cursor: str = ""
     read_at: datetime | None = None
+    place: Place | None = None  # of an open account that is inside no other
 
 
 NEVER = Before()
@@ -66,6 +69,7 @@ class Visit:
     asked: float = 0.0
     answered: float = 0.0
     requests: int = 0
+    listed: bool = False  # whether the provider was asked which accounts there are
     observation: Observation | None = None
     histories: dict[str, History] = field(default_factory=dict)
     unread: dict[str, ProviderError] = field(default_factory=dict)
@@ -99,10 +103,20 @@ class Visit:
             return found
 
     def _look(self) -> Call[Observation]:
-        asked = monotonic()
-        found = yield from self._counted(self.provider.observe())
+        asked, known = monotonic(), self._known()
+        found = yield from self._counted(self.provider.observe(known))
+        self.listed = not known
         self.asked, self.answered = asked, monotonic()
         return found
+
+    def _known(self) -> list[Place]:
+        """Return the accounts to ask about; none where they have to be listed first."""
+        listed_at = self.connection.accounts_listed_at
+        if self.kind != SyncRun.Kind.PERIODIC or listed_at is None:
+            return []
+        if listed_at < self.clock.moment - LIST_EVERY:
+            return []
+        return [b.place for b in self.before.values() if b.place is not None]
 
     def _list_movements(self, observation: Observation) -> Call[None]:
         if not isinstance(self.provider, ListsMovements):
@@ -137,12 +151,15 @@ class Visit:
 
     def _history(self, provider: ListsMovements, reading: Reading) -> Call[History]:
         place = Place(reading.external_id, reading.kind, asset=reading.asset)
-        cursor = self.before.get(reading.external_id, NEVER).cursor
+        before = self.before.get(reading.external_id, NEVER)
+        cursor, since = before.cursor, self.since
+        if before.read_at is not None:  # where there was nothing to put a cursor at
+            since = max(since, before.read_at - OVERLAP)
         movements: list[Movement] = []
         truncated = False
         for _ in range(MOST_STRETCHES):
             stretch = yield from self._counted(
-                provider.movements(place, cursor, now=self.asked_at, since=self.since)
+                provider.movements(place, cursor, now=self.asked_at, since=since)
             )
             _check(stretch, reading.asset)
             movements += stretch.movements

@@ -18,7 +18,8 @@ SPLIT = r"(string_to_array(%s, E'\\x1e', E'\\x1d'))[2:]::\1[]"
 
 CLOCK_AND_CURSORS = """
 SELECT clock_timestamp(), a.connection_id, a.external_id, b.total, b.available,
-       a.movements_cursor, a.movements_read_at::text
+       a.movements_cursor, a.movements_read_at::text,
+       CASE WHEN a.parent_id IS NULL AND a.closed_at IS NULL THEN a.kind END, a.asset
 FROM (SELECT 1) AS one
 LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
 LEFT JOIN accounts_balance b ON b.account_id = a.id
@@ -109,9 +110,10 @@ OUTCOMES = """
 WITH told AS (
   SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[],
                        %s::timestamptz[], %s::int[], %s::text[], %s::text[], %s::text[],
-                       %s::text[], %s::int[], %s::float8[], %s::boolean[])
+                       %s::text[], %s::int[], %s::float8[], %s::boolean[],
+                       %s::boolean[])
     AS t(run_id, connection_id, kind, status, started, requests, error_code, error,
-         results, health, failures, next_in, worked)
+         results, health, failures, next_in, worked, listed)
 ), run AS (
   INSERT INTO accounts_syncrun
     (id, created, connection_id, kind, status, started, finished, requests, error_code,
@@ -126,7 +128,9 @@ WITH told AS (
 UPDATE accounts_connection c SET health = t.health, failures = t.failures,
   error_code = t.error_code, error = t.error, last_sync_at = now(),
   last_success_at = CASE WHEN t.worked THEN now() ELSE c.last_success_at END,
-  next_sync_at = now() + t.next_in * interval '1 second'
+  next_sync_at = now() + t.next_in * interval '1 second',
+  accounts_listed_at = CASE WHEN t.status <> 'ok' THEN NULL  -- look at them anew
+    WHEN t.listed THEN now() ELSE c.accounts_listed_at END
 FROM told t WHERE c.id = t.connection_id AND c.archived_at IS NULL
 """
 

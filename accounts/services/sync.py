@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from time import monotonic
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from django.conf import settings
 import providers
 from accounts.models import Connection, SyncRun
 from accounts.verdicts import Verdict
-from providers.base import Authorizes, ListsMovements, TakesTypedBalances
+from providers.base import Authorizes, ListsMovements, Place, TakesTypedBalances
 from providers.drivers.fleet import fleet
 from providers.errors import AuthenticationFailed, ProviderError
+from providers.money import Asset
 
 from . import statements, tokens
 from .adapters import adapter_of
@@ -63,11 +65,19 @@ def _look(
     before: dict[UUID, dict[str, Before]] = {}
     rows = statements.ask(statements.CLOCK_AND_CURSORS, listing)
     clock = Clock(rows[0][0], monotonic())
-    for _, owner, name, total, available, cursor, read_at in rows:
+    for _, owner, name, total, available, cursor, read_at, kind, asset in rows:
         if owner is not None:
             held = (None, None) if total is None else (int(total), int(available))
-            before.setdefault(owner, {})[name] = Before(*held, cursor, moment(read_at))
+            place = Place(name, kind, asset=asset_of(asset)) if kind else None
+            before.setdefault(owner, {})[name] = Before(
+                *held, cursor, moment(read_at), place
+            )
     return clock, before
+
+
+@cache
+def asset_of(text: str) -> Asset:
+    return Asset.parse(text)
 
 
 def _lists_movements(slug: str) -> bool:

@@ -124,6 +124,7 @@ def write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> No
                 outlook.failures,
                 outlook.next_in,
                 verdict.status != "failed",
+                visit.listed if visit else False,
             )
         )
     write(statements.OUTCOMES, rows)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from providers.base import Observation, Provider, TakesTypedBalances
+from collections.abc import Sequence
+
+from providers.base import Observation, Place, Provider, TakesTypedBalances
 from providers.wire import Call
 
 
@@ -11,7 +13,7 @@ class Manual(Provider, TakesTypedBalances):
     hosts = {}
     fields = ()
 
-    def observe(self) -> Call[Observation]:
+    def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
         """Return nothing, and say that this is not everything."""
         yield from ()
         return Observation(readings=(), complete=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,6 +53,11 @@ def listed(body: Any) -> list[Listed]:
     if len({account.id for account in found}) < len(found):
         raise ValueError("An account is listed twice")
     return found
+
+
+def remembered(known: Iterable[Place]) -> list[Listed]:
+    """Return accounts that were listed before; their names are not asked again."""
+    return [Listed(p.external_id, "", p.asset.code) for p in known if p.asset]
 
 
 @dataclass(frozen=True, slots=True)

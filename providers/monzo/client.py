@@ -29,7 +29,15 @@ from providers.errors import (
 )
 from providers.wire import Call, Request, Response
 
-from .answers import Listed, account_readings, held, listed, receipt, unknown
+from .answers import (
+    Listed,
+    account_readings,
+    held,
+    listed,
+    receipt,
+    remembered,
+    unknown,
+)
 from .history import HistoryClosed, Stretch, found_by
 from .oauth import FORM, OAuth
 
@@ -75,9 +83,11 @@ class Monzo(OAuth, MovesMoney, ListsMovements):
                 raise AccountUnusable(f"{self.name} answered {response.status}")
         super().check(response)
 
-    def observe(self) -> Call[Observation]:
+    def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
         """Return every open account with its pots. Source: docs, "Accounts", "Pots"."""
-        accounts = yield from self.ask(self.get("/accounts"), listed)
+        accounts = remembered(known)
+        if not accounts:
+            accounts = yield from self.ask(self.get("/accounts"), listed)
         asked = [request for account in accounts for request in self._about(account)]
         answers = (yield asked) if asked else []
         pairs = zip(asked, answers, strict=True)

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from accounts import services
-from accounts.models import Account, Transaction
+from accounts.models import Account, Connection, Transaction
 from accounts.services.reading import Before, Clock, Visit
 from providers.base import (
     History,
@@ -132,7 +132,7 @@ class Talker(Provider, ListsMovements):
         self.stretches = list(stretches)
         self.observation = observation or Observation([Reading("main", GBP, 5, 5)], ())
 
-    def observe(self):
+    def observe(self, known=()):
         yield [Request("GET", "/a"), Request("GET", "/b")]
         if isinstance(self.observation, Exception):
             raise self.observation
@@ -152,7 +152,12 @@ def movement(name: str, asset: Asset = GBP) -> Movement:
 
 def visit(provider: Provider, kind: str = "periodic", **before) -> Visit:
     found = Visit(
-        None, provider, kind, Clock(NOON, 0.0), NOON - timedelta(days=90), before
+        Connection(),
+        provider,
+        kind,
+        Clock(NOON, 0.0),
+        NOON - timedelta(days=90),
+        before,
     )
     drive(found.call(), lambda _: Response(200, {}, b"{}"))
     return found
