@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import now
+
+from automation import tasks
+from automation.models import Rule, Trigger
 from tests.fixtures_api import bank_slug, member
 
 from .conftest import Api, gbp
@@ -213,6 +219,25 @@ def test_a_changed_rule_is_due_anew_and_a_disabled_one_is_not_run(alice, places)
     alice.client.patch(path, {"enabled": False}, format="json")
     again = alice.client.patch(path, {"enabled": True}, format="json").json()
     assert again["next_due_at"] == moved["next_due_at"]
+
+
+def test_a_rule_that_was_frozen_starts_anew_and_catches_nothing_up(
+    alice, known, places
+):
+    told = topup(places) | {"triggers": [{"kind": "interval", "minutes": 60}]}
+    rule = alice.post("/rules/", told, 201)["id"]
+    known.bank.fault("wrong_currency", method="PUT")
+    alice.post(f"/rules/{rule}/runs/", status=202, key="go")
+    assert alice.get(f"/rules/{rule}/")["enabled"] is False
+    Trigger.objects.update(next_at=now() - timedelta(hours=5))
+    Rule.objects.update(next_due_at=now() - timedelta(hours=5))
+
+    path = f"/api/v1/rules/{rule}/"
+    alice.client.patch(path, {"enabled": True}, format="json")
+    tasks.dispatch_due_rules()
+
+    assert [run["trigger"] for run in alice.rows("/runs/")] == ["api"]
+    assert parse_datetime(alice.get(f"/rules/{rule}/")["next_due_at"]) > now()
 
 
 def test_nothing_of_it_exists_for_a_stranger(alice, known, places, db):
