@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def eventually(is_true, seconds=15.0):
+def expect_soon(is_true, seconds=15.0):
     """Wait until `is_true`, or fail."""
     until = time.monotonic() + seconds
     while not is_true():
@@ -51,9 +51,9 @@ def start_script():
         process.stdout.close()
 
 
-@pytest.fixture(name="eventually")
+@pytest.fixture(name="expect_soon")
 def eventually_fixture():
-    return eventually
+    return expect_soon
 
 
 @pytest.fixture(name="runs")

@@ -33,7 +33,7 @@ def sockets():
 
 
 @pytest.fixture
-def start(eventually):
+def start(expect_soon):
     """Start a server that nobody guards, as a killed parent leaves it."""
     started = []
 
@@ -59,7 +59,7 @@ def folder_of(postgres_url):
 
 
 def test_throwaway_servers_answer_and_are_gone_with_a_killed_parent(
-    start_script, eventually
+    start_script, expect_soon
 ):
     parent = start_script(THROWAWAY)
     postgres, valkey = (parent.stdout.readline().strip() for _ in range(2))
@@ -72,7 +72,7 @@ def test_throwaway_servers_answer_and_are_gone_with_a_killed_parent(
 
     parent.kill()
 
-    eventually(lambda: not os.path.exists(folder))
+    expect_soon(lambda: not os.path.exists(folder))
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(postgres)
 
@@ -130,11 +130,14 @@ def test_foreign_process_with_a_reused_number_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "no number", "0"])
-def test_damaged_pid_file_stops_nothing(tmp_path, content):
-    pid_file = tmp_path / "postmaster.pid"
+def test_damaged_pid_file_stops_nothing(tmp_path, content, monkeypatch):
+    pid_file, stopped = tmp_path / "postmaster.pid", []
     pid_file.write_text(content)
+    monkeypatch.setattr(embedded.os, "kill", lambda *asked: stopped.append(asked))
 
     embedded.stop_leftover(pid_file, tmp_path, signal.SIGKILL)
+
+    assert stopped == []
 
 
 def test_cluster_of_another_major_version_is_refused_with_advice(tmp_path, sockets):

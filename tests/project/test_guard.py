@@ -37,19 +37,19 @@ def family_of(process):
 
 
 def test_killed_parent_leaves_no_child_and_no_grandchild(
-    start_script, eventually, runs
+    start_script, expect_soon, runs
 ):
     parent = start_script(STARTER)
-    eventually(lambda: len(psutil.Process(parent.pid).children(recursive=True)) >= 6)
+    expect_soon(lambda: len(psutil.Process(parent.pid).children(recursive=True)) >= 6)
     _, family = family_of(parent)
 
     parent.kill()
 
-    eventually(lambda: not any(map(runs, family)))
+    expect_soon(lambda: not any(map(runs, family)))
 
 
 def test_children_die_with_the_parent_even_when_the_guard_was_killed_first(
-    start_script, eventually, runs
+    start_script, expect_soon, runs
 ):
     parent = start_script(STARTER)
     told = json.loads(parent.stdout.readline())
@@ -57,10 +57,10 @@ def test_children_die_with_the_parent_even_when_the_guard_was_killed_first(
     psutil.Process(told["guard"]).kill()
     parent.kill()
 
-    eventually(lambda: not any(map(runs, told["children"])))
+    expect_soon(lambda: not any(map(runs, told["children"])))
 
 
-def test_private_folder_goes_with_the_parent(start_script, eventually, tmp_path):
+def test_private_folder_goes_with_the_parent(start_script, expect_soon, tmp_path):
     folder = tmp_path / "sockets"
     folder.mkdir()
     parent = start_script(STARTER, folder)
@@ -68,7 +68,7 @@ def test_private_folder_goes_with_the_parent(start_script, eventually, tmp_path)
 
     parent.kill()
 
-    eventually(lambda: not folder.exists())
+    expect_soon(lambda: not folder.exists())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

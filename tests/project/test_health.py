@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
@@ -37,7 +38,8 @@ def test_silent_role_is_named(client, db, valkey, everybody_alive, role):
     answer = client.get("/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json()["reason"] == f"{role}: silent for 61 s"
+    # A few seconds more on a machine that does much else.
+    assert re.fullmatch(rf"{role}: silent for 6\d s", answer.json()["reason"])
 
 
 @pytest.mark.parametrize("role", heartbeats.ROLES)
@@ -86,11 +88,13 @@ def test_live_asks_nobody_else(client, settings, tmp_path):
 
 
 def test_heartbeat_without_a_broker_is_logged_and_the_worker_goes_on(
-    settings, tmp_path
+    settings, tmp_path, caplog
 ):
     settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
 
     heartbeats.write("beat")
+
+    assert "heartbeat_lost" in caplog.text
 
 
 def test_heartbeat_touches_a_file_for_the_container(valkey, monkeypatch, tmp_path):

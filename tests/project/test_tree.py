@@ -83,13 +83,13 @@ class Running:
 
 
 @pytest.fixture
-def start(eventually):
+def start(expect_soon):
     started = []
 
     def start(data):
         tree = Running(data)
         started.append(tree)
-        eventually(tree.is_ready, START_SECONDS)
+        expect_soon(tree.is_ready, START_SECONDS)
         return tree
 
     yield start
@@ -113,14 +113,14 @@ def check_login(tree):
     return told
 
 
-def check_it_heals(tree, eventually, runs):
+def check_it_heals(tree, expect_soon, runs):
     """Kill every process of the tree without a warning, one after the other."""
     for name, pid in tree.pids().items():
         family = [p.pid for p in psutil.Process(pid).children(recursive=True)]
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: tree.pids().get(name) not in (None, pid), 30)  # noqa: B023
-        eventually(lambda: not any(map(runs, family)))  # noqa: B023
-    eventually(tree.is_healthy, 60)
+        expect_soon(lambda: tree.pids().get(name) not in (None, pid), 30)  # noqa: B023
+        expect_soon(lambda: not any(map(runs, family)))  # noqa: B023
+    expect_soon(tree.is_healthy, 60)
 
 
 def check_second_start_is_refused(tree):
@@ -133,19 +133,19 @@ def check_second_start_is_refused(tree):
 
 
 def test_a_tree_heals_leaves_nothing_when_killed_and_starts_again(
-    start, tmp_path, eventually, runs
+    start, tmp_path, expect_soon, runs
 ):
     first = start(tmp_path / "data")
     login = check_login(first)
     check_second_start_is_refused(first)
-    check_it_heals(first, eventually, runs)
+    check_it_heals(first, expect_soon, runs)
     everybody, sockets = first.everybody(), first.sockets()
     assert len(everybody) > len(heartbeats.ROLES)
 
     first.process.kill()
     first.process.wait()
-    eventually(lambda: not any(map(runs, everybody)))
-    eventually(lambda: not sockets.exists())
+    expect_soon(lambda: not any(map(runs, everybody)))
+    expect_soon(lambda: not sockets.exists())
 
     second = start(tmp_path / "data")
     assert check_login(second)["token"] == login["token"]
