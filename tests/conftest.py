@@ -10,10 +10,18 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 from balsync_project.celery import app
 
 from .emptying import Emptying
+
+# How long an example takes says how busy the machine is, and nothing else.
+hypothesis.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis.load_profile("patient")
 
 # Whole trees, workers that are killed, browsers: nothing should wait for them at the end.
 LONGEST = ("project/test_tree", "crash/", "browser/", "project/test_supervisor")
