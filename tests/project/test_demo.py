@@ -122,6 +122,21 @@ def test_rule_that_did_not_run_is_named(login, beat):
     assert "skipped_disabled" in fault
 
 
+def test_payday_that_the_bank_refuses_ends_and_says_so(login, beat, sandbox):
+    for slug in slugs():
+        sandbox[slug].fault("refuse", method="PUT", times=50)
+
+    day = play()
+
+    # The sweep fills the pot that the second rule would share out.
+    ends = [run.status for run in day.runs]
+    assert ends == ["failed", "skipped_funds", "failed"]
+    assert {transfer.status for transfer in day.transfers()} == {"refused"}
+    assert [
+        end for end, fault in zip(ends, day.wrong, strict=False) if end in fault
+    ] == ends
+
+
 def test_payday_that_went_wrong_fails_the_command(login, beat):
     Rule.objects.filter(kind="topup").update(enabled=False)
 
