@@ -238,7 +238,7 @@ def published(monkeypatch) -> list[tuple]:
     return sent
 
 
-def problem(answer, status: int, code: str | None = None) -> dict:
+def expect_problem(answer, status: int, code: str | None = None) -> dict:
     """Return the problem in `answer` after checking its shape."""
     assert answer.status_code == status, answer.content
     assert answer.headers["Content-Type"].split(";")[0] == "application/problem+json"

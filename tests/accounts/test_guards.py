@@ -44,7 +44,7 @@ def correction(account) -> Correction:
     return Correction.objects.create(sync=run, account=account, field="total")
 
 
-def refused(act) -> str:
+def expect_refused(act) -> str:
     with pytest.raises(DatabaseError) as caught, transaction.atomic():
         act()
     return str(caught.value)
@@ -65,9 +65,9 @@ TABLES = [
 def test_history_cannot_be_changed_by_raw_sql(table, change, snapshot, correction):
     run("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE waits for no deferred check
 
-    assert "append-only" in refused(lambda: run(f"UPDATE {table} SET {change}"))
-    assert "append-only" in refused(lambda: run(f"DELETE FROM {table}"))
-    assert "append-only" in refused(lambda: run(f"TRUNCATE {table} CASCADE"))
+    assert "append-only" in expect_refused(lambda: run(f"UPDATE {table} SET {change}"))
+    assert "append-only" in expect_refused(lambda: run(f"DELETE FROM {table}"))
+    assert "append-only" in expect_refused(lambda: run(f"TRUNCATE {table} CASCADE"))
 
 
 def test_history_cannot_be_changed_through_the_models(snapshot, correction):
@@ -82,7 +82,7 @@ def test_history_cannot_be_changed_through_the_models(snapshot, correction):
         lambda: BalanceSnapshot.objects.update(total=1),
         lambda: Correction.objects.all().delete(),
     ):
-        assert "append-only" in refused(act)
+        assert "append-only" in expect_refused(act)
     assert BalanceSnapshot.objects.get().total == 500
 
 
@@ -93,7 +93,7 @@ def test_retention_passes_by_name_and_for_its_own_transaction_only(snapshot):
         run("SET LOCAL balsync.retention = 'off'")
     snapshot.save(force_insert=True)
 
-    assert "append-only" in refused(snapshot.delete)
+    assert "append-only" in expect_refused(snapshot.delete)
 
 
 def test_money_is_kept_with_its_history(account, snapshot):
@@ -140,7 +140,7 @@ def test_models_refuse_what_is_no_whole_amount(wrong, account):
 )
 @pytest.mark.parametrize("amount", ["'NaN'", "'Infinity'"])
 def test_no_number_that_is_none_gets_in_by_raw_sql(statement, amount, account):
-    refused(lambda: run(statement.format(amount)))
+    expect_refused(lambda: run(statement.format(amount)))
     run(statement.format("7"))
 
 
@@ -154,7 +154,7 @@ def test_one_account_is_automated_once(account, workspace):
         "asset": "GBP/2",
     }
 
-    refused(lambda: Account.objects.create(**twin))
+    expect_refused(lambda: Account.objects.create(**twin))
     assert Account.objects.create(**twin, automates=False).pk
     assert Account.objects.counted().count() == 1
 

@@ -14,8 +14,8 @@ from tests.fixtures_api import (
     absent,
     account,
     bank_slug,
+    expect_problem,
     fields_of,
-    problem,
 )
 
 
@@ -83,7 +83,7 @@ def test_filter_by_a_foreign_object_finds_nothing(world):
     ],
 )
 def test_odd_parameters_are_400(world, route, query):
-    problem(world.viewer.get(f"{V1}/{route}/", query), 400)
+    expect_problem(world.viewer.get(f"{V1}/{route}/", query), 400)
 
 
 def test_pages_cover_everything_once(world):
@@ -153,7 +153,7 @@ def test_odd_changes_are_400_and_change_nothing(world, body, code):
 
     answer = world.admin.patch(path(world.mine.pot), body)
 
-    assert list(fields_of(problem(answer, 400)).values()) == [code]
+    assert list(fields_of(expect_problem(answer, 400)).values()) == [code]
     assert Account.objects.filter(pk=world.mine.pot.pk).values().get() == before
 
 
@@ -167,7 +167,7 @@ def test_typed_account_needs_a_real_asset(world, asset):
 
     answer = world.admin.post(f"{V1}/accounts/", body)
 
-    assert list(fields_of(problem(answer, 400))) == ["asset"]
+    assert list(fields_of(expect_problem(answer, 400))) == ["asset"]
 
 
 def test_typed_accounts_belong_to_providers_that_take_them(world):
@@ -177,10 +177,10 @@ def test_typed_accounts_belong_to_providers_that_take_them(world):
         return world.admin.post(f"{V1}/accounts/", body | {"connection": str(pk)})
 
     bank = ask(world.mine.connection.pk)
-    assert fields_of(problem(bank, 400)) == {"connection": "not_typed"}
+    assert fields_of(expect_problem(bank, 400)) == {"connection": "not_typed"}
     foreign, nowhere = ask(world.theirs.cash.connection_id), ask(absent())
     assert foreign.content == nowhere.content
-    assert fields_of(problem(foreign, 400)) == {"connection": "does_not_exist"}
+    assert fields_of(expect_problem(foreign, 400)) == {"connection": "does_not_exist"}
 
 
 def test_transactions_are_money_that_left_or_came(world):
@@ -245,6 +245,6 @@ def test_discrepancy_is_decided_once(world, verb, status):
     assert answer.json()["status"] == status
     assert answer.json()["expected"]["minor"] == "1"
     again = world.operator.post(f"{V1}/discrepancies/{row.pk}/ignore/")
-    problem(again, 409, "not_open")
+    expect_problem(again, 409, "not_open")
     row.refresh_from_db()
     assert row.status == status

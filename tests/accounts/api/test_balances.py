@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from accounts.models import Balance, Connection, SyncRun
-from tests.fixtures_api import V1, account, fields_of, problem
+from tests.fixtures_api import V1, account, expect_problem, fields_of
 
 NAMES = {
     *("account", "asset", "total", "available", "held", "as_of", "fetched_at"),
@@ -117,11 +117,11 @@ def test_wait_ends_when_the_reading_comes(world, monkeypatch):
 def test_odd_numbers_are_400(world, name, value):
     answer = world.viewer.get(path(world.mine.main), {name: value})
 
-    assert fields_of(problem(answer, 400)) == {name: "invalid"}
+    assert fields_of(expect_problem(answer, 400)) == {name: "invalid"}
 
 
 def test_long_waits_are_400(world):
-    problem(world.viewer.get(path(world.mine.main, "?wait=11")), 400)
+    expect_problem(world.viewer.get(path(world.mine.main, "?wait=11")), 400)
 
 
 def test_same_etag_is_304_without_a_body(world, fresh, published):

@@ -11,9 +11,9 @@ from tests.fixtures_api import (
     bank_slug,
     cash_slug,
     connection,
+    expect_problem,
     fields_of,
     member,
-    problem,
 )
 
 
@@ -60,7 +60,7 @@ def test_missing_and_unknown_credentials_are_named_without_their_values(world):
         f"{V1}/connections/", {"provider": slug, "credentials": {"odd": "CANARY"}}
     )
 
-    told = fields_of(problem(answer, 400))
+    told = fields_of(expect_problem(answer, 400))
     assert told.pop("credentials.odd") == "unknown_field"
     assert told == {f"credentials.{name}": "required" for name in required(slug)}
     assert b"CANARY" not in answer.content
@@ -94,7 +94,7 @@ def test_odd_bodies_are_400_and_make_nothing(world, body, field):
 
     answer = world.admin.post(f"{V1}/connections/", base | body)
 
-    assert list(fields_of(problem(answer, 400, "invalid"))) == [field]
+    assert list(fields_of(expect_problem(answer, 400, "invalid"))) == [field]
     assert Connection.objects.count() == count
 
 
@@ -105,7 +105,7 @@ def test_member_of_several_workspaces_says_which(world):
     body = {"provider": cash_slug()}
 
     silent = both.post(f"{V1}/connections/", body)
-    assert fields_of(problem(silent, 400)) == {"workspace": "required"}
+    assert fields_of(expect_problem(silent, 400)) == {"workspace": "required"}
 
     told = both.post(
         f"{V1}/connections/", body | {"workspace": str(world.theirs.workspace.pk)}
@@ -119,11 +119,11 @@ def test_role_counts_in_the_workspace_it_was_given_in(world):
     )
 
     assert mixed.patch(path(world.mine.connection), {"label": "a"}).status_code == 200
-    problem(
+    expect_problem(
         mixed.patch(path(world.theirs.connection), {"label": "a"}), 403, "role_needed"
     )
     body = {"provider": cash_slug(), "workspace": str(world.theirs.workspace.pk)}
-    problem(mixed.post(f"{V1}/connections/", body), 403, "role_needed")
+    expect_problem(mixed.post(f"{V1}/connections/", body), 403, "role_needed")
 
 
 def test_workspaces_say_which_role_the_caller_has(world):
@@ -170,7 +170,7 @@ def test_empty_patch_changes_nothing(world):
 def test_what_is_not_for_clients_cannot_be_assigned(world, name):
     answer = world.admin.patch(path(world.mine.connection), {name: "x"})
 
-    assert fields_of(problem(answer, 400)) == {name: "unknown_field"}
+    assert fields_of(expect_problem(answer, 400)) == {name: "unknown_field"}
 
 
 def test_delete_archives_erases_the_secrets_and_may_be_repeated(world):
@@ -199,7 +199,7 @@ def test_archived_connections_are_not_used(world, published, verb):
     world.admin.delete(path(world.mine.connection))
     ask = world.admin.post if verb else world.admin.patch
 
-    problem(ask(path(world.mine.connection, verb), {}), 409, "archived")
+    expect_problem(ask(path(world.mine.connection, verb), {}), 409, "archived")
     assert published == []
 
 
@@ -218,7 +218,7 @@ def test_sync_is_a_row_first_and_a_message_second(world, published):
 def test_odd_kinds_of_sync_are_400(world, published, kind):
     answer = world.operator.post(path(world.mine.connection, "sync/"), {"kind": kind})
 
-    assert list(fields_of(problem(answer, 400))) == ["kind"]
+    assert list(fields_of(expect_problem(answer, 400))) == ["kind"]
     assert published == []
 
 
@@ -246,7 +246,7 @@ def test_authorize_gives_a_page_whose_way_back_is_ours(world, settings):
 def test_authorize_without_consent_is_409(world):
     row = connection(world.mine.workspace, cash_slug())
 
-    problem(world.admin.post(path(row, "authorize/")), 409, "no_consent_needed")
+    expect_problem(world.admin.post(path(row, "authorize/")), 409, "no_consent_needed")
 
 
 def test_providers_say_what_they_can_and_what_they_need(world):

@@ -21,8 +21,8 @@ from tests.fixtures_api import (
     bank_slug,
     build_world,
     cash_slug,
+    expect_problem,
     member,
-    problem,
 )
 
 KEYED = {"Idempotency-Key": "k1"}
@@ -56,7 +56,7 @@ def test_without_a_key_every_request_counts(world):
 def test_same_key_with_another_body_is_422(world):
     connect(world.admin)
 
-    problem(connect(world.admin, label="Other"), 422, "idempotency_key_reused")
+    expect_problem(connect(world.admin, label="Other"), 422, "idempotency_key_reused")
 
 
 def test_order_of_fields_is_no_difference(world):
@@ -87,7 +87,7 @@ def test_key_belongs_to_its_route(world, published):
 
 
 def test_failed_request_does_not_use_its_key_up(world):
-    problem(connect(world.admin, label=5), 400, "invalid")
+    expect_problem(connect(world.admin, label=5), 400, "invalid")
     assert not IdempotencyKey.objects.exists()
 
     assert connect(world.admin).status_code == 201
@@ -95,7 +95,7 @@ def test_failed_request_does_not_use_its_key_up(world):
 
 @pytest.mark.parametrize("key", ["", " ", " x", "x ", "é", "a\tb", "x" * 256])
 def test_unprintable_or_long_keys_are_400(world, key):
-    problem(connect(world.admin, key), 400, "idempotency_key_invalid")
+    expect_problem(connect(world.admin, key), 400, "idempotency_key_invalid")
 
 
 @pytest.mark.parametrize("key", ["x", "x y", "~" * 255])
@@ -152,7 +152,9 @@ def test_sealed_answer_opens_for_its_own_key_only(world):
     b.body = a.body
     b.save()
 
-    problem(connect(world.admin, "b", label="Other"), 503, "credentials_unreadable")
+    expect_problem(
+        connect(world.admin, "b", label="Other"), 503, "credentials_unreadable"
+    )
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ def test_repeat_of_an_unfinished_call_to_a_provider_is_409(world, calls, monkeyp
 
     told = try_out(world)
 
-    problem(told, 409, "still_running")
+    expect_problem(told, 409, "still_running")
     assert told.headers["Retry-After"] == "2"
     assert len(calls) == 1
 
@@ -219,7 +221,7 @@ def test_failed_call_to_a_provider_may_be_tried_again_under_its_key(world, setti
     settings.PROVIDER_URLS = {bank_slug(): "http://127.0.0.1:9"}
     path = f"{V1}/accounts/{world.mine.main.pk}/snapshots/"
 
-    problem(world.operator.post(path, headers=KEYED), 502)
+    expect_problem(world.operator.post(path, headers=KEYED), 502)
 
     assert not IdempotencyKey.objects.exists()
 
@@ -332,7 +334,7 @@ class TestAtOnce:
         first, second = self.together(2, ask)
 
         assert first.status_code == 201
-        problem(second, 409, "still_running")
+        expect_problem(second, 409, "still_running")
 
     def test_winner_that_fails_leaves_the_key_to_the_loser(self, world, monkeypatch):
         inside, failed = threading.Event(), []

@@ -9,13 +9,13 @@ from accounts.api.problems import PROVIDER_STATUS, flatten
 from accounts.api.problems import problem as handle
 from accounts.sealing import CannotOpen
 from providers import errors
-from tests.fixtures_api import V1, absent, fields_of, problem
+from tests.fixtures_api import V1, absent, expect_problem, fields_of
 
 
 def test_unknown_address_is_a_problem_for_everybody(world):
     for client in world.clients.values():
-        problem(client.get("/api/v1/nothing/here/"), 404, "not_found")
-        problem(client.post("/api/v9/"), 404, "not_found")
+        expect_problem(client.get("/api/v1/nothing/here/"), 404, "not_found")
+        expect_problem(client.post("/api/v9/"), 404, "not_found")
 
 
 def test_unknown_page_outside_the_api_is_no_problem_document(world):
@@ -29,14 +29,14 @@ def test_malformed_id_answers_like_an_absent_one(world):
     malformed = world.viewer.get(f"{V1}/accounts/not-an-id/")
     absent_one = world.viewer.get(f"{V1}/accounts/{absent()}/")
 
-    problem(malformed, 404, "not_found")
+    expect_problem(malformed, 404, "not_found")
     assert malformed.content == absent_one.content
 
 
 def test_no_credentials_are_401_and_say_how_to_sign_in(world):
     answer = world.clients["anonymous"].get(f"{V1}/accounts/")
 
-    problem(answer, 401, "not_authenticated")
+    expect_problem(answer, 401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Token"
 
 
@@ -44,12 +44,12 @@ def test_bad_token_is_401(world):
     client = world.clients["anonymous"]
     client.credentials(HTTP_AUTHORIZATION="Token nonsense")
 
-    problem(client.get(f"{V1}/accounts/"), 401, "authentication_failed")
+    expect_problem(client.get(f"{V1}/accounts/"), 401, "authentication_failed")
 
 
 def test_wrong_method_is_405(world):
-    problem(world.admin.delete(f"{V1}/accounts/"), 405, "method_not_allowed")
-    problem(world.admin.options(f"{V1}/accounts/"), 405, "method_not_allowed")
+    expect_problem(world.admin.delete(f"{V1}/accounts/"), 405, "method_not_allowed")
+    expect_problem(world.admin.options(f"{V1}/accounts/"), 405, "method_not_allowed")
 
 
 def test_form_encoding_is_415(world):
@@ -57,11 +57,11 @@ def test_form_encoding_is_415(world):
         f"{V1}/connections/", "a=b", content_type="application/x-www-form-urlencoded"
     )
 
-    problem(answer, 415, "unsupported_media_type")
+    expect_problem(answer, 415, "unsupported_media_type")
 
 
 def test_unknown_accept_is_406(world):
-    problem(
+    expect_problem(
         world.viewer.get(f"{V1}/accounts/", headers={"Accept": "image/png"}),
         406,
         "not_acceptable",
@@ -89,7 +89,7 @@ def test_unreadable_json_is_a_parse_error(world, body):
         f"{V1}/connections/", body, content_type="application/json"
     )
 
-    problem(answer, 400, "parse_error")
+    expect_problem(answer, 400, "parse_error")
 
 
 def test_body_over_one_megabyte_is_413(world):
@@ -99,13 +99,13 @@ def test_body_over_one_megabyte_is_413(world):
         f"{V1}/connections/", body, content_type="application/json"
     )
 
-    problem(answer, 413, "body_too_large")
+    expect_problem(answer, 413, "body_too_large")
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"5", b"null", b"true"])
 @pytest.mark.parametrize("route", ["connections", "rules"])
 def test_body_that_is_no_object_is_400(world, route, body):
-    problem(
+    expect_problem(
         world.admin.post(f"{V1}/{route}/", body, content_type="application/json"), 400
     )
 
@@ -115,7 +115,7 @@ def test_unknown_fields_are_named(world):
         f"{V1}/accounts/{world.mine.main.pk}/", {"name": "a", "workspace": "b", "x": 1}
     )
 
-    told = problem(answer, 400, "invalid")
+    told = expect_problem(answer, 400, "invalid")
     assert fields_of(told) == {"workspace": "unknown_field", "x": "unknown_field"}
 
 
@@ -127,7 +127,7 @@ def test_uncaught_error_is_a_500_that_says_nothing(world, monkeypatch):
 
     answer = world.viewer.get(f"{V1}/accounts/")
 
-    problem(answer, 500, "internal_error")
+    expect_problem(answer, 500, "internal_error")
     assert b"CANARY" not in answer.content
 
 

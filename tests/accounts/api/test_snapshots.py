@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import BalanceSnapshot
-from tests.fixtures_api import ASSET, NOON, V1, fields_of, problem, snapshot
+from tests.fixtures_api import ASSET, NOON, V1, expect_problem, fields_of, snapshot
 
 AMOUNTS = [1_000, 1_000, 1_400, 1_350, 9_000]  # one per hour, from NOON on
 
@@ -82,7 +82,7 @@ def test_odd_min_change_is_400(world, history, value):
         f"{V1}/accounts/{history.pk}/snapshots/", {"min_change": value}
     )
 
-    assert fields_of(problem(answer, 400)) == {"min_change": "money"}
+    assert fields_of(expect_problem(answer, 400)) == {"min_change": "money"}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,9 @@ def test_before_is_how_moments_match_if_nothing_is_said(world, history):
     ],
 )
 def test_odd_moments_are_400(world, history, query):
-    problem(world.viewer.get(f"{V1}/accounts/{history.pk}/snapshots/", query), 400)
+    expect_problem(
+        world.viewer.get(f"{V1}/accounts/{history.pk}/snapshots/", query), 400
+    )
 
 
 def test_pages_follow_each_other_without_a_gap_or_a_double(world, history):
@@ -170,7 +172,7 @@ def test_file_comes_whatever_is_accepted_and_its_problems_are_json(
         return world.viewer.get(path, headers={"Accept": accept})
 
     assert ask(history.pk).headers["Content-Type"].startswith("text/csv")
-    problem(ask(world.theirs.main.pk), 404, "not_found")
+    expect_problem(ask(world.theirs.main.pk), 404, "not_found")
 
 
 def test_file_takes_the_filters_of_the_list(world, history):
@@ -240,14 +242,14 @@ def test_what_is_no_exact_money_of_the_account_is_400(world, total, code):
         f"{V1}/accounts/{world.mine.cash.pk}/snapshots/", {"total": total}
     )
 
-    assert fields_of(problem(answer, 400)) == {"total": code}
+    assert fields_of(expect_problem(answer, 400)) == {"total": code}
     assert not BalanceSnapshot.objects.exists()
 
 
 def test_typed_balance_without_an_amount_is_400(world):
     answer = world.operator.post(f"{V1}/accounts/{world.mine.cash.pk}/snapshots/")
 
-    assert fields_of(problem(answer, 400)) == {"total": "required"}
+    assert fields_of(expect_problem(answer, 400)) == {"total": "required"}
 
 
 def test_balance_that_a_provider_reports_cannot_be_typed(world):
@@ -256,7 +258,7 @@ def test_balance_that_a_provider_reports_cannot_be_typed(world):
         {"total": {"asset": ASSET, "minor": "5"}},
     )
 
-    assert fields_of(problem(answer, 400)) == {"total": "not_typed"}
+    assert fields_of(expect_problem(answer, 400)) == {"total": "not_typed"}
 
 
 def test_nobody_counts_tomorrow_s_money(world):
@@ -265,7 +267,7 @@ def test_nobody_counts_tomorrow_s_money(world):
         {"total": {"asset": ASSET, "minor": "5"}, "as_of": "2999-01-01T00:00:00Z"},
     )
 
-    problem(answer, 400, "future_moment")
+    expect_problem(answer, 400, "future_moment")
 
 
 def test_list_takes_few_queries(world, history, django_assert_max_num_queries):

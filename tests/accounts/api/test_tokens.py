@@ -6,7 +6,7 @@ import pytest
 from knox.models import AuthToken
 
 from accounts.api import throttling
-from tests.fixtures_api import V1, fields_of, problem, signed_in
+from tests.fixtures_api import V1, expect_problem, fields_of, signed_in
 
 LOGIN = f"{V1}/auth/login/"
 
@@ -36,7 +36,7 @@ def test_wrong_name_and_wrong_password_answer_alike(world):
     client = world.clients["anonymous"]
     wrong, nobody = login(client, password="x"), login(client, name="nobody")
 
-    problem(wrong, 401, "login_failed")
+    expect_problem(wrong, 401, "login_failed")
     assert wrong.content == nobody.content
 
 
@@ -45,13 +45,13 @@ def test_inactive_users_stay_outside(world):
     user.is_active = False
     user.save()
 
-    problem(login(world.clients["anonymous"]), 401, "login_failed")
-    problem(world.viewer.get(f"{V1}/accounts/"), 401)
+    expect_problem(login(world.clients["anonymous"]), 401, "login_failed")
+    expect_problem(world.viewer.get(f"{V1}/accounts/"), 401)
 
 
 @pytest.mark.parametrize("body", [{}, {"username": 5, "password": ["x"]}])
 def test_odd_bodies_are_400(world, body):
-    told = problem(world.clients["anonymous"].post(LOGIN, body), 400)
+    told = expect_problem(world.clients["anonymous"].post(LOGIN, body), 400)
 
     assert set(fields_of(told)) == {"username", "password"}
 
@@ -60,13 +60,13 @@ def test_eleventh_guess_in_a_minute_is_429_whatever_header_it_forges(world):
     client = world.clients["anonymous"]
     for number in range(10):
         client.credentials(HTTP_X_FORWARDED_FOR=f"10.0.0.{number}")
-        problem(login(client, password="x"), 401)
+        expect_problem(login(client, password="x"), 401)
 
     answer = login(client, password="x")
 
-    problem(answer, 429, "throttled")
+    expect_problem(answer, 429, "throttled")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
-    problem(login(client, name="VIEWER"), 429, "throttled")
+    expect_problem(login(client, name="VIEWER"), 429, "throttled")
     assert login(client, name="operator").status_code == 200
 
 
@@ -83,7 +83,7 @@ def test_logout_ends_this_token_only(world):
 
     assert world.viewer.post(f"{V1}/auth/logout/").status_code == 204
 
-    problem(world.viewer.get(f"{V1}/accounts/"), 401)
+    expect_problem(world.viewer.get(f"{V1}/accounts/"), 401)
     assert other.get(f"{V1}/accounts/").status_code == 200
 
 
@@ -93,7 +93,7 @@ def test_logout_all_ends_every_token(world):
     assert other.post(f"{V1}/auth/logout-all/").status_code == 204
 
     for client in (other, world.viewer):
-        problem(client.get(f"{V1}/accounts/"), 401)
+        expect_problem(client.get(f"{V1}/accounts/"), 401)
     assert world.admin.get(f"{V1}/accounts/").status_code == 200
 
 
@@ -104,7 +104,7 @@ def test_session_changes_nothing_without_its_csrf_token(world, client):
 
     assert client.get(path).status_code == 200
     answer = client.patch(path, {"name": "x"}, content_type="application/json")
-    problem(answer, 403, "permission_denied")
+    expect_problem(answer, 403, "permission_denied")
 
 
 def test_caller_has_a_limit(world, monkeypatch):
@@ -112,5 +112,5 @@ def test_caller_has_a_limit(world, monkeypatch):
     for _ in range(3):
         assert world.viewer.get(f"{V1}/accounts/").status_code == 200
 
-    problem(world.viewer.get(f"{V1}/accounts/"), 429, "throttled")
+    expect_problem(world.viewer.get(f"{V1}/accounts/"), 429, "throttled")
     assert world.admin.get(f"{V1}/accounts/").status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from automation.models import Rule, RuleLeg
-from tests.fixtures_api import ASSET, V1, absent, fields_of, member, problem
+from tests.fixtures_api import ASSET, V1, absent, expect_problem, fields_of, member
 
 
 def gbp(minor: int) -> dict[str, str]:
@@ -103,7 +103,7 @@ def test_refused_change_leaves_the_rule_as_it_was(world, autosort):
     legs = copy.deepcopy(told["legs"])
     legs[1]["share"] = "50"
 
-    problem(world.admin.patch(path(told), {"legs": legs}), 400, "rule_invalid")
+    expect_problem(world.admin.patch(path(told), {"legs": legs}), 400, "rule_invalid")
 
     assert world.viewer.get(path(told)).json() == told
 
@@ -117,7 +117,7 @@ def test_rule_stays_itself_and_in_its_workspace(world, autosort, name):
 
     answer = both.patch(path(told), {name: str(world.theirs.workspace.pk)})
 
-    assert fields_of(problem(answer, 400)) == {name: "read_only"}
+    assert fields_of(expect_problem(answer, 400)) == {name: "read_only"}
 
 
 BAD_SHARES = [
@@ -130,7 +130,7 @@ BAD_SHARES = [
 def test_share_is_a_plain_decimal_of_at_most_one(world, autosort, share):
     autosort["legs"][1]["share"] = share
 
-    told = problem(write(world, autosort), 400, "rule_invalid")
+    told = expect_problem(write(world, autosort), 400, "rule_invalid")
 
     assert "legs.1.share" in fields_of(told)
 
@@ -163,7 +163,7 @@ def test_money_is_an_exact_object_of_strings_everywhere(world, autosort, money, 
     }[place]
     home[place] = money
 
-    told = problem(write(world, autosort), 400, "rule_invalid")
+    told = expect_problem(write(world, autosort), 400, "rule_invalid")
 
     assert list(fields_of(told)) == [field]
     assert Rule.objects.filter(workspace=world.mine.workspace).count() == 1
@@ -208,7 +208,7 @@ def test_money_is_an_exact_object_of_strings_everywhere(world, autosort, money, 
 def test_odd_rules_are_400_and_name_the_place(world, autosort, change, field):
     answer = write(world, autosort | change)
 
-    told = fields_of(problem(answer, 400, "rule_invalid"))
+    told = fields_of(expect_problem(answer, 400, "rule_invalid"))
     assert any(name == field or name.startswith(f"{field}.") for name in told), told
 
 
@@ -229,7 +229,9 @@ def test_odd_rules_are_400_and_name_the_place(world, autosort, change, field):
 def test_odd_legs_are_400_and_name_the_place(world, autosort, leg, change, field):
     autosort["legs"][leg] |= change
 
-    assert field in fields_of(problem(write(world, autosort), 400, "rule_invalid"))
+    assert field in fields_of(
+        expect_problem(write(world, autosort), 400, "rule_invalid")
+    )
 
 
 @pytest.mark.parametrize("whose", ["theirs", "nobody's"])
@@ -237,7 +239,7 @@ def test_account_of_somebody_else_is_unknown(world, autosort, whose):
     pk = world.theirs.pot.pk if whose == "theirs" else absent()
     autosort["legs"][1]["account"] = str(pk)
 
-    told = problem(write(world, autosort), 400, "rule_invalid")
+    told = expect_problem(write(world, autosort), 400, "rule_invalid")
 
     assert fields_of(told) == {"legs.1.account": "unknown_account"}
 
@@ -245,7 +247,7 @@ def test_account_of_somebody_else_is_unknown(world, autosort, whose):
 def test_same_account_twice_is_400(world, autosort):
     autosort["legs"].append(copy.deepcopy(autosort["legs"][1]) | {"share": "0.1"})
 
-    told = problem(write(world, autosort), 400, "rule_invalid")
+    told = expect_problem(write(world, autosort), 400, "rule_invalid")
 
     assert fields_of(told)["legs.2.account"] == "duplicate_account"
 
@@ -255,7 +257,7 @@ def test_every_mistake_is_told_at_once(world, autosort):
     autosort["legs"][1]["share"] = "50"
     autosort["timezone"] = "x"
 
-    told = fields_of(problem(write(world, autosort), 400))
+    told = fields_of(expect_problem(write(world, autosort), 400))
 
     assert {"legs.0.keep", "legs.1.share", "timezone"} <= set(told)
 
@@ -279,7 +281,7 @@ def test_delete_archives_and_may_be_repeated(world):
     assert world.viewer.get(f"{V1}/rules/").json()["results"] == []
     everything = world.viewer.get(f"{V1}/rules/?archived=true").json()
     assert len(everything["results"]) == 1
-    problem(world.admin.patch(path(told), {"name": "x"}), 409, "archived")
+    expect_problem(world.admin.patch(path(told), {"name": "x"}), 409, "archived")
     assert RuleLeg.objects.filter(rule=rule).count() == 2
 
 

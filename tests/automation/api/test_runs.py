@@ -11,7 +11,7 @@ import pytest
 from django.db import connection as database
 
 from automation.models import Rule, RuleRun, Transfer
-from tests.fixtures_api import ASSET, NOON, V1, build_world, member, problem
+from tests.fixtures_api import ASSET, NOON, V1, build_world, expect_problem, member
 
 
 def start(client, rule, key="today", body=None):
@@ -32,7 +32,7 @@ def test_run_is_202_and_its_repeat_200_with_the_same_body(world, published):
 
 
 def test_run_without_a_key_is_400(world, published):
-    problem(
+    expect_problem(
         start(world.operator, world.mine.rule, None), 400, "idempotency_key_required"
     )
     assert published == []
@@ -50,7 +50,7 @@ def test_key_with_another_body_is_422(world, published):
 
     answer = start(world.operator, world.mine.rule, body={"plan_hash": "x"})
 
-    problem(answer, 422, "idempotency_key_reused")
+    expect_problem(answer, 422, "idempotency_key_reused")
 
 
 def test_run_survives_the_loss_of_the_stored_answer(world, published):
@@ -79,21 +79,21 @@ def test_plan_that_changed_is_not_run(world, published):
         world.operator, world.mine.rule, "b", {"plan_hash": seen["plan_hash"]}
     )
 
-    problem(wrong, 409, "plan_changed")
+    expect_problem(wrong, 409, "plan_changed")
     assert right.status_code == 202
     assert len(published) == 1
 
 
 @pytest.mark.parametrize("body", [{"plan_hash": 5}, {"force": True}, {"amount": "5"}])
 def test_odd_bodies_are_400(world, published, body):
-    problem(start(world.operator, world.mine.rule, body=body), 400)
+    expect_problem(start(world.operator, world.mine.rule, body=body), 400)
     assert published == []
 
 
 def test_archived_rule_is_not_run(world, published):
     world.admin.delete(f"{V1}/rules/{world.mine.rule.pk}/")
 
-    problem(start(world.operator, world.mine.rule), 409, "archived")
+    expect_problem(start(world.operator, world.mine.rule), 409, "archived")
 
 
 def test_preview_explains_and_moves_nothing(world):
