@@ -9,7 +9,7 @@ from rich.table import Table
 
 from accounts.models import Account
 from automation.models import RuleRun, Transfer
-from providers.money import Asset
+from providers.money import Asset, pretty
 
 from .payday import Payday
 
@@ -81,5 +81,4 @@ def row(account: Account, before: int, there: int) -> Iterator[str]:
 
 def amount(minor: int, asset: str) -> str:
     """Return minor units as people read them."""
-    unit = Asset.parse(asset)
-    return f"{unit.major(minor)} {asset.partition('/')[0]}"
+    return pretty(minor, Asset.parse(asset))

@@ -15,6 +15,7 @@ from automation.models import Rule
 from balsync_project import demo, first_start
 from balsync_project.demo import payday, table
 from providers.drivers import configure
+from providers.money import pretty
 from providers.sandbox import serve, slugs
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,7 +153,7 @@ def test_tables_tell_what_moved_and_why(login, beat):
     text = written.getvalue()
     assert "DIFFERS" not in text
     for transfer in day.transfers():
-        assert transfer.source.unit.major(int(transfer.amount)) in text
+        assert pretty(int(transfer.amount), transfer.source.unit) in text
         assert table.why(transfer.run, transfer)
 
 
