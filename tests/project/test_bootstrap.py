@@ -168,20 +168,41 @@ def test_long_installation_shows_that_it_goes_on(manage, monkeypatch, capfd):
     assert "still installing" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("line", "handed_on"),
-    [
-        ([], []),
-        (["--", "-k", "name"], ["-k", "name"]),
-        (["tests/project", "-x"], ["tests/project", "-x"]),
-    ],
-)
-def test_pytests_own_options_reach_pytest(monkeypatch, line, handed_on):
+def handed_on(monkeypatch, line, cores):
+    """Return what `manage.py test` hands on to pytest on a machine of so many cores."""
     asked = []
     monkeypatch.setattr(test.pytest, "main", lambda words: asked.extend(words) or 5)
-
+    monkeypatch.setattr(test.os, "sched_getaffinity", lambda _: set(range(cores)))
     with pytest.raises(SystemExit) as end:
         test.Command().run_from_argv(["manage.py", "test", *line])
 
-    assert asked == handed_on
     assert end.value.code == 5
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (["--", "-k", "name"], ["-k", "name"]),
+        (["tests/project", "-x"], ["tests/project", "-x"]),
+        (["-x"], ["-x"]),
+        (["-n0"], ["-n0"]),
+        (["-p", "no:randomly"], ["-p", "no:randomly"]),
+        (["--durations=9", "tests/crash"], ["--durations=9", "tests/crash"]),
+    ],
+)
+def test_part_of_the_suite_runs_as_it_is_asked_for(monkeypatch, line, wanted):
+    assert handed_on(monkeypatch, line, cores=8) == wanted
+
+
+@pytest.mark.parametrize("line", [[], ["--durations=9"], ["--", "-v"]])
+@pytest.mark.parametrize(("cores", "processes"), [(2, "2"), (8, "8"), (96, "16")])
+def test_whole_suite_is_shared_among_the_cores(monkeypatch, line, cores, processes):
+    asked = handed_on(monkeypatch, line, cores)
+
+    assert asked[:4] == ["-n", processes, "--dist", "loadfile"]
+    assert asked[5:] == [word for word in line if word != "--"]
+
+
+def test_one_core_runs_the_suite_in_one_process(monkeypatch):
+    assert handed_on(monkeypatch, [], cores=1) == []
