@@ -68,4 +68,4 @@ def wait_until(done: Callable[[], bool], *, seconds: float) -> None:
     while not done():
         if time.monotonic() > until:
             raise TimeoutError(f"Not done after {seconds} s")
-        time.sleep(0.02)
+        time.sleep(0.1)

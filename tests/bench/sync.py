@@ -33,7 +33,7 @@ import providers
 from accounts import services, tasks
 from accounts.models import Account, Connection, Workspace
 from balsync_project.guard import Guard, signal_group
-from providers.base import ListsMovements
+from providers.base import ListsMovements, Place
 from providers.sandbox import registry
 from providers.sandbox.remote import Remote
 from providers.wire import Request, Response, drive
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     wishes.add_argument("--naive-accounts", type=int, default=240)
     wishes.add_argument("--latency", type=int, nargs="+", default=[100, 20])
     wishes.add_argument("--changed", type=int, default=10, help="percent per sync")
-    wishes.add_argument("--workers", type=int, default=2, help="sync processes")
+    wishes.add_argument("--workers", type=int, default=4, help="sync processes")
     wishes.add_argument("--rounds", type=int, default=3, help="of product and floor")
     return wishes
 
@@ -263,7 +263,12 @@ def recorded(row: Connection) -> dict[str, list]:
         sent.append("\r\n".join([*head, "", ""]))
         return remembered(adapter, signed)
 
-    drive(adapter.observe(), record)
+    known = [
+        Place(a.external_id, a.kind, asset=a.unit)
+        for a in row.accounts.all()
+        if a.parent_id is None
+    ]
+    drive(adapter.observe(known), record)  # as a periodic sync asks
     rows = [(str(a.pk), a.balance.total) for a in row.accounts.all()]
     return {"requests": sent, "rows": rows}
 
