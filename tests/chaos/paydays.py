@@ -40,8 +40,8 @@ TARGETS = {
     "Valkey": ("valkey", "one"),
     "PostgreSQL": ("postgres", "one"),
 }
-LATENCY = 0.15  # seconds a bank takes to answer: long enough to be killed in between
-PAYDAY_SECONDS = 5.0  # a payday lasts about this long, and is hit within it
+LATENCY = 0.3  # seconds a bank takes to answer: long enough to be killed in between
+PAYDAY_SECONDS = 6.0  # a payday lasts about this long, and is hit within it
 FINISH_SECONDS = 150.0
 SALARY = 2_000_00
 OPEN_RUNS = {"due", "planned", "running", "notified", "awaiting_approval"}
