@@ -36,7 +36,7 @@ from .effects import (
 )
 from .harvest import Harvest
 
-IN_FLIGHT = 500  # calls at once
+IN_FLIGHT = 250  # calls at once: more would only cost more handshakes
 CHUNK = 200  # results handed back together, …
 LINGER = 0.25  # … or as many as came in so many seconds
 KEEP_ALIVE = 30.0  # seconds for which an idle connection is kept

@@ -168,7 +168,6 @@ def measure(
         found: dict[str, list[Cost]] = {"naive": [run_naive(wish, remote)]}
         found |= {"balsync": [], "floor": []}
         for _ in range(wish.rounds):
-            shake(remote, wish.changed)
             found["balsync"].append(run_product(wish, remote))
             found["floor"].append(run_floor(works, remote))
     finally:
@@ -205,26 +204,22 @@ def warm_up(counter: redis.Redis, ids: list[str]) -> None:
 def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
     """Time the periodic sync: due rows, dispatcher, batches, workers, every check."""
     command = [*CELERY, "-Q", "sync", "-c", str(wish.workers)]
-    everybody = Connection.objects.all()
     with running(command) as worker:
-        begin_syncs(everybody[: wish.workers * 2])  # the workers import and connect
+        sync_all()  # a worker that runs has imported and is connected
+        shake(remote, wish.changed)
         meter = Meter(groups(worker, remote))
-        begun = now()
         meter.start()
-        everybody.update(next_sync_at=begun)
-        current_app.send_task(tasks.dispatch_due_syncs.name)
-        synced = everybody.filter(last_success_at__gte=begun)
-        count = everybody.count()
-        wait_until(lambda: synced.count() == count, seconds=300)
-        return meter.stop(count)
+        return meter.stop(sync_all())
 
 
-def begin_syncs(some: Sequence[Connection]) -> None:
-    begun, ids = now(), [str(connection.pk) for connection in some]
-    for pk in ids:
-        current_app.send_task(tasks.sync_batch.name, [[pk], "periodic"])
-    done = Connection.objects.filter(pk__in=ids, last_success_at__gte=begun)
-    wait_until(lambda: done.count() == len(ids), seconds=60)
+def sync_all() -> int:
+    """Let everything be due, as beat's dispatcher finds it, and wait for the last."""
+    everybody, begun = Connection.objects.all(), now()
+    everybody.update(next_sync_at=begun)
+    current_app.send_task(tasks.dispatch_due_syncs.name)
+    synced, count = everybody.filter(last_success_at__gte=begun), everybody.count()
+    wait_until(lambda: synced.count() == count, seconds=300)
+    return count
 
 
 def run_floor(works: list, remote: Remote) -> Cost:
