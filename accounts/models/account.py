@@ -47,6 +47,9 @@ class Account(Row):
     can_send = models.BooleanField(default=True)
     can_receive = models.BooleanField(default=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    protected_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when no rule moves money in or out."
+    )
     missing_since = models.DateTimeField(null=True, blank=True)
     missing_reads = models.PositiveSmallIntegerField(default=0)
     movements_cursor = models.CharField(max_length=200, blank=True)

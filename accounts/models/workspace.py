@@ -19,6 +19,12 @@ class Workspace(Row):
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces"
     )
+    paused_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when no rule moves money here."
+    )
+    dry_run = models.BooleanField(
+        default=False, help_text="Rules plan and explain, and move nothing."
+    )
 
     objects = WorkspaceQuerySet.as_manager()
 

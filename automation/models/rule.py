@@ -38,6 +38,11 @@ class Rule(Row):
         PARTIAL = "partial"
         RETRY_NEXT = "retry_next"
 
+    class Approval(models.TextChoices):
+        NEVER = "never"
+        FIRST = "first"  # until one of its runs has succeeded
+        ALWAYS = "always"
+
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="rules")
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -54,6 +59,23 @@ class Rule(Row):
     max_lateness_seconds = models.PositiveIntegerField(default=21600)
     cooldown_seconds = models.PositiveIntegerField(default=0)
     plan_ttl_seconds = models.PositiveIntegerField(default=21600)
+    notice_seconds = models.PositiveIntegerField(
+        default=0,
+        help_text="How long a plan may be cancelled before it is carried out.",
+    )
+    approval = models.CharField(max_length=10, choices=Approval, default=Approval.NEVER)
+    tolerance = MinorUnits(
+        null=True,
+        blank=True,
+        help_text="By how much a move may differ from the plan that was approved.",
+    )
+    conditions = models.JSONField(null=True, blank=True)
+    pay_cycle = models.JSONField(
+        null=True, blank=True, help_text='{"day": 25}, {"day": "last"}, {"trigger": 0}'
+    )
+    depends_on = models.ManyToManyField(
+        "self", symmetrical=False, blank=True, related_name="dependents"
+    )
     round_to = MinorUnits(null=True, blank=True)
     min_move = MinorUnits(null=True, blank=True)
     per_move = MinorUnits(null=True, blank=True)
@@ -84,8 +106,14 @@ class Rule(Row):
 class RuleLeg(Row):
     """One line of a rule: an account, its part in it, and how much."""
 
+    class Accounts(models.TextChoices):
+        ALL_WITH_GOAL = "all_with_goal"  # every pot around the source that has a goal
+
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="legs")
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        Account, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    accounts = models.CharField(max_length=20, choices=Accounts, blank=True)
     role = models.CharField(max_length=20)
     order = models.PositiveIntegerField(default=0)
     strategy = models.CharField(max_length=20, blank=True)
@@ -104,13 +132,21 @@ class RuleLeg(Row):
     min_move = MinorUnits(null=True, blank=True)
     low = MinorUnits(null=True, blank=True)
     high = MinorUnits(null=True, blank=True)
+    due = models.DateField(null=True, blank=True)
+    unit = MinorUnits(null=True, blank=True)
+    multiplier = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["order", "created"]
         constraints = [
             models.UniqueConstraint(
                 fields=["rule", "account"], name="one_leg_per_account"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(account__isnull=False, accounts="")
+                | Q(account__isnull=True) & ~Q(accounts=""),
+                name="leg_names_one_or_many",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -129,7 +165,12 @@ class Trigger(Row):
         DAILY = "daily"
         HOURLY = "hourly"
         INTERVAL = "interval"
+        DATE_RANGE = "date_range"
         PAYDAY = "payday"
+        BALANCE = "balance"
+        TRANSACTION = "transaction"
+        WEBHOOK = "webhook"
+        AFTER_RULE = "after_rule"
 
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="triggers")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -150,6 +191,21 @@ class Trigger(Row):
     category = models.CharField(max_length=60, blank=True)
     look_back_days = models.PositiveSmallIntegerField(default=3)
     cooldown_days = models.PositiveSmallIntegerField(default=7)
+    start_day = models.PositiveSmallIntegerField(null=True, blank=True)
+    end_day = models.PositiveSmallIntegerField(null=True, blank=True)
+    account = models.ForeignKey(
+        Account, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    above = MinorUnits(null=True, blank=True)
+    below = MinorUnits(null=True, blank=True)
+    rearm = MinorUnits(null=True, blank=True)
+    armed = models.BooleanField(
+        default=True, help_text="Whether a balance beyond the threshold fires it."
+    )
+    upstream = models.ForeignKey(
+        Rule, models.PROTECT, null=True, blank=True, related_name="followers"
+    )
+    min_moved = MinorUnits(null=True, blank=True)
     next_at = models.DateTimeField(null=True, blank=True)
     last_fired_at = models.DateTimeField(
         null=True, blank=True, help_text="When a run of it last succeeded."

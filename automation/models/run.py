@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from accounts.fields import MinorUnits
 from accounts.models import Row
 
 from .rule import Rule, Trigger
@@ -45,7 +46,13 @@ class RuleRun(Row):
         SKIPPED_LIMIT = "skipped_limit"
         SKIPPED_DUPLICATE = "skipped_duplicate"
 
-    UNFINISHED = (Status.DUE, Status.PLANNED, Status.RUNNING)
+    UNFINISHED = (
+        Status.DUE,
+        Status.NOTIFIED,
+        Status.AWAITING_APPROVAL,
+        Status.PLANNED,
+        Status.RUNNING,
+    )
 
     rule = models.ForeignKey(Rule, models.PROTECT, related_name="runs")
     trigger = models.ForeignKey(
@@ -54,7 +61,11 @@ class RuleRun(Row):
     trigger_kind = models.CharField(max_length=20)
     key = models.CharField(max_length=200)
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     scheduled_for = models.DateTimeField()
     status = models.CharField(max_length=20, choices=Status, default=Status.DUE)
@@ -62,6 +73,24 @@ class RuleRun(Row):
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    wanted_hash = models.CharField(
+        max_length=64, blank=True, help_text="The plan that somebody saw and wants."
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    notice_until = models.DateTimeField(null=True, blank=True)
+    amount = MinorUnits(
+        null=True, blank=True, help_text="Of the transaction that made it due."
+    )
+    dry = models.BooleanField(
+        default=False, help_text="Planned to be looked at: nothing was moved."
+    )
     planned_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     plan_hash = models.CharField(max_length=64, blank=True)
@@ -80,7 +109,15 @@ class RuleRun(Row):
         indexes = [
             models.Index(
                 fields=["next_attempt_at"],
-                condition=Q(status__in=["due", "planned", "running"]),
+                condition=Q(
+                    status__in=[
+                        "due",
+                        "notified",
+                        "awaiting_approval",
+                        "planned",
+                        "running",
+                    ]
+                ),
                 name="run_unfinished",
             )
         ]

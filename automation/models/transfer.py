@@ -82,6 +82,9 @@ class Transfer(models.Model):
     reference = models.CharField(max_length=100, blank=True)
     verified = models.BooleanField(default=False)
     needs_person = models.BooleanField(default=False)
+    proved_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the provider's own entry last agreed."
+    )
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
 

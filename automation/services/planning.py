@@ -18,11 +18,12 @@ from accounts.services import sync
 from automation.machine import RunCommand
 from automation.machine import run as events
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
-from automation.rules import Holding, Plan, Step, dedupe_id, plan
+from automation.rules import Holding, Plan, Step, dedupe_id
 
+from .facts import connections, decide, read
 from .routes import route
 from .rows import RUN_KEPT, apply, take
-from .terms import holdings, largest_drops, log_readings, rule_spec
+from .terms import log_readings
 
 # Somebody waits for these and can simply ask again.
 BY_HAND = frozenset({Trigger.Kind.MANUAL, Trigger.Kind.API})
@@ -96,15 +97,6 @@ def verdict(run: RuleRun, decided: Plan) -> events.Planned:
     return events.Planned(decided.outcome, decided.reason, retry)
 
 
-def used(rule: Rule) -> list[Account]:
-    return [leg.account for leg in rule.legs.all()]
-
-
-def connections(rule: Rule) -> list[Connection]:
-    """Return every connection that `rule` touches, once."""
-    return list({a.connection_id: a.connection for a in used(rule)}.values())
-
-
 def lock(rule: Rule) -> None:
     """Keep syncs, bookings and other planners away from the rule's accounts.
 
@@ -113,27 +105,6 @@ def lock(rule: Rule) -> None:
     ids = [connection.pk for connection in connections(rule)]
     held = Connection.objects.select_for_update(no_key=True).order_by("pk")
     list(held.filter(pk__in=ids).values_list("pk"))
-
-
-def read(rule: Rule):
-    """Return the accounts of `rule` with their balances, and what leaves them."""
-    accounts = Account.objects.filter(pk__in=[a.pk for a in used(rule)])
-    accounts = accounts.annotate(leaving=Transfer.objects.unread().sum_out_of("pk"))
-    return accounts.select_related("balance", "parent", "connection").order_by("pk")
-
-
-def decide(
-    rule: Rule, accounts: Sequence[Account], moment: datetime, *, preview: bool = False
-) -> Plan:
-    """Return the plan for what `accounts` hold, less what is on its way out of them."""
-    careful = rule.on_stale == Rule.OnStale.USE_FLOOR
-    held = holdings(
-        accounts,
-        now=moment,
-        reserved={account.pk: int(account.leaving) for account in accounts},
-        drops=largest_drops(accounts, moment) if careful else {},
-    )
-    return plan(rule_spec(rule, now=moment), held, now=moment, preview=preview)
 
 
 def transfers(

@@ -9,8 +9,9 @@ from accounts.moneyjson import money
 from automation.models import Rule, RuleLeg, Trigger
 from automation.rules.trigger_problems import TAKES
 
-from .document import LIMITS, MONEY, READ_ONLY, SECONDS, SHARES, TRIGGER_MONEY
+from .document import LIMITS, MONEY, READ_ONLY, SECONDS, SHARES
 from .keeping import ALIKE
+from .trigger_document import TRIGGER_MONEY
 
 
 def rule_data(rule: Rule) -> dict[str, Any]:

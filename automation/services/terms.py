@@ -103,6 +103,7 @@ def holding(
         inside=str(account.parent_id) if account.parent_id else None,
         goal=account.goal,
         closed=account.closed_at is not None,
+        protected=account.protected_at is not None,
         can_send=account.can_send and usable,
         can_receive=account.can_receive and usable,
         largest_drop=drop,
