@@ -32,13 +32,24 @@ SAME = (
     "merchant",
     "look_back_days",
     "cooldown_days",
+    "start_day",
+    "end_day",
+    "above",
+    "below",
+    "rearm",
+    "min_moved",
 )
 
 
 def trigger_spec(trigger: Trigger) -> TriggerSpec:
     """Return `trigger` as the pure calendar reads it."""
     known = {name: getattr(trigger, name) for name in SAME}
-    return TriggerSpec(**known, anchor=trigger.anchor or trigger.rule.created)
+    return TriggerSpec(
+        **known,
+        anchor=trigger.anchor or trigger.rule.created,
+        account=str(trigger.account_id or ""),
+        rule=str(trigger.upstream_id or ""),
+    )
 
 
 def has_clock(kind: str) -> bool:

@@ -197,5 +197,10 @@ def written(trigger: Trigger) -> TriggerSpec:
 
 
 def asdict_known(spec: TriggerSpec) -> dict[str, Any]:
-    names = {f.name for f in Trigger._meta.fields} - {"rule"}  # its own, not theirs
-    return {name: value for name, value in asdict(spec).items() if name in names}
+    """Return `spec` as the columns of a row; ids stand for other rows."""
+    names = {f.name for f in Trigger._meta.fields} - {"rule", "account"}
+    known = {name: value for name, value in asdict(spec).items() if name in names}
+    return known | {
+        "account_id": spec.account or None,
+        "upstream_id": spec.rule or None,
+    }
