@@ -148,3 +148,6 @@ class Plan:
     trace: tuple[Step, ...]
     readings: tuple[Holding, ...]
     plan_hash: str
+    # What the run may do about it; neither changes what was decided.
+    retry: bool = False  # some leg was short and should be tried after the next sync
+    ask: bool = False  # stale, but a person may approve what older readings allow
