@@ -25,12 +25,13 @@ NEEDS = {
     "serve": "demo",
     "test": "dev",
     "bench": "dev",
+    "prove": "dev",
     "chaos": "dev",
     "oracle": "dev",
     "lock": "dev",
 }
 # Run on empty servers of their own, which end with the command.
-THROWAWAY = {"test", "bench", "oracle"}
+THROWAWAY = {"test", "bench", "prove", "oracle"}
 # One process tree; its supervisor needs no Django.
 TREES = {"demo", "serve"}
 
