@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cache, partial
 from time import time
 
@@ -37,9 +38,9 @@ class Rate(BaseThrottle):
     limit: RateLimitItem
     scope: str
 
+    @abstractmethod
     def who(self, request) -> str | None:
         """Return who is counted, or None to count nobody."""
-        raise NotImplementedError
 
     def allow_request(self, request, view) -> bool:
         name = self.who(request)

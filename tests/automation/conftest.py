@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import TestCase
 
-import providers
 from accounts import services as accounts
 from accounts.models import Account, Connection, Workspace
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Transfer
 from automation.services.routes import place
-from providers.base import Authorizes, ListsMovements, MovesMoney
-from providers.drivers import configure
-from providers.sandbox import registry
 from providers.sandbox.institution import Customer, Institution
-from providers.sandbox.server import Sandbox, serve
+from tests import fixtures_bank
+from tests.fixtures_bank import BANK
 
-PORTS = (Authorizes, ListsMovements, MovesMoney)
-BANK = next(
-    slug
-    for slug in registry.slugs()
-    if all(issubclass(providers.load(slug), port) for port in PORTS)
-)
-
-
-@pytest.fixture(autouse=True)
-def calm() -> Iterator[None]:
-    """Forget what breakers learnt from the faults of other tests."""
-    configure(None)
-    yield
-    configure(None)
-
-
-@pytest.fixture
-def sandbox(settings) -> Iterator[Sandbox]:
-    with serve(BANK) as running:
-        settings.PROVIDER_URLS = running.urls()
-        yield running
-
-
-@pytest.fixture
-def bank(sandbox) -> Institution:
-    return sandbox[BANK]
-
-
-@pytest.fixture
-def workspace(db) -> Workspace:
-    return Workspace.objects.create(name="home")
+calm = fixtures_bank.calm
+sandbox, bank = fixtures_bank.sandbox, fixtures_bank.bank
+workspace = fixtures_bank.workspace
 
 
 class Person:

@@ -154,4 +154,6 @@ def test_unknown_is_never_cached(world, published):
 
 def test_answer_takes_few_queries(world, fresh, django_assert_max_num_queries):
     with django_assert_max_num_queries(7):
-        world.viewer.get(path(fresh))
+        answer = world.viewer.get(path(fresh))
+
+    assert answer.status_code == 200
