@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from providers.base import Provider
@@ -31,10 +32,10 @@ from .effects import (
     NotSent,
     Pause,
     Send,
-    TooLarge,
     named,
 )
 from .harvest import Harvest
+from .lane import Lane, Until, body_of
 
 IN_FLIGHT = 250  # calls at once: more would only cost more handshakes
 CHUNK = 200  # results handed back together, …
@@ -54,6 +55,7 @@ class Fleet:
         self._thread = Thread(target=self.loop.run_forever, daemon=True, name="fleet")
         self._thread.start()
         self.session = self._do(self._open())
+        self.lane = Lane(self.session, CONNECT)
 
     def run_all(
         self,
@@ -217,23 +219,27 @@ class Fleet:
     async def _send(self, send: Send) -> Response:
         request = send.request
         try:
-            async with (
-                asyncio.timeout_at(send.deadline),
-                self.session.request(
-                    request.method,
-                    URL(send.url, encoded=True),
-                    headers=request.headers,
-                    data=request.body or None,
-                    allow_redirects=False,
-                ) as answer,
-            ):
-                return Response(answer.status, answer.headers, await _body(answer))
+            with Until(self.loop, send.deadline):
+                if place := self.lane.takes(request, send.url):
+                    return await self.lane.get(place, request.headers)
+                return await self._request(request, send.url)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(named(error)) from None
         except aiohttp.InvalidURL:
             raise NotSent("its address is none") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise Lost(named(error)) from None
+
+    async def _request(self, request: Request, url: str) -> Response:
+        async with self.session.request(
+            request.method,
+            URL(url, encoded=True),
+            headers=request.headers,
+            data=request.body or None,
+            allow_redirects=False,
+        ) as answer:
+            body = await body_of(answer.content)
+            return Response(answer.status, answer.headers, body)
 
     def _tell(self) -> None:
         # This process may not ask again for minutes: the others should know now.
@@ -257,23 +263,6 @@ async def _came(effect: Await) -> bool:
     left = max(0.0, effect.deadline - monotonic())
     came, _ = await asyncio.wait([asyncio.wrap_future(effect.turn)], timeout=left)
     return bool(came)
-
-
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
-    length = answer.content_length
-    if length is not None and length <= policy.LARGEST and not _packed(answer):
-        return await answer.read()
-    body = bytearray()
-    async for part in answer.content.iter_any():
-        body += part
-        if len(body) > policy.LARGEST:
-            answer.close()
-            raise TooLarge(f"more than {policy.LARGEST} bytes")
-    return bytes(body)
-
-
-def _packed(answer: aiohttp.ClientResponse) -> bool:
-    return "Content-Encoding" in answer.headers
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
