@@ -13,7 +13,7 @@ from automation.machine import TransferState, endings
 from automation.machine import events as e
 from automation.machine import transfer as t
 
-from .simulator import CHANGES, FAULTS, LATE, NONE, PAUSES, WORKERS, World, simulate
+from .one_transfer import CHANGES, FAULTS, LATE, NONE, PAUSES, WORKERS, World, simulate
 
 SEEDS = 4000
 HUNT = 40_000  # seeds within which a planted bug must show
