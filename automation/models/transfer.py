@@ -53,6 +53,7 @@ class Transfer(models.Model):
         EXPIRED = "expired"
 
     OPEN = (Status.PENDING, Status.SENDING, Status.UNKNOWN)
+    begun = False  # True where this process has claimed it and has yet to send it
 
     id = models.UUIDField("dedupe id", primary_key=True, editable=False)
     run = models.ForeignKey(RuleRun, models.PROTECT, related_name="transfers")

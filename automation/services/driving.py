@@ -23,9 +23,10 @@ def drive(run: RuleRun, steps: list[Transfer]) -> bool:
     for row in iter_open(steps):
         if monotonic() >= ends:
             return True
-        if apply(run, Renew()) is None:
-            break  # another worker has the run
         turn = Drive(run, row, steps)
+        if apply(run, Renew()) is None:
+            turn.let_go()
+            break  # another worker has the run
         turn.go()
         if turn.added is not None:
             steps.append(turn.added)

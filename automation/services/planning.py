@@ -8,7 +8,7 @@ from typing import Any
 
 import stamina
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
@@ -20,9 +20,10 @@ from automation.machine import run as events
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Holding, Plan, Step, dedupe_id
 
+from .beginning import begin
 from .facts import connections, decide, read
 from .routes import route
-from .rows import RUN_KEPT, apply, take
+from .rows import RUN_KEPT, apply, busy, take
 from .terms import log_readings
 
 # Somebody waits for these and can simply ask again.
@@ -58,6 +59,18 @@ def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
 
 
 def commit_plan(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
+    """Decide and write; the first transfer is claimed at once if its account is free."""
+    try:
+        return write_plan(run, at_once=True)
+    except IntegrityError as error:
+        if not busy(error):
+            raise
+    return write_plan(run, at_once=False)
+
+
+def write_plan(
+    run: RuleRun, *, at_once: bool
+) -> tuple[Sequence[RunCommand], list[Transfer]]:
     """Decide on what is held now, and write run and transfers, all or nothing."""
     known = {name: getattr(run, name) for name in RUN_KEPT}
     try:
@@ -69,6 +82,8 @@ def commit_plan(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
             commands = apply(run, verdict(run, decided), **record(decided, moment))
             if commands is None:
                 return (), []
+            if at_once and RunCommand.DRIVE in commands:
+                begin(run, rows, accounts)
             Transfer.objects.bulk_create(rows)
     except DatabaseError:
         take(run, known)  # nothing of it was written

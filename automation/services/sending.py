@@ -20,7 +20,7 @@ from providers.base import Provider, Receipt
 from providers.errors import OutcomeUnknown, ProviderError, Refused
 from providers.wire import Call
 
-from .booking import book
+from .booking import book, lock
 from .funds import check
 from .routes import place
 from .rows import (
@@ -48,10 +48,17 @@ class Drive:
 
     def go(self) -> None:
         """Claim the transfer, and do what the machine commands until it rests."""
-        commands = self.apply(self.first_event())
+        begun, self.row.begun = self.row.begun, False
+        commands = [Command.SEND] if begun else self.apply(self.first_event())
         while commands:
             event = ACTIONS[commands[0]](self) if commands[0] in ACTIONS else None
             commands = self.apply(event) if event is not None else ()
+
+    def let_go(self) -> None:
+        """Leave to others what was claimed here and never sent."""
+        begun, self.row.begun = self.row.begun, False
+        if begun:
+            self.apply(events.NotSent("run_taken", "Another worker has the run"))
 
     def first_event(self) -> machine.Event | None:
         """Return a claim, unless the transfer before this one, or its age, forbids it."""
@@ -88,6 +95,8 @@ class Drive:
         known = {name: getattr(self.row, name) for name in KEPT}
         try:
             with transaction.atomic():
+                if Command.BOOK in commands:
+                    lock(self.row)
                 if not save_transfer(self.row, after):
                     return False
                 self.enter(commands)

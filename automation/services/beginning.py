@@ -1,0 +1,41 @@
+"""The first transfer of a plan, claimed while it is written: on the plan's own readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.timezone import now
+
+from accounts.models import Account
+from automation import machine
+from automation.machine import Command, events
+from automation.models import RuleRun, Transfer
+from automation.rules.draft import LIVE_SECONDS
+
+from .funds import judge, oldest
+from .rows import KEPT, part_of, take, transfer_state
+
+
+def begin(run: RuleRun, rows: Sequence[Transfer], accounts: Sequence[Account]) -> None:
+    """Make the first of `rows` ready to be sent as soon as it is committed.
+
+    The caller holds the lock under which `accounts` were read, so no other outflow of
+    the source can have been booked since. Where the readings are not live or do not
+    suffice, the transfer waits to be claimed like any other.
+    """
+    if not rows:
+        return
+    row, part = rows[0], part_of(rows[0], rows)
+    balances = {}
+    for account in accounts:
+        if balance := getattr(account, "balance", None):
+            balance.leaving = account.leaving
+            balances[account.pk] = balance
+    if oldest(row, balances) > LIVE_SECONDS:
+        return
+    moment = now()
+    claimed, _ = machine.step(transfer_state(row, part), events.Claim(), moment)
+    sending, commands = machine.step(claimed, judge(run, row, balances), moment)
+    if commands == (Command.SEND,):
+        take(row, {name: getattr(sending, name) for name in KEPT})
+        row.begun = True
