@@ -207,12 +207,24 @@ class Trigger(Row):
     )
     min_moved = MinorUnits(null=True, blank=True)
     next_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="Up to when it has been looked at."
+    )
     last_fired_at = models.DateTimeField(
-        null=True, blank=True, help_text="When a run of it last succeeded."
+        null=True,
+        blank=True,
+        help_text="When what it saw happened, if the run succeeded.",
     )
 
     class Meta:
         ordering = ["created"]
+        indexes = [
+            models.Index(
+                fields=["next_at"],
+                condition=Q(next_at__isnull=False),
+                name="trigger_due",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.kind

@@ -88,6 +88,9 @@ class RuleRun(Row):
     amount = MinorUnits(
         null=True, blank=True, help_text="Of the transaction that made it due."
     )
+    happened_at = models.DateTimeField(
+        null=True, blank=True, help_text="When that transaction was made."
+    )
     dry = models.BooleanField(
         default=False, help_text="Planned to be looked at: nothing was moved."
     )
