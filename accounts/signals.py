@@ -26,3 +26,7 @@ class BalanceChange:
 
 # Sent after commit with `changes`, a list of BalanceChange: once per batch, not per row.
 balance_changed = Signal()
+
+# Sent with `connection_id` and `event_id` once what an inbound webhook hinted at was
+# read. It may be sent again for the same event: receivers count it once.
+webhook_fetched = Signal()

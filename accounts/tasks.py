@@ -14,7 +14,7 @@ def dispatch_due_syncs() -> None:
     """Claim what is due, and what was requested but not begun, and queue it."""
     for ids in services.claim_due():
         publish(sync_batch, [str(pk) for pk in ids], SyncRun.Kind.PERIODIC.value)
-    for pk in services.claim_requested():
+    for pk in (*services.claim_requested(), *services.claim_unfetched()):
         publish(run_sync, str(pk))
 
 
@@ -28,13 +28,16 @@ def sync_batch(connection_ids: list[str], kind: str) -> None:
 @shared_task
 def run_sync(sync_run_id: str) -> None:
     """Carry out a sync that somebody asked for, unless it is done or running."""
-    services.run_requested(sync_run_id)
+    run = services.run_requested(sync_run_id)
+    if later := services.announce_fetched(run):
+        publish(run_sync, str(later.pk))
 
 
 @shared_task
 def forget_old_transactions() -> None:
-    """Delete the transactions that are older than TRANSACTION_DAYS."""
+    """Delete the transactions that are older than TRANSACTION_DAYS, and old hints."""
     services.forget_old_transactions()
+    services.forget_old_events()
 
 
 @shared_task

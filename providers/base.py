@@ -115,6 +115,13 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """What an inbound webhook claims: a reason to ask, and its name."""
+
+    event_id: str  # the same for every attempt to deliver it
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """A new pair of tokens as credential fields, and how many seconds they last."""
 
@@ -247,6 +254,22 @@ class ListsMovements(ABC):
 
 class TakesTypedBalances:
     """Providers whose balances a person types in; they are never asked."""
+
+
+class SendsWebhooks(ABC):
+    """Providers that call an address of ours when something happened."""
+
+    @abstractmethod
+    def hint(self, headers: Mapping[str, str], body: bytes) -> Hint:
+        """Return what an inbound webhook is about; header names are in lower case.
+
+        Raises AuthenticationFailed for a forgery where the provider signs, and
+        UnexpectedResponse for what makes no sense. A hint is never the truth.
+        """
+
+    @abstractmethod
+    def listen(self, account: Place, url: str | None, *, ours: str) -> Call[None]:
+        """Let `url` be called about `account`, and nothing else that begins with `ours`."""
 
 
 class Authorizes(ABC):

@@ -25,6 +25,7 @@ PROVIDER_STATUS = {
     services.UnknownCredential: 400,
     services.FutureMoment: 400,
     services.NoConsentNeeded: 409,
+    services.NoWebhooks: 409,
     services.UnreadableCredentials: 503,
     errors.Unavailable: 503,
     errors.AuthenticationFailed: 409,

@@ -12,6 +12,7 @@ from . import (
     syncs,
     tokens,
     transactions,
+    webhooks,
     workspaces,
 )
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("connections/<uuid:pk>/test/", connections.ConnectionTest.as_view()),
     path("connections/<uuid:pk>/sync/", connections.ConnectionSync.as_view()),
     path("connections/<uuid:pk>/authorize/", connections.ConnectionAuthorize.as_view()),
+    path("connections/<uuid:pk>/webhook/", webhooks.ConnectionWebhook.as_view()),
     path("sync-runs/", syncs.SyncRunList.as_view()),
     path("sync-runs/<uuid:pk>/", syncs.SyncRunDetail.as_view()),
     path("accounts/", accounts.AccountList.as_view()),

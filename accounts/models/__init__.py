@@ -9,6 +9,7 @@ from .connection import AuthorizationRequest, Connection
 from .idempotency import IdempotencyKey
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
+from .webhook import WebhookInbox
 from .workspace import Membership, Workspace
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "Source",
     "SyncRun",
     "Transaction",
+    "WebhookInbox",
     "Workspace",
 ]

@@ -73,6 +73,9 @@ class Connection(Row):
     last_sync_at = models.DateTimeField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField("failures in a row", default=0)
+    webhook_digest = models.CharField(
+        max_length=64, null=True, blank=True, unique=True, editable=False
+    )
     archived_at = models.DateTimeField(null=True, blank=True)
 
     objects = ConnectionQuerySet.as_manager()
@@ -111,6 +114,7 @@ class Connection(Row):
         connection sees as well is automated there.
         """
         self.credentials = {}
+        self.webhook_digest = None
         self.archived_at = now()
         self.health = self.Health.ARCHIVED
         self.next_sync_at = None

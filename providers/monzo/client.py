@@ -10,12 +10,14 @@ from urllib.parse import quote
 
 from providers.base import (
     CredentialField,
+    Hint,
     History,
     ListsMovements,
     MovesMoney,
     Observation,
     Place,
     Receipt,
+    SendsWebhooks,
     form,
 )
 from providers.errors import (
@@ -40,6 +42,7 @@ from .answers import (
 )
 from .history import HistoryClosed, Stretch, found_by
 from .oauth import FORM, OAuth
+from .webhooks import event_of, hooks_of
 
 # The code says more than the status, and grows new endings: only its beginning counts.
 CODES: Final[Mapping[str, type[ProviderError]]] = {
@@ -54,7 +57,7 @@ CODES: Final[Mapping[str, type[ProviderError]]] = {
 }
 
 
-class Monzo(OAuth, MovesMoney, ListsMovements):
+class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
     """A person's, a couple's or a firm's accounts at Monzo, with their pots."""
 
     name = "Monzo"
@@ -180,6 +183,24 @@ class Monzo(OAuth, MovesMoney, ListsMovements):
             except HistoryClosed:
                 stretch.clamp()
         return stretch.history()
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> Hint:
+        """Return which transaction was made. Source: docs, "Webhooks"; they are not signed."""
+        return event_of(body)
+
+    def listen(self, account: Place, url: str | None, *, ours: str) -> Call[None]:
+        """Replace the webhooks that begin with `ours`. Source: docs, "Webhooks"."""
+        asked = self.get("/webhooks", ("account_id", account.external_id))
+        for hook in (yield from self.ask(asked, hooks_of)):
+            if hook.url.startswith(ours) and hook.url != url:
+                path = f"/webhooks/{quote(hook.id, safe='')}"
+                gone = Request("DELETE", path, headers=self.bearer())
+                yield from self.ask(gone, dict)
+        if url is not None:
+            body = form(account_id=account.external_id, url=url)
+            headers = {**self.bearer(), **FORM}
+            made = Request("POST", "/webhooks", headers=headers, body=body)
+            yield from self.ask(made, dict)
 
 
 def _code(response: Response) -> str:

@@ -8,6 +8,7 @@ import json
 import signal
 from pathlib import Path
 
+from .callbacks import deliver
 from .server import Sandbox
 
 
@@ -29,8 +30,10 @@ async def run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = await sandbox.start(options.port)
+    calling = asyncio.create_task(deliver(sandbox.institutions.values()))
     print(json.dumps({"ready": sandbox.url, "hosts": sandbox.urls()}), flush=True)
     await stop.wait()
+    calling.cancel()
     await runner.cleanup()
     sandbox.close()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -68,6 +69,15 @@ class Settings:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A webhook on its way: `body` is JSON."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Institution(ABC):
     """The other side of one provider. All methods may be called from any thread."""
 
@@ -84,6 +94,7 @@ class Institution(ABC):
         self.settings = Settings()
         self.plan = Plan()
         self.late: list[tuple[float, Asked]] = []
+        self.outbox: deque[Callback] = deque()
         self.lag = 0.0
         self.requests = 0
         self.spoken = _compile(self)
@@ -192,10 +203,20 @@ class Institution(ABC):
             self.ledger.clear()
             self.plan.clear()
             self.late.clear()
+            self.outbox.clear()
             self.settings = Settings()
 
     def close(self) -> None:
         self.ledger.journal.close()
+
+    def callbacks(self, entry: Entry) -> Iterable[Callback]:
+        """Yield whom this institution calls about a movement that was just made."""
+        return ()
+
+    def enter(self, entry: Entry) -> None:
+        """Write one movement to the books, and tell whoever wants to know."""
+        self.ledger.move(entry)
+        self.outbox.extend(self.callbacks(entry))
 
     # -- speaking
 
@@ -300,7 +321,7 @@ class Institution(ABC):
                 declined=about.pop("declined", ""),
                 facts=about,
             )
-            self.ledger.move(entry)
+            self.enter(entry)
             return entry
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from . import registry
+from .callbacks import deliver
 from .clock import Clock
 from .control import Control
 from .fast import FastServer, Quick
@@ -110,10 +111,12 @@ def _hang_up(request: web.BaseRequest) -> web.Response:
 
 async def _run(sandbox: Sandbox, port: int, ready: Event, stop: asyncio.Event) -> None:
     runner = await sandbox.start(port)
+    calling = asyncio.create_task(deliver(sandbox.institutions.values()))
     ready.set()
     try:
         await stop.wait()
     finally:
+        calling.cancel()
         await runner.cleanup()
 
 

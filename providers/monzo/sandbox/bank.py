@@ -13,13 +13,13 @@ from providers.sandbox.wire import Answer, Asked
 
 from . import errors
 from .consent import CLIENT, _fields
-from .history import Transactions
+from .webhooks import Webhooks
 from .world import OPENING, World
 
 AMOUNT: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
-class Monzo(Transactions):
+class Monzo(Webhooks):
     mounts = {"api": "", "auth": "/auth"}
     happenings = (
         "consent",
@@ -156,7 +156,7 @@ class Monzo(Transactions):
             scope=user,
             dedupe_id=wish["dedupe_id"],
         )
-        self.ledger.move(entry)
+        self.enter(entry)
         return Answer.of(self._pot_row(pot))
 
     def _ends(self, user: str, pot_id: str, account_id: str) -> tuple[Holder, Holder]:
@@ -180,32 +180,6 @@ class Monzo(Transactions):
             raise errors.no(
                 400, "bad_request.insufficient_funds", f"You can't {what} balance"
             )
-
-    # -- webhooks
-
-    def register_webhook(self, asked: Asked) -> Answer:
-        user = self.user(asked)
-        wish = _fields(asked, "account_id", "url")
-        if wish["account_id"] not in self.ledger.topic("accounts")[user]:
-            raise errors.no(404, "not_found.account", "Account not found")
-        id = f"webhook_{len(self.ledger.topic('webhooks')) + 1:016d}"
-        hook = {"account_id": wish["account_id"], "id": id, "url": wish["url"]}
-        self.ledger.put(("webhooks", id, hook))
-        return Answer.of({"webhook": hook})
-
-    def webhooks(self, asked: Asked) -> Answer:
-        account = self.mine(asked)
-        hooks = self.ledger.topic("webhooks").values()
-        return Answer.of(
-            {"webhooks": [h for h in hooks if h["account_id"] == account.id]}
-        )
-
-    def delete_webhook(self, asked: Asked, id: str) -> Answer:
-        user, hook = self.user(asked), self.ledger.topic("webhooks").get(id)
-        if not hook or hook["account_id"] not in self.ledger.topic("accounts")[user]:
-            raise errors.no(404, "not_found.webhook", "Webhook not found")
-        self.ledger.put(("webhooks", id, None))
-        return Answer.of({})
 
     # -- people
 

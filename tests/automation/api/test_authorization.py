@@ -65,6 +65,10 @@ MATRIX = {
     ("post", "connections/<uuid:pk>/test/"): Row("operator", "connection"),
     ("post", "connections/<uuid:pk>/sync/"): Row("operator", "connection", good=(202,)),
     ("post", "connections/<uuid:pk>/authorize/"): Row("admin", "connection"),
+    ("post", "connections/<uuid:pk>/webhook/"): Row("admin", "connection", good=(503,)),
+    ("delete", "connections/<uuid:pk>/webhook/"): Row(
+        "admin", "connection", good=(503,)
+    ),
     ("get", "sync-runs/"): Row("viewer"),
     ("get", "sync-runs/<uuid:pk>/"): Row("viewer", "sync"),
     ("get", "accounts/"): Row("viewer"),
@@ -99,6 +103,10 @@ MATRIX = {
     ("post", "rules/<uuid:pk>/preview/"): Row(
         "operator", "rule", lambda _: {"refresh": False}
     ),
+    ("post", "rules/<uuid:pk>/simulate/"): Row(
+        "operator", "rule", lambda _: {"balances": {}}
+    ),
+    ("post", "rules/<uuid:pk>/duplicate/"): Row("admin", "rule", good=(201,)),
     ("get", "rules/<uuid:pk>/runs/"): Row("viewer", "rule"),
     ("post", "rules/<uuid:pk>/runs/"): Row("operator", "rule", good=(202,)),
     ("get", "runs/"): Row("viewer"),

@@ -1,0 +1,75 @@
+"""Where providers call: nothing they say is believed, it is only looked up."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from accounts import publishing, services, tasks
+from providers.errors import ProviderError
+
+from .base import ADMIN
+from .connections import Connections
+from .fields import Nothing
+from .idempotency import idempotent
+
+LARGEST = 256 * 1024  # bytes: no event is longer
+STATUS = {
+    "unknown_webhook": 404,
+    "no_webhooks": 404,
+    "authentication_failed": 401,
+    "unexpected_response": 400,
+}
+
+
+@csrf_exempt
+@never_cache
+@require_POST
+def webhook(request: HttpRequest, slug: str, secret: str) -> JsonResponse:
+    """Note that something happened and ask the provider; an event counts once."""
+    if int(request.headers.get("Content-Length") or 0) > LARGEST:
+        return problem(413, "too_large", "No event is that long")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        run, new = services.receive_webhook(slug, secret, headers, request.body)
+    except ProviderError as error:
+        return problem(STATUS.get(error.code, 400), error.code, str(error))
+    if run is not None:
+        publishing.publish(tasks.run_sync, str(run.pk))
+    return JsonResponse({"status": "accepted" if new else "duplicate"})
+
+
+def problem(status: int, code: str, detail: str) -> JsonResponse:
+    """Return an error in the form of RFC 9457; it repeats nothing that was sent."""
+    told = {"type": "about:blank", "status": status, "code": code, "detail": detail}
+    return JsonResponse(told, status=status, content_type="application/problem+json")
+
+
+class ListeningSerializer(serializers.Serializer):
+    """Whether the provider calls us. The address is a secret that nobody needs to know."""
+
+    listening = serializers.BooleanField()
+
+
+class ConnectionWebhook(Connections):
+    roles = {"POST": ADMIN, "DELETE": ADMIN}
+
+    @extend_schema(request=Nothing, responses=ListeningSerializer)
+    @idempotent(goes_out=True)
+    def post(self, request, pk):
+        """Open a new secret address and let the provider call it; older ones are dead."""
+        connection = self.usable()
+        self.body(Nothing)
+        services.listen(connection)
+        return Response({"listening": True})
+
+    @extend_schema(responses={204: None})
+    def delete(self, request, pk):
+        """Close the address and let the provider forget it."""
+        services.stop_listening(self.usable())
+        return Response(status=204)

@@ -1,0 +1,175 @@
+"""Inbound webhooks: a hint is noted once, and the provider is asked what is true."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, F, Func, Value
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts.models import Connection, SyncRun, WebhookInbox
+from accounts.signals import webhook_fetched
+from providers import Provider
+from providers.base import Place, SendsWebhooks
+from providers.errors import ProviderError
+from providers.money import Asset
+
+from .adapters import adapter_of
+from .calling import call
+from .requests import request_sync
+
+log = structlog.get_logger(__name__)
+FIRST_TRY = timedelta(seconds=10)  # a fetch that was lost is asked for again
+LAST_TRY = timedelta(minutes=10)
+LONGEST_ID = 100
+HEARD = (SyncRun.Status.OK, SyncRun.Status.PARTIAL)
+
+
+class NoWebhooks(ProviderError):
+    """This provider does not call anybody."""
+
+    code = "no_webhooks"
+
+
+class UnknownWebhook(ProviderError):
+    """Nobody listens at this address."""
+
+    code = "unknown_webhook"
+
+
+def listen(connection: Connection) -> str:
+    """Return a new secret address, known to the provider from now on; older ones are dead.
+
+    Raises NoWebhooks, and ProviderError where the provider would not be told.
+    """
+    secret = secrets.token_urlsafe(32)  # 256 bits: nothing else protects the address
+    path = reverse("webhook", kwargs={"slug": connection.provider, "secret": secret})
+    url = settings.BALSYNC_PUBLIC_URL.rstrip("/") + path
+    # Known here before it is known there: no event may find the door closed.
+    _keep(connection, digest(secret))
+    _tell(connection, url)
+    return url
+
+
+def stop_listening(connection: Connection) -> None:
+    """Close the address, and let the provider forget it; raises as `listen` does."""
+    _keep(connection, None)
+    _tell(connection, None)
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _keep(connection: Connection, value: str | None) -> None:
+    _listening(connection)
+    connection.webhook_digest = value
+    connection.save(update_fields=["webhook_digest"])
+
+
+def _listening(connection: Connection) -> Provider:
+    provider = adapter_of(connection)
+    if not isinstance(provider, SendsWebhooks):
+        raise NoWebhooks
+    return provider
+
+
+def _tell(connection: Connection, url: str | None) -> None:
+    ours = settings.BALSYNC_PUBLIC_URL.rstrip("/") + f"/webhooks/{connection.provider}/"
+    open_ = connection.accounts.filter(parent=None, closed_at=None, active=True)
+    for account in open_:
+        place = Place(
+            account.external_id, account.kind, asset=Asset.parse(account.asset)
+        )
+        call(connection, lambda p, place=place: p.listen(place, url, ours=ours))
+
+
+def receive(
+    slug: str, secret: str, headers: Mapping[str, str], body: bytes
+) -> tuple[SyncRun | None, bool]:
+    """Note an event, and return the sync that will find out, and whether it is new.
+
+    The caller publishes `accounts.tasks.run_sync`. Raises UnknownWebhook, and what
+    `SendsWebhooks.hint` raises.
+    """
+    rows = Connection.objects.in_use().filter(provider=slug)
+    connection = rows.filter(webhook_digest=digest(secret)).first()
+    if connection is None:
+        raise UnknownWebhook
+    hint = _listening(connection).hint(headers, body)
+    with transaction.atomic():
+        _, new = WebhookInbox.objects.get_or_create(
+            connection=connection,
+            event_id=_fitting(hint.event_id),
+            defaults={"next_try_at": now() + FIRST_TRY},
+        )
+        run = request_sync(connection, SyncRun.Kind.WEBHOOK) if new else None
+    log.info("webhook_received", connection=str(connection.pk), new=new)
+    return run, new
+
+
+def _fitting(event_id: str) -> str:
+    if 0 < len(event_id) <= LONGEST_ID and event_id.isprintable():
+        return event_id
+    return "sha256:" + digest(event_id)
+
+
+def announce_fetched(run: SyncRun) -> SyncRun | None:
+    """Tell of the events that `run` has read about; return a sync for any that came later."""
+    if run.status not in HEARD:
+        return None
+    waiting = WebhookInbox.objects.filter(connection=run.connection_id, fetched_at=None)
+    for event in waiting.filter(created__lt=run.started):
+        # First the news, then the mark: who dies in between says it twice.
+        webhook_fetched.send(
+            sender=WebhookInbox,
+            connection_id=event.connection_id,
+            event_id=event.event_id,
+        )
+        WebhookInbox.objects.filter(pk=event.pk).update(fetched_at=now())
+    if waiting.filter(created__gte=run.started).exists():
+        return request_sync(run.connection, SyncRun.Kind.WEBHOOK)
+    return None
+
+
+def claim_unfetched() -> list[UUID]:
+    """Return syncs to be queued for events whose own sync was lost or failed."""
+    moment = now()
+    with transaction.atomic():
+        late = WebhookInbox.objects.select_for_update(skip_locked=True).filter(
+            fetched_at=None,
+            next_try_at__lte=moment,
+            connection__archived_at=None,
+            created__gt=moment - WebhookInbox.GIVEN_UP,
+        )
+        rows = list(late.select_related("connection")[:500])
+        WebhookInbox.objects.filter(pk__in=[row.pk for row in rows]).update(
+            tries=F("tries") + 1, next_try_at=moment + _pause()
+        )
+        owners = {row.connection_id: row.connection for row in rows}
+        return [request_sync(c, SyncRun.Kind.WEBHOOK).pk for c in owners.values()]
+
+
+def _pause() -> Func:
+    """Return, for a query, the pause before the next try: it doubles up to ten minutes."""
+    doubled = ExpressionWrapper(
+        Value(FIRST_TRY) * Func(2, F("tries"), function="power"),
+        output_field=DurationField(),
+    )
+    return Func(
+        doubled, Value(LAST_TRY), function="least", output_field=DurationField()
+    )
+
+
+def forget_old_events() -> int:
+    """Delete the events that are older than 30 days, and return how many."""
+    old = WebhookInbox.objects.filter(created__lt=now() - WebhookInbox.KEPT)
+    return old.delete()[0]

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils.timezone import now
+
+import providers
+from accounts import services, tasks
+from accounts.models import Connection, SyncRun, WebhookInbox
+from accounts.services.webhooks import digest
+from accounts.signals import webhook_fetched
+from providers.base import TakesTypedBalances
+
+from .conftest import BANK
+
+SECRET = "s" * 43
+
+
+def told(name: str) -> str:
+    """Return an event as the bank words it."""
+    return json.dumps({"type": "transaction.created", "data": {"id": name}})
+
+
+@pytest.fixture
+def heard():
+    """The events that whoever stands above was told of."""
+    events: list[str] = []
+
+    def note(sender, *, event_id, **_):
+        events.append(event_id)
+
+    webhook_fetched.connect(note)
+    yield events
+    webhook_fetched.disconnect(note)
+
+
+@pytest.fixture
+def listening(person) -> Connection:
+    """A connection that has an address of its own."""
+    _, connection = person
+    services.sync([connection], "start_up")
+    connection.webhook_digest = digest(SECRET)
+    connection.save()
+    return connection
+
+
+@pytest.fixture
+def knock(client, listening, django_capture_on_commit_callbacks):
+    """Call the address, and let the workers do what it queues."""
+
+    def knock(body: str = "", *, slug: str = BANK, secret: str = SECRET, **headers):
+        with django_capture_on_commit_callbacks(execute=True):
+            return client.post(
+                f"/webhooks/{slug}/{secret}/",
+                body,
+                content_type="application/json",
+                headers=headers,
+            )
+
+    return knock
+
+
+pytestmark = pytest.mark.django_db
+
+
+def test_event_makes_the_balance_true_at_once(knock, person, bank, account_of, heard):
+    main = person[0].account.external_id
+    bank.pay(main, 12_34)
+
+    answer = knock(told("tx_1"))
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "accepted"})
+    assert account_of(main).balance.total == bank.balance(main)
+    assert SyncRun.objects.filter(kind="webhook", status="ok").count() == 1
+    assert heard == ["transaction.created:tx_1"]
+
+
+def test_event_that_comes_five_times_counts_once(knock, heard):
+    answers = [knock(told("tx_1")).json()["status"] for _ in range(5)]
+
+    assert answers == ["accepted", *["duplicate"] * 4]
+    assert WebhookInbox.objects.count() == 1
+    assert SyncRun.objects.filter(kind="webhook").count() == 1
+    assert len(heard) == 1
+
+
+def test_what_an_event_says_is_never_believed(knock, person, bank, account_of):
+    main = person[0].account.external_id
+    lie = {"id": "tx_9", "account_id": main, "amount": 99_999_99, "currency": "GBP"}
+
+    knock(json.dumps({"type": "transaction.created", "data": lie}))
+
+    assert account_of(main).balance.total == bank.balance(main)
+    assert not account_of(main).transactions.filter(external_id="tx_9").exists()
+
+
+@pytest.mark.parametrize(
+    "where", [{"secret": "wrong"}, {"slug": "nobody"}, {"secret": "é" * 20}]
+)
+def test_wrong_addresses_answer_alike_and_note_nothing(knock, where):
+    answer = knock(told("tx_1"), **where)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_webhook")
+    assert not WebhookInbox.objects.exists()
+
+
+def test_address_of_an_archived_connection_is_dead(knock, listening):
+    listening.archive()
+
+    assert knock(told("tx_1")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"data": {}}',
+        '{"type": 1, "data": {"id": "x"}}',
+        '{"type": "t", "data": {"id": ""}}',
+        '{"type": "t", "data": {"id": NaN}}',
+    ],
+)
+def test_garbage_is_refused_and_notes_nothing(knock, body):
+    answer = knock(body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "unexpected_response")
+    assert not WebhookInbox.objects.exists()
+
+
+def test_event_of_absurd_length_is_refused(knock):
+    assert knock(told("x" * 300_000)).status_code == 413
+
+
+def test_event_with_a_long_name_counts_once_too(knock):
+    assert [knock(told("x" * 5000)).json()["status"] for _ in range(2)] == [
+        "accepted",
+        "duplicate",
+    ]
+
+
+def test_only_posts_are_taken(client, listening):
+    assert client.get(f"/webhooks/{BANK}/{SECRET}/").status_code == 405
+
+
+def test_event_whose_fetch_failed_is_fetched_later(knock, bank, heard):
+    bank.fault("garbage")
+    knock(told("tx_1"))
+    assert heard == []
+    bank.calm()
+    assert services.claim_unfetched() == []  # not yet: it was tried just now
+    WebhookInbox.objects.update(next_try_at=now() - timedelta(seconds=1))
+
+    (run,) = services.claim_unfetched()
+    tasks.run_sync(str(run))
+
+    assert heard == ["transaction.created:tx_1"]
+    assert WebhookInbox.objects.get().fetched_at is not None
+    assert services.claim_unfetched() == []
+
+
+def test_event_that_comes_while_a_sync_runs_gets_a_sync_of_its_own(
+    knock, listening, heard
+):
+    begun = SyncRun.objects.create(
+        connection=listening, kind="manual", status="running", started=now()
+    )
+    knock(told("tx_1"))
+    begun.status = "ok"
+    begun.save()
+
+    later = services.announce_fetched(begun)
+
+    assert heard == []  # what that sync read may be from before the event
+    tasks.run_sync(str(later.pk))
+    assert heard == ["transaction.created:tx_1"]
+
+
+def test_events_are_forgotten_after_a_month(knock):
+    knock(told("tx_1"))
+    WebhookInbox.objects.update(created=now() - timedelta(days=31))
+
+    assert services.forget_old_events() == 1
+
+
+def test_providers_that_never_call_say_so(workspace):
+    typed = (
+        s
+        for s in providers.slugs()
+        if issubclass(providers.load(s), TakesTypedBalances)
+    )
+    cash = services.connect(workspace, next(typed), {})
+
+    with pytest.raises(services.NoWebhooks):
+        services.listen(cash)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bank_itself_calls_and_the_balance_follows(
+    live_server, person, bank, account_of, settings, heard
+):
+    settings.BALSYNC_PUBLIC_URL = live_server.url
+    customer, connection = person
+    services.sync([connection], "start_up")
+    first = services.listen(connection)
+    second = services.listen(connection)
+    hooks = bank.ledger.topic("webhooks").values()
+    assert [hook["url"] for hook in hooks] == [second]  # the older one is gone
+    assert first != second
+    assert second not in json.dumps(list(Connection.objects.values()), default=str)
+
+    main = customer.account.external_id
+    bank.pay(main, 45_67)
+    wait_for(lambda: heard)
+
+    assert account_of(main).balance.total == bank.balance(main)
+    services.stop_listening(connection)
+    assert not bank.ledger.topic("webhooks")
+    connections.close_all()
+
+
+def wait_for(done) -> None:
+    until = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < until, "nobody called"
+        time.sleep(0.05)
