@@ -17,6 +17,7 @@ from .events import (
 )
 
 Result = tuple[TransferState, tuple[Command, ...]]
+CANCELLED, QUARANTINED = "cancelled", "quarantined"
 
 
 def lapse(state: TransferState, event: Event, now: datetime) -> Result:
@@ -65,10 +66,56 @@ def brought_back(state: TransferState) -> Result:
     return replace(state, status=Status.REVERSED), ()
 
 
+def let_go(state: TransferState, now: datetime) -> Result:
+    """End what was not sent. Money on its way back is never called off."""
+    unsent = state.status == Status.PENDING or (
+        state.status == Status.SENDING and state.first_sent_at is None
+    )
+    if not unsent or state.part == Part.BACK:
+        return state, ()
+    why = Refused(CANCELLED, "Cancelled before it was sent")
+    return settle(state, Status.EXPIRED, why, now), ()
+
+
+def resume(state: TransferState, now: datetime) -> Result:
+    """Make ready, under its own id, what certainly moved nothing and is not too old.
+
+    Not what a person cancelled, nor what a provider may have begun to forget: for that
+    there are new runs. Where it may have moved, only the run's end is taken back, so
+    that it is asked for again.
+    """
+    doubt = state.status == Status.UNKNOWN and state.error_code == QUARANTINED
+    if doubt and state.needs_person:
+        return replace(state, needs_person=False, next_attempt_at=now), ()
+    if not resumable(state, now):
+        return state, ()
+    ready = replace(
+        state,
+        status=Status.PENDING,
+        needs_person=False,
+        first_sent_at=None,
+        next_attempt_at=None,
+        settled_at=None,
+        error_code="",
+        error="",
+    )
+    return ready, ()
+
+
+def resumable(state: TransferState, now: datetime) -> bool:
+    """Say whether a transfer that ended may be tried again under its id."""
+    ended = state.status in (Status.REFUSED, Status.EXPIRED, Status.STRANDED)
+    if not ended or state.may_have_moved or state.error_code == CANCELLED:
+        return False
+    young = state.expires_at is None or now < state.expires_at
+    sent = state.first_sent_at
+    return young and (sent is None or now < sent + state.horizon)
+
+
 def quarantine(state: TransferState, now: datetime) -> Result:
     if state.settled:
         return state, ()
-    why = Refused("quarantined", "The run was given up after too many attempts")
+    why = Refused(QUARANTINED, "The run was given up after too many attempts")
     if state.status == Status.PENDING:
         if state.part in (Part.SECOND, Part.BACK):
             stranded = settle(state, Status.STRANDED, why, now)

@@ -156,6 +156,16 @@ class Quarantine(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel(Event):
+    """A person wants nothing more to be begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Event):
+    """A person wants it to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Busy(Event):
     """Another transfer out of the same account is not settled yet."""
 
@@ -172,6 +182,11 @@ class Failure(Event):
 @dataclass(frozen=True, slots=True)
 class Unaffordable(Failure):
     """The source cannot pay now, or must not be touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Unaffordable):
+    """A person has stopped all moves, or those of an account: it waits for their word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from .endings import Result, brought_back, impossible, lapse, quarantine
+from .endings import (
+    Result,
+    brought_back,
+    impossible,
+    lapse,
+    let_go,
+    quarantine,
+    resume,
+)
 from .events import (
     Affordable,
     Answered,
     BroughtBack,
     Busy,
+    Cancel,
     Claim,
     Command,
     DependencyFailed,
@@ -19,11 +28,13 @@ from .events import (
     Expire,
     Failure,
     Found,
+    Held,
     Lost,
     NotFound,
     NotSent,
     Quarantine,
     Refused,
+    Resume,
     Status,
     TransferState,
     Unaffordable,
@@ -50,9 +61,25 @@ def step(state: TransferState, event: Event, now: datetime) -> Result:
             return quarantine(state, now)
         case Expire() | DependencyFailed():
             return lapse(state, event, now)
+        case Cancel() | Resume() | Held():
+            return by_a_person(state, event, now)
     if state.status != Status.SENDING:
         return state, ()  # it came too late: somebody else has settled it
     return heard(state, event, now)
+
+
+def by_a_person(state: TransferState, event: Event, now: datetime) -> Result:
+    """Return what follows from a person's word."""
+    match event:
+        case Cancel():
+            return let_go(state, now)
+        case Resume():
+            return resume(state, now)
+        case Held() if state.status == Status.PENDING:
+            return wait(state, event.code, event.why, now + HOLD), ()
+        case Held() if state.status == Status.SENDING:
+            return failed(state, event, now)
+    return state, ()
 
 
 def heard(state: TransferState, event: Event, now: datetime) -> Result:
@@ -91,8 +118,11 @@ def stand_in_line(state: TransferState, now: datetime) -> Result:
     if state.status != Status.PENDING:
         return state, ()
     why = "Another transfer out of this account is not settled yet"
-    waiting = replace(state, next_attempt_at=now + TURN, error_code=BUSY, error=why)
-    return waiting, ()
+    return wait(state, BUSY, why, now + TURN), ()
+
+
+def wait(state: TransferState, code: str, why: str, until: datetime) -> TransferState:
+    return replace(state, next_attempt_at=until, error_code=code, error=why)
 
 
 def may_send(state: TransferState, now: datetime) -> Result:
