@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from .dispatching import dispatch_due_rules, wake_paydays
 from .document import RuleInvalid
+from .duplicating import duplicate_rule
 from .keeping import write_rule
 from .planning import plan_data, preview
 from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
+from .simulating import simulate, typed_accounts
 from .sweeping import due_again, due_runs, due_transfers, wake
 from .telling import rule_data
 from .terms import holdings, rule_spec
@@ -19,6 +21,7 @@ __all__ = [
     "due_again",
     "due_runs",
     "due_transfers",
+    "duplicate_rule",
     "execute_run",
     "holdings",
     "plan_data",
@@ -27,7 +30,9 @@ __all__ = [
     "route",
     "rule_data",
     "rule_spec",
+    "simulate",
     "start_run",
+    "typed_accounts",
     "wake",
     "wake_paydays",
     "write_rule",
