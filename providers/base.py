@@ -230,16 +230,15 @@ class MovesMoney(ABC):
         """
 
     @abstractmethod
-    def find_transfer(
-        self,
-        source: Place,
-        target: Place,
-        amount: int,
-        *,
-        dedupe_id: str,
-        since: datetime,
-    ) -> Call[Receipt | None]:
-        """Return what came of an earlier attempt; None does not prove nothing did."""
+    def movements_between(
+        self, source: Place, target: Place, *, since: datetime
+    ) -> Call[Sequence[Movement]]:
+        """Return what went between these two since then, either way, declined ones too.
+
+        Amounts are as the outer account reports them: what left it is negative. Raises
+        a ProviderError other than Refused where not all of it can be told; that an
+        attempt is not among them does not prove that it had no effect.
+        """
 
 
 class ListsMovements(ABC):

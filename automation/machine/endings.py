@@ -12,6 +12,7 @@ from .events import (
     Failure,
     Part,
     Refused,
+    Resolved,
     Status,
     TransferState,
 )
@@ -110,6 +111,26 @@ def resumable(state: TransferState, now: datetime) -> bool:
     young = state.expires_at is None or now < state.expires_at
     sent = state.first_sent_at
     return young and (sent is None or now < sent + state.horizon)
+
+
+def resolved(state: TransferState, event: Resolved, now: datetime) -> Result:
+    """End what waited for a person as that person says; nothing is sent because of it.
+
+    What did not happen between two pots stays in sight as stranded, until a person says
+    that it got there by hand, or that it stays where it is.
+    """
+    if not state.needs_person or state.status not in (Status.UNKNOWN, Status.STRANDED):
+        return state, ()
+    if event.happened:
+        done = settle(state, Status.DONE, Refused("", ""), now)
+        reference = event.reference or state.reference
+        return replace(done, needs_person=False, reference=reference), (Command.BOOK,)
+    if state.status == Status.STRANDED:
+        return replace(state, needs_person=False), ()
+    why = Refused("not_happened", event.note or "A person says that it did not happen")
+    if state.part in (Part.SECOND, Part.BACK):
+        return settle(state, Status.STRANDED, why, now), ()
+    return replace(settle(state, Status.REFUSED, why, now), needs_person=False), ()
 
 
 def quarantine(state: TransferState, now: datetime) -> Result:

@@ -125,9 +125,10 @@ class Answered(Event):
 
 @dataclass(frozen=True, slots=True)
 class Found(Event):
-    """The provider, asked, knows of an earlier attempt."""
+    """The provider, asked, knows of an earlier attempt; `sure`: by its id."""
 
     evidence: Evidence
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,15 @@ class Resume(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved(Event):
+    """A person looked at the bank's own pages and says whether it happened."""
+
+    happened: bool
+    reference: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Busy(Event):
     """Another transfer out of the same account is not settled yet."""
 
@@ -197,6 +207,11 @@ class Unreadable(Failure):
 @dataclass(frozen=True, slots=True)
 class AskFailed(Failure):
     """The provider could not be asked what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous(Failure):
+    """The provider's entries may or may not be this transfer: only a person can tell."""
 
 
 @dataclass(frozen=True, slots=True)

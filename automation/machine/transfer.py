@@ -12,10 +12,12 @@ from .endings import (
     lapse,
     let_go,
     quarantine,
+    resolved,
     resume,
 )
 from .events import (
     Affordable,
+    Ambiguous,
     Answered,
     BroughtBack,
     Busy,
@@ -34,6 +36,7 @@ from .events import (
     NotSent,
     Quarantine,
     Refused,
+    Resolved,
     Resume,
     Status,
     TransferState,
@@ -59,6 +62,8 @@ def step(state: TransferState, event: Event, now: datetime) -> Result:
             return stand_in_line(state, now)
         case Quarantine():
             return quarantine(state, now)
+        case Resolved():
+            return resolved(state, event, now)
         case Expire() | DependencyFailed():
             return lapse(state, event, now)
         case Cancel() | Resume() | Held():
@@ -91,8 +96,8 @@ def heard(state: TransferState, event: Event, now: datetime) -> Result:
             return may_send(state, now)
         case Answered(evidence):
             return answered(state, evidence, now)
-        case Found(evidence):
-            return found(state, evidence, now)
+        case Found(evidence, sure):
+            return found(state, evidence, now, sure=sure)
         case NotFound():
             return not_found(state, now)
     return state, ()
@@ -158,10 +163,12 @@ def answered(state: TransferState, evidence: Evidence, now: datetime) -> Result:
     return done(state, evidence, now, verified=evidence.balance_agrees is True)
 
 
-def found(state: TransferState, evidence: Evidence, now: datetime) -> Result:
+def found(
+    state: TransferState, evidence: Evidence, now: datetime, *, sure: bool
+) -> Result:
     if why := evidence.contradicts(state):
         return contradicted(state, evidence, why)
-    return done(state, evidence, now, verified=True)
+    return done(state, evidence, now, verified=sure)
 
 
 def done(
@@ -217,6 +224,8 @@ def wait_for_person(state: TransferState, why: Failure, now: datetime) -> Result
 
 
 def failed(state: TransferState, event: Failure, now: datetime) -> Result:
+    if isinstance(event, Ambiguous):
+        return wait_for_person(state, event, now)
     if isinstance(event, Lost):
         return release(replace(state, may_have_moved=True), event, now), ()
     if isinstance(event, Refused) and not state.may_have_moved:

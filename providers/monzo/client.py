@@ -13,6 +13,7 @@ from providers.base import (
     Hint,
     History,
     ListsMovements,
+    Movement,
     MovesMoney,
     Observation,
     Place,
@@ -40,7 +41,7 @@ from .answers import (
     remembered,
     unknown,
 )
-from .history import HistoryClosed, Stretch, found_by
+from .history import HistoryClosed, Stretch
 from .oauth import FORM, OAuth
 from .webhooks import event_of, hooks_of
 
@@ -148,16 +149,10 @@ class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
         )
         return (yield from self.ask(request, partial(receipt, pot)))
 
-    def find_transfer(
-        self,
-        source: Place,
-        target: Place,
-        amount: int,
-        *,
-        dedupe_id: str,
-        since: datetime,
-    ) -> Call[Receipt | None]:
-        """Look for the dedupe id in `metadata.external_id`, which is undocumented."""
+    def movements_between(
+        self, source: Place, target: Place, *, since: datetime
+    ) -> Call[Sequence[Movement]]:
+        """Return the pot's entries among the account's. Source: docs, "Transactions"."""
         account, pot = (source, target) if target.parent else (target, source)
         stretch = Stretch(account.external_id, "", now=since, since=since)
         try:
@@ -166,7 +161,9 @@ class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
         except (HistoryClosed, Refused) as error:
             # That history may not be read says nothing about the transfer.
             raise OutcomeUnknown(str(error)) from error
-        return found_by(dedupe_id, pot.external_id, stretch.movements)
+        if stretch.history().more:
+            raise OutcomeUnknown("Too much has happened since to be read at once")
+        return [m for m in stretch.movements if m.pot == pot.external_id]
 
     def movements(
         self, account: Place, cursor: str, *, now: datetime, since: datetime

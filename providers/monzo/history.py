@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from providers.base import History, Movement, Receipt
+from providers.base import History, Movement
 from providers.errors import ProviderError
 from providers.money import whole
 from providers.wire import Request
@@ -129,17 +129,9 @@ def movement(row: Any) -> Movement:
         merchant=_name(row.get("merchant")),
         category=row.get("category") or "",
         dedupe_id=metadata.get("external_id", ""),
-        pot=metadata.get("pot_id", ""),
+        pot=_pot(row, metadata),
         metadata=_details(row, metadata),
     )
-
-
-def found_by(dedupe_id: str, pot: str, movements: Sequence[Movement]) -> Receipt | None:
-    """Return the transfer that was made under `dedupe_id`, if history names it."""
-    for found in movements:
-        if found.dedupe_id == dedupe_id and found.pot == pot and not found.declined:
-            return Receipt(found.external_id, abs(found.amount), found.asset)
-    return None
 
 
 def when(value: Any) -> datetime:
@@ -158,6 +150,14 @@ def _name(value: Any) -> str:
     """Return the name in an expanded object; it may also be null, {} or only an id."""
     name = value.get("name") if isinstance(value, Mapping) else None
     return name if isinstance(name, str) else ""
+
+
+def _pot(row: Any, metadata: Mapping[str, Any]) -> str:
+    """Return the pot on the other side; the description names it, where metadata do not."""
+    if found := metadata.get("pot_id"):
+        return text(found)
+    moved = row.get("scheme") == "uk_retail_pot"
+    return text(row["description"]) if moved else ""
 
 
 def _details(row: Any, metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -65,6 +65,7 @@ class Settings:
     dedupe_horizon: float | None = None  # seconds for which dedupe ids are remembered
     honours_dedupe: bool = True
     shows_dedupe: bool = True  # whether movements name the dedupe id they were asked by
+    shows_metadata: bool = True  # whether they say anything beside the usual
     approval_seconds: float = 0.0  # until a person approves a new consent
     extra: dict[str, Any] = field(default_factory=dict)
 

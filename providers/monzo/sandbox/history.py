@@ -95,6 +95,8 @@ class Transactions(Consent):
         return other if other.startswith("pot_") else ""
 
     def _metadata(self, entry: Entry, pot: str) -> dict[str, str]:
+        if not self.settings.shows_metadata:
+            return {}
         found = {"pot_id": pot} if pot else {}
         if entry.dedupe_id and self.settings.shows_dedupe:
             found["external_id"] = entry.dedupe_id

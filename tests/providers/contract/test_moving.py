@@ -208,8 +208,7 @@ def test_bank_that_forgets_its_dedupe_ids_can_be_played(box, bank, adapter, ask,
 @able(MovesMoney)
 def test_earlier_transfer_is_found_by_its_dedupe_id(bank, adapter, run, ends):
     since = bank.clock.now() - timedelta(minutes=1)
-    ask = {"dedupe_id": "one", "since": since}
-    assert run(adapter.find_transfer(*ends, 100, **ask)) is None
+    assert run(adapter.movements_between(*ends, since=since)) == []
 
     bank.fault("act_then_drop", method="PUT")
     bank.fault("act_then_drop", method="POST")
@@ -218,20 +217,25 @@ def test_earlier_transfer_is_found_by_its_dedupe_id(bank, adapter, run, ends):
     run(adapter.transfer(*ends, 100, dedupe_id="another"))
     bank.calm()
 
-    receipt = run(adapter.find_transfer(*ends, 100, **ask))
-    assert receipt.reference == bank.moved("one")[0].id
-    assert receipt.amount == 100
+    first, second = run(adapter.movements_between(*ends, since=since))
+    assert (first.dedupe_id, second.dedupe_id) == ("one", "another")
+    assert first.external_id == bank.moved("one")[0].id
+    assert (first.amount, first.declined) == (-100, "")
 
 
 @able(MovesMoney)
-def test_transfer_the_bank_does_not_name_is_not_found(bank, adapter, ask, ends):
+@pytest.mark.parametrize("hidden", ["shows_dedupe", "shows_metadata"])
+def test_a_transfer_whose_name_the_bank_keeps_to_itself_is_told_without_it(
+    bank, adapter, ask, ends, hidden
+):
     since = bank.clock.now() - timedelta(minutes=1)
-    bank.configure(shows_dedupe=False)
+    bank.configure(**{hidden: False})
     ask(adapter.transfer(*ends, 100, dedupe_id="one"))
+    ask(adapter.transfer(*reversed(ends), 40, dedupe_id="two"))
 
-    found = ask(adapter.find_transfer(*ends, 100, dedupe_id="one", since=since))
+    told = ask(adapter.movements_between(*ends, since=since))
 
-    assert found is None
+    assert [(m.amount, m.dedupe_id) for m in told] == [(-100, ""), (40, "")]
 
 
 @able(MovesMoney)
@@ -242,6 +246,6 @@ def test_refusal_to_look_back_is_no_refusal_of_the_transfer(
     bank.fault("refuse", code=code)
 
     with pytest.raises(errors.ProviderError) as raised:
-        ask(adapter.find_transfer(*ends, 100, dedupe_id="one", since=bank.clock.now()))
+        ask(adapter.movements_between(*ends, since=bank.clock.now()))
 
     assert not isinstance(raised.value, errors.Refused)

@@ -90,8 +90,10 @@ def test_each_transfer_takes_effect_once_and_what_is_said_is_true(slug, made):
         assert entries or number not in done
         held[source.external_id] -= amount * len(entries)
         held[target.external_id] += amount * len(entries)
-        look = {"dedupe_id": f"{number}", "since": since}
-        found = adapter.find_transfer(source, target, amount, **look)
-        assert (drive(found, sender(adapter, bank)) is not None) == bool(entries)
+        found = adapter.movements_between(source, target, since=since)
+        told = drive(found, sender(adapter, bank))
+        assert [abs(m.amount) for m in told if m.dedupe_id == f"{number}"] == (
+            [amount] if entries else []
+        )
     assert bank.balances() == held
     assert min(held.values()) >= 0
