@@ -62,11 +62,9 @@ def step(state: TransferState, event: Event, now: datetime) -> Result:
             return stand_in_line(state, now)
         case Quarantine():
             return quarantine(state, now)
-        case Resolved():
-            return resolved(state, event, now)
         case Expire() | DependencyFailed():
             return lapse(state, event, now)
-        case Cancel() | Resume() | Held():
+        case Cancel() | Resume() | Resolved() | Held():
             return by_a_person(state, event, now)
     if state.status != Status.SENDING:
         return state, ()  # it came too late: somebody else has settled it
@@ -80,6 +78,8 @@ def by_a_person(state: TransferState, event: Event, now: datetime) -> Result:
             return let_go(state, now)
         case Resume():
             return resume(state, now)
+        case Resolved():
+            return resolved(state, event, now)
         case Held() if state.status == Status.PENDING:
             return wait(state, event.code, event.why, now + HOLD), ()
         case Held() if state.status == Status.SENDING:
