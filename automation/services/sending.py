@@ -20,6 +20,7 @@ from providers.base import Provider, Receipt
 from providers.errors import OutcomeUnknown, ProviderError, Refused
 from providers.wire import Call
 
+from .asking import ask, failure
 from .booking import book, lock
 from .funds import check
 from .routes import place
@@ -33,7 +34,6 @@ from .rows import (
 )
 
 log = structlog.get_logger("automation.transfers")
-ASK_SINCE = timedelta(minutes=5)  # clocks differ; an earlier entry costs nothing
 
 
 class Drive:
@@ -165,26 +165,7 @@ class Drive:
     # -- what goes over the network
 
     def ask(self) -> machine.Event:
-        row = self.row
-        since = (row.first_sent_at or row.created) - ASK_SINCE
-
-        def question(adapter: Provider) -> Call[Receipt | None]:
-            return adapter.find_transfer(
-                place(row.source),
-                place(row.target),
-                row.amount,
-                dedupe_id=str(row.pk),
-                since=since,
-            )
-
-        try:
-            receipt = call(row.source.connection, question)
-        except ProviderError as error:
-            return failure(events.AskFailed, error)
-        if receipt is None:
-            return events.NotFound()
-        self.receipt = receipt
-        return events.Found(Evidence(receipt.reference, receipt.amount, text(receipt)))
+        return ask(self.row)
 
     def check(self) -> machine.Event:
         return check(self.run, self.row)
@@ -215,10 +196,6 @@ ACTIONS: Mapping[Command, Callable[[Drive], machine.Event]] = {
     Command.CHECK: Drive.check,
     Command.SEND: Drive.send,
 }
-
-
-def failure(kind: type[events.Failure], error: ProviderError) -> events.Failure:
-    return kind(error.code, str(error), getattr(error, "retry_after", None))
 
 
 def text(receipt: Receipt) -> str | None:
