@@ -32,14 +32,20 @@ TAKES: Mapping[str, frozenset[str]] = {
         "interval": "minutes anchor",
         "date_range": f"start_day end_day {CLOCK}",
         "payday": f"{SEEN} cooldown_days",
+        "balance": "account above below rearm",
+        "transaction": SEEN,
+        "webhook": "",
+        "after_rule": "rule min_moved",
     }.items()
 }
 MUST = {
     "weekly": ("weekday",),
     "interval": ("minutes",),
     "date_range": ("start_day", "end_day"),
+    "balance": ("account",),
+    "after_rule": ("rule",),
 }
-UNSUPPORTED = frozenset({"balance", "transaction", "webhook", "after_rule"})
+THRESHOLDS = ("above", "below", "rearm")  # may be below 0: an overdraft
 RANGES = {
     "weekday": (1, 7),
     "hour": (0, 23),
@@ -57,9 +63,6 @@ BUSINESS_DAYS = frozenset({"none", "previous", "next"})
 
 def trigger_problems(trigger: TriggerSpec, asset: str) -> list[Problem]:
     """Return every reason to refuse `trigger` in a rule that moves `asset`."""
-    if trigger.kind in UNSUPPORTED:
-        text = f"{trigger.kind!r} is not supported yet"
-        return [Problem("kind", "unsupported", text)]
     if trigger.kind not in TAKES:
         text = f"{trigger.kind!r} is no kind of trigger"
         return [Problem("kind", "unknown_kind", text)]
@@ -91,8 +94,11 @@ def of_amounts(trigger: TriggerSpec, asset: str) -> Iterator[Problem]:
         Asset.parse(asset)
     except MoneyError as error:
         yield Problem("asset", "invalid_asset", str(error))
-    for name in ("min_amount", "max_amount"):
+    for name in ("min_amount", "max_amount", "min_moved"):
         yield from of_amount(name, name, getattr(trigger, name))
+    for name in THRESHOLDS:
+        value = getattr(trigger, name)
+        yield from of_amount(name, name, abs(value) if type(value) is int else value)
     least, most = trigger.min_amount, trigger.max_amount
     if least is not None and most is not None and least > most:
         text = "min_amount may not be above max_amount"
@@ -154,6 +160,19 @@ def of_payday(trigger: TriggerSpec) -> Iterator[Problem]:
         yield Problem("min_amount", "missing_min_amount", text)
 
 
+def of_balance(trigger: TriggerSpec) -> Iterator[Problem]:
+    """Yield a threshold too many or too few, or a rearm on its wrong side."""
+    above, below, rearm = trigger.above, trigger.below, trigger.rearm
+    if above is not None and below is not None:
+        yield Problem("below", "not_allowed", "Give above or below, not both")
+    elif above is None and below is None:
+        yield Problem("above", "missing_above", "balance needs above or below")
+    elif rearm is not None and above is not None and rearm > above:
+        yield Problem("rearm", "not_in_order", "rearm may not be above `above`")
+    elif rearm is not None and below is not None and rearm < below:
+        yield Problem("rearm", "not_in_order", "rearm may not be below `below`")
+
+
 def nothing(_trigger: TriggerSpec) -> Iterator[Problem]:
     """Yield nothing: this kind has no more to get wrong."""
     yield from ()
@@ -164,4 +183,5 @@ OF_KIND = {
     "monthly": of_monthly,
     "interval": of_anchor,
     "payday": of_payday,
+    "balance": of_balance,
 }

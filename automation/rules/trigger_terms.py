@@ -52,3 +52,5 @@ class Occurrence:
     key: str
     at: datetime  # UTC
     reason: str
+    amount: int | None = None  # of the transaction it is about; money out is negative
+    happened: datetime | None = None  # when that transaction was made

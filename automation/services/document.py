@@ -52,8 +52,17 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_rule(data: Any, asset_of: Callable[[Any], str], *, id: str = "") -> Document:
-    """Return what `data` says. `asset_of` tells the asset of an account's id."""
+def read_rule(
+    data: Any,
+    asset_of: Callable[[Any], str],
+    *,
+    rule_asset: Callable[[Any], str],
+    id: str = "",
+) -> Document:
+    """Return what `data` says. `asset_of` tells the asset of an account's id.
+
+    `rule_asset` tells that of another rule's; both answer "" to what they do not know.
+    """
     problems: list[Problem] = []
     top = Reader(data, "", problems)
     top.only(KNOWN)
@@ -79,7 +88,7 @@ def read_rule(data: Any, asset_of: Callable[[Any], str], *, id: str = "") -> Doc
         round_to=top.money("round_to", asset),
     )
     triggers = [
-        read_trigger(row, f"triggers.{i}", asset, top)
+        read_trigger(row, f"triggers.{i}", asset, top, asset_of, rule_asset)
         for i, row in enumerate(top.rows("triggers"))
     ]
     priority = top.number("priority", 100, 0, 1_000_000) or 0

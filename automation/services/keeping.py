@@ -18,6 +18,7 @@ from automation.rules.trigger_problems import trigger_problems
 from automation.rules.triggers import TriggerSpec
 from automation.schedules import schedule, trigger_spec
 
+from .circles import circles
 from .document import (
     LIMITS,
     MONEY,
@@ -51,8 +52,12 @@ def write_rule(
     With `rule`, that one is replaced. Its triggers start counting from now.
     """
     accounts = accounts_named(workspace, data)
+    rules = rules_named(workspace, data)
     known = read_rule(
-        data, lambda name: asset_of(accounts, name), id=str(rule.pk) if rule else ""
+        data,
+        lambda name: asset_of(accounts, name),
+        rule_asset=lambda name: asset_of(rules, name),
+        id=str(rule.pk) if rule else "",
     )
     wrong = unique(
         [*known.problems, *spec_problems(known, accounts), *of_triggers(known)]
@@ -68,12 +73,26 @@ def write_rule(
 
 def accounts_named(workspace: Workspace, data: Any) -> dict[str, Account]:
     """Return the accounts that `data` names, of this workspace and no other."""
-    legs = data.get("legs") if isinstance(data, Mapping) else None
-    named = [row.get("account") for row in legs or [] if isinstance(row, Mapping)]
+    named = [row.get("account") for row in rows_of(data, "legs", "triggers")]
     ids = {found for name in named if (found := as_uuid(name))}
     rows = Account.objects.filter(workspace=workspace, pk__in=ids)
     found = rows.select_related("connection", "parent", "balance")
     return {str(account.pk): account for account in found}
+
+
+def rules_named(workspace: Workspace, data: Any) -> dict[str, Rule]:
+    """Return the rules that the triggers of `data` go after, of this workspace only."""
+    named = [row.get("rule") for row in rows_of(data, "triggers")]
+    ids = {found for name in named if (found := as_uuid(name))}
+    rows = Rule.objects.in_use().filter(workspace=workspace, pk__in=ids) if ids else ()
+    return {str(rule.pk): rule for rule in rows}
+
+
+def rows_of(data: Any, *names: str) -> list[Mapping[str, Any]]:
+    """Return the objects in lists of `data`, whatever else may stand there."""
+    lists = [data.get(name) for name in names] if isinstance(data, Mapping) else []
+    rows = [row for found in lists if isinstance(found, list) for row in found]
+    return [row for row in rows if isinstance(row, Mapping)]
 
 
 def as_uuid(text: Any) -> UUID | None:
@@ -83,9 +102,9 @@ def as_uuid(text: Any) -> UUID | None:
         return None
 
 
-def asset_of(accounts: Mapping[str, Account], name: Any) -> str:
-    account = accounts.get(name.lower()) if isinstance(name, str) else None
-    return account.asset if account else ""
+def asset_of(known: Mapping[str, Account] | Mapping[str, Rule], name: Any) -> str:
+    found = known.get(name.lower()) if isinstance(name, str) else None
+    return found.asset if found else ""
 
 
 def unique(found: Sequence[Problem]) -> list[Problem]:
@@ -139,6 +158,8 @@ def of_triggers(known: Document) -> Iterator[Problem]:
 @transaction.atomic
 def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     """Write rule, legs and triggers in one transaction, and say when it is due."""
+    # Two writers might close a circle together.
+    list(Workspace.objects.select_for_update(no_key=True).filter(pk=workspace.pk))
     if rule is None:
         rule = Rule(workspace=workspace)
     else:
@@ -157,6 +178,8 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     )
     keep_triggers(rule, known.triggers)
     schedule(rule)
+    if wrong := list(circles(rule)):
+        raise RuleInvalid(wrong)
     return Rule.objects.prefetch_related("legs", "triggers").get(pk=rule.pk)
 
 

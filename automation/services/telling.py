@@ -11,7 +11,7 @@ from automation.rules.trigger_problems import TAKES
 
 from .document import LIMITS, MONEY, READ_ONLY, SECONDS, SHARES
 from .keeping import ALIKE
-from .trigger_document import TRIGGER_MONEY
+from .trigger_document import HELD_MONEY, MOVED_MONEY, SEEN_MONEY
 
 
 def rule_data(rule: Rule) -> dict[str, Any]:
@@ -65,10 +65,20 @@ def trigger_data(trigger: Trigger, asset: str) -> dict[str, Any]:
     """Return the fields that this kind of trigger takes."""
     data: dict[str, Any] = {"kind": trigger.kind}
     for name in sorted(TAKES[trigger.kind]):
-        value = getattr(trigger, name)
-        if value in (None, ""):
-            continue
-        if name in TRIGGER_MONEY:
-            value = money(value, asset)
-        data[name] = moment(value) if name == "anchor" else value
+        value = getattr(trigger, "upstream" if name == "rule" else name)
+        if value not in (None, ""):
+            data[name] = trigger_value(trigger, name, value, asset)
     return data
+
+
+def trigger_value(trigger: Trigger, name: str, value: Any, asset: str) -> Any:
+    """Return one field of a trigger as it is written; money in the asset it is of."""
+    if name in SEEN_MONEY:
+        return money(value, asset)
+    if name in HELD_MONEY:
+        return money(value, trigger.account.asset)
+    if name in MOVED_MONEY:
+        return money(value, trigger.upstream.asset)
+    if name in ("account", "rule"):
+        return str(value.pk)
+    return moment(value) if name == "anchor" else value
