@@ -40,6 +40,8 @@ INSTALLATION_ID = UUID(needed("BALSYNC_INSTALLATION_ID"))
 BALSYNC_PUBLIC_URL = env("BALSYNC_PUBLIC_URL", default="http://127.0.0.1:8000")
 # slug → URL, or slug → {host key: URL}; instead of where the provider really is.
 PROVIDER_URLS = env.json("BALSYNC_PROVIDER_URLS", default={})
+# Rules plan and explain, and move nothing.
+DRY_RUN = env.bool("BALSYNC_DRY_RUN", default=False)
 # Newest first, each `id:base64 of 32 bytes`. The first encrypts, any decrypts.
 CREDENTIAL_KEYS = needed("CREDENTIAL_KEYS").replace(",", " ").split()
 TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)

@@ -6,7 +6,8 @@ from .dispatching import dispatch_due_rules, wake_paydays
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
 from .keeping import write_rule
-from .planning import plan_data, preview
+from .planning import preview
+from .plans import plan_data
 from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
 from .simulating import simulate, typed_accounts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,17 +13,18 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
 from accounts.models import Account, Connection, SyncRun
-from accounts.moneyjson import money
 from accounts.services import sync
 from automation.machine import RunCommand
 from automation.machine import run as events
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
-from automation.rules import Holding, Plan, Step, dedupe_id
+from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
 from .facts import connections, decide, read
+from .plans import difference, life, moves_of, plan_data
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
+from .switches import is_dry, stopped
 from .terms import log_readings
 
 # Somebody waits for these and can simply ask again.
@@ -73,23 +74,24 @@ def write_plan(
 ) -> tuple[Sequence[RunCommand], list[Transfer]]:
     """Decide on what is held now, and write run and transfers, all or nothing."""
     known = {name: getattr(run, name) for name in RUN_KEPT}
+    rows: list[Transfer] = []
     try:
         with transaction.atomic():
             lock(run.rule)
             accounts, moment = list(read(run.rule)), now()
             decided = decide(run.rule, accounts, moment)
-            rows = transfers(run, decided, {str(a.pk): a for a in accounts}, moment)
-            commands = apply(run, verdict(run, decided), **record(decided, moment))
-            if commands is None:
-                return (), []
-            if at_once and RunCommand.DRIVE in commands:
-                begin(run, rows, accounts)
-            Transfer.objects.bulk_create(rows)
+            event = verdict(run, decided, dry=is_dry(run.rule))
+            commands = apply(run, event, **record(run, decided, event))
+            if commands and RunCommand.DRIVE in commands:
+                rows = transfers(run, {str(a.pk): a for a in accounts}, moment)
+                if at_once and rows and stopped(rows[0]) is None:
+                    begin(run, rows, accounts)
+                Transfer.objects.bulk_create(rows)
     except DatabaseError:
         take(run, known)  # nothing of it was written
         raise
     log_readings(run.rule, accounts, moment)
-    return commands, rows
+    return commands or (), rows
 
 
 def held_back(run: RuleRun) -> tuple[str, str] | None:
@@ -105,11 +107,31 @@ def held_back(run: RuleRun) -> tuple[str, str] | None:
     return "skipped_not_due", f"Cooling down until {until:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def verdict(run: RuleRun, decided: Plan) -> events.Planned:
-    """Return the plan's outcome; what was only stale is tried again until it is late."""
+def verdict(run: RuleRun, decided: Plan, *, dry: bool = False) -> events.Planned:
+    """Return what was decided; what is stale or short may be tried again.
+
+    Whoever asked by hand sees that it was stale, and can simply ask again.
+    """
+    stale = decided.outcome == RuleRun.Status.SKIPPED_STALE
     by_itself = run.trigger_kind not in BY_HAND
-    retry = by_itself and decided.outcome == "skipped_stale"
-    return events.Planned(decided.outcome, decided.reason, retry)
+    moves = tuple(events.Move(m.source, m.target, m.amount) for m in decided.moves)
+    return events.Planned(
+        decided.outcome,
+        decided.reason,
+        retry=(stale and by_itself) or decided.retry,
+        ask=decided.ask,
+        dry=dry,
+        moves=moves,
+        change=changes(run, decided, moves),
+    )
+
+
+def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
+    """Say how a plan differs from the one that a person saw, if there was one."""
+    if run.approved_at is None and run.notice_until is None:
+        return ""
+    names = {held.account: held.name for held in decided.readings}
+    return difference(moves_of(run), moves, names, run.rule.asset)
 
 
 def lock(rule: Rule) -> None:
@@ -123,12 +145,12 @@ def lock(rule: Rule) -> None:
 
 
 def transfers(
-    run: RuleRun, decided: Plan, accounts: dict[str, Account], moment: datetime
+    run: RuleRun, accounts: dict[str, Account], moment: datetime
 ) -> list[Transfer]:
     """Return one row per provider call, in order; a second step waits for the first."""
     rows: list[Transfer] = []
     expires = moment + timedelta(seconds=run.rule.plan_ttl_seconds)
-    for number, move in enumerate(decided.moves):
+    for number, move in enumerate(moves_of(run)):
         before = None
         steps = route(accounts[move.source], accounts[move.target])
         for step, (source, target) in enumerate(steps):
@@ -150,51 +172,12 @@ def transfers(
     return rows
 
 
-def record(decided: Plan, moment: datetime) -> dict[str, Any]:
-    """Return the plan as the columns of its run."""
-    columns = plan_data(decided) | {"planned_at": moment}
-    del columns["reason"]  # the machine decides what the run says
-    return columns
-
-
-def plan_data(decided: Plan) -> dict[str, Any]:
-    """Return a plan in JSON's words: money as objects of strings."""
-    assets = {held.account: held.asset for held in decided.readings}
-    asset = next(iter(assets.values()), "")
+def record(run: RuleRun, decided: Plan, event: events.Planned) -> dict[str, Any]:
+    """Return what a run keeps of a decision besides what the machine says of it."""
+    told = plan_data(decided)
     return {
-        "plan_hash": decided.plan_hash,
-        "outcome": decided.outcome,
-        "reason": decided.reason,
-        "readings": [reading(held) for held in decided.readings],
-        "moves": [
-            {
-                "source": move.source,
-                "target": move.target,
-                "money": money(move.amount, assets.get(move.source, asset)),
-            }
-            for move in decided.moves
-        ],
-        "trace": list(trace(decided.trace, asset)),
+        "plan_hash": told["plan_hash"],
+        "readings": told["readings"],
+        "trace": [*life(run.trace), *told["trace"]],
+        "dry": event.dry,
     }
-
-
-def reading(held: Holding) -> dict[str, Any]:
-    known = held.available is not None
-    return {
-        "account": held.account,
-        "available": money(held.available, held.asset) if known else None,
-        "as_of": held.as_of.isoformat() if held.as_of else None,
-        "age_seconds": held.age_seconds,
-        "source": held.source,
-    }
-
-
-def trace(steps: Iterable[Step], asset: str):
-    for step in steps:
-        known = step.amount is not None
-        yield {
-            "step": step.step,
-            "account": step.account,
-            "text": step.text,
-            "amount": money(step.amount, asset) if known else None,
-        }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 from django.utils.timezone import now
@@ -11,8 +12,11 @@ from django.utils.timezone import now
 import providers
 from automation import machine
 from automation.machine import Part, RunState, TransferState
-from automation.machine.run import Step
-from automation.models import RuleRun, Transfer
+from automation.machine.endings import CANCELLED
+from automation.machine.run import Step, Terms
+from automation.models import Rule, RuleRun, Transfer
+
+from .plans import happened, moves_of, told_moves
 
 KEPT = (
     "status",
@@ -35,6 +39,10 @@ RUN_KEPT = (
     "next_attempt_at",
     "finished_at",
     "reason",
+    "outcome",
+    "planned_at",
+    "approved_at",
+    "notice_until",
 )
 LONGEST = {"reference": 100, "error_code": 40, "error": 2000}
 
@@ -87,14 +95,33 @@ def busy(error: DatabaseError) -> bool:
 def run_state(run: RuleRun) -> RunState:
     late = timedelta(seconds=run.rule.max_lateness_seconds)
     known = {name: getattr(run, name) for name in RUN_KEPT}
-    return RunState(deadline=run.scheduled_for + late, **known)
+    deadline = run.scheduled_for + late
+    return RunState(deadline, **known, moves=moves_of(run), terms=terms(run.rule))
+
+
+def terms(rule: Rule) -> Terms:
+    """Return what `rule` wants to happen before money moves."""
+    first = rule.approval == Rule.Approval.FIRST and rule.last_success_at is None
+    return Terms(
+        approval=first or rule.approval == Rule.Approval.ALWAYS,
+        notice=timedelta(seconds=rule.notice_seconds),
+        tolerance=int(rule.tolerance or 0),
+        shelf_life=timedelta(seconds=rule.plan_ttl_seconds),
+    )
 
 
 def save_run(run: RuleRun, after: RunState, **more: object) -> bool:
     """Write `after` unless another worker has taken the run meanwhile."""
     fields = {name: getattr(after, name) for name in RUN_KEPT} | more
+    if after.moves != moves_of(run):
+        fields["moves"] = told_moves(after.moves, run.rule.asset)
     ours = RuleRun.objects.filter(
-        pk=run.pk, status=run.status, lease_until=run.lease_until, attempts=run.attempts
+        pk=run.pk,
+        status=run.status,
+        lease_until=run.lease_until,
+        attempts=run.attempts,
+        approved_at=run.approved_at,
+        notice_until=run.notice_until,
     )
     if ours.update(**fields) != 1:
         return False
@@ -123,13 +150,16 @@ def run_step(row: Transfer, steps: Sequence[Transfer]) -> Step:
         # A step waits for a person too while the one before it does.
         needs_person=row.needs_person or (before is not None and before.needs_person),
         next_attempt_at=row.next_attempt_at,
+        cancelled=row.error_code == CANCELLED,
     )
 
 
-def apply(run: RuleRun, event: machine.RunEvent, **more: object):
+def apply(run: RuleRun, event: machine.RunEvent, **more: Any):
     """Return the commands that follow `event`; None if somebody else was faster."""
     before = run_state(run)
     after, commands = machine.step(before, event, now())
     if after is before and not commands and not more:
         return ()
+    if told := happened(before, after, planned="trace" in more):
+        more["trace"] = [*more.get("trace", run.trace), *told]
     return commands if save_run(run, after, **more) else None

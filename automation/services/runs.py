@@ -20,6 +20,7 @@ from .driving import drive
 from .planning import legs_with_accounts, plan_run
 from .rows import apply, run_step
 from .sending import Drive
+from .switches import held_up
 
 log = structlog.get_logger("automation.runs")
 LONGEST_KEY = 200
@@ -57,7 +58,7 @@ def fitting(key: str) -> str:
 def load(run_id: UUID | str) -> RuleRun:
     """Return a run with its rule and legs; raises RuleRun.DoesNotExist."""
     legs = legs_with_accounts()
-    rows = RuleRun.objects.select_related("rule", "trigger")
+    rows = RuleRun.objects.select_related("rule__workspace", "trigger")
     return rows.prefetch_related(Prefetch("rule__legs", legs)).get(pk=run_id)
 
 
@@ -73,7 +74,7 @@ def execute_run(run_id: UUID | str) -> RuleRun:
     """Carry out one run as far as it goes now. Safe to repeat, and from many workers."""
     run = load(run_id)
     steps: list[Transfer] | None = None
-    commands = apply(run, events.Claim())
+    commands = apply(run, events.Claim(held_up(run)))
     while commands:
         if RunCommand.QUARANTINE in commands:
             quarantine(run)

@@ -32,6 +32,7 @@ from .rows import (
     take,
     transfer_state,
 )
+from .switches import Stopped, guard, resting
 
 log = structlog.get_logger("automation.transfers")
 
@@ -70,8 +71,9 @@ class Drive:
                 return None
             if before.status != Transfer.Status.DONE:
                 return events.DependencyFailed()
-        late = row.expires_at is not None and row.expires_at <= now()
-        return events.Expire() if late else events.Claim()
+        if row.expires_at is not None and row.expires_at <= now():
+            return events.Expire()
+        return resting(self.run, row) or events.Claim()
 
     def apply(self, event: machine.Event | None) -> Sequence[Command]:
         """Return what is left to do after `event`; nothing if somebody was faster."""
@@ -95,6 +97,8 @@ class Drive:
         known = {name: getattr(self.row, name) for name in KEPT}
         try:
             with transaction.atomic():
+                if Command.SEND in commands:
+                    guard(self.row)
                 if Command.BOOK in commands:
                     lock(self.row)
                 if not save_transfer(self.row, after):
@@ -105,6 +109,9 @@ class Drive:
             if not busy(error):
                 raise
             self.apply(events.Busy())
+            return False
+        except Stopped as stop:
+            self.apply(stop.event)
             return False
         return True
 

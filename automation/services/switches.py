@@ -1,0 +1,135 @@
+"""What people have stopped: a workspace, an account, or all moving of money."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from accounts.models import Workspace
+from automation.machine import events
+from automation.models import Rule, RuleRun, Transfer
+
+log = structlog.get_logger("automation.switches")
+PAUSED, DRY, PROTECTED = "paused", "dry_run", "protected"
+# Shared: those who send do not wait for each other, but a pause waits for them, and
+# once it is committed nobody commits to send.
+GUARD = """
+SELECT w.paused_at IS NOT NULL, w.dry_run,
+       s.protected_at IS NOT NULL, t.protected_at IS NOT NULL
+FROM accounts_account s
+JOIN accounts_workspace w ON w.id = s.workspace_id
+JOIN accounts_account t ON t.id = %s
+WHERE s.id = %s
+FOR SHARE OF w
+"""
+
+
+class Stopped(Exception):
+    """Nothing may be sent just now."""
+
+    def __init__(self, event: events.Held) -> None:
+        super().__init__(event.why)
+        self.event = event
+
+
+def guard(row: Transfer) -> None:
+    """Raise Stopped if `row` must not be sent.
+
+    To be called in the transaction that commits the moment of sending.
+    """
+    if event := stopped(row):
+        raise Stopped(event)
+
+
+def stopped(row: Transfer) -> events.Held | None:
+    """Return why `row` must not be sent, as the database says, and hold that true."""
+    with connection.cursor() as cursor:
+        cursor.execute(GUARD, [row.target_id, row.source_id])
+        paused, dry, source, target = cursor.fetchone()
+    return because(row, paused=paused, dry=dry, source=source, target=target)
+
+
+def resting(run: RuleRun, row: Transfer) -> events.Held | None:
+    """Return the same as it was when the rows were read: to save the bank a question."""
+    workspace = run.rule.workspace
+    return because(
+        row,
+        paused=workspace.paused_at is not None,
+        dry=workspace.dry_run,
+        source=row.source.protected_at is not None,
+        target=row.target.protected_at is not None,
+    )
+
+
+def because(
+    row: Transfer, *, paused: bool, dry: bool, source: bool, target: bool
+) -> events.Held | None:
+    if paused:
+        return events.Held(PAUSED, "All moves are paused")
+    if dry or settings.DRY_RUN:
+        return events.Held(DRY, "This is a dry run: nothing is moved")
+    if source or target:
+        account = row.source if source else row.target
+        return events.Held(
+            PROTECTED, f"{account} is protected: nothing moves in or out"
+        )
+    return None
+
+
+def is_dry(rule: Rule) -> bool:
+    """Say whether runs of `rule` are only to be looked at."""
+    return bool(settings.DRY_RUN or rule.workspace.dry_run)
+
+
+def held_up(run: RuleRun) -> str:
+    """Return why `run` may not be begun just now, or nothing."""
+    since = run.rule.workspace.paused_at
+    return f"All moves are paused since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+
+
+# -- the switches
+
+
+def pause(workspace: Workspace, *, user) -> Workspace:
+    """Let nothing more be sent in `workspace`; what is on its way is finished."""
+    moment = now()
+    begun = Workspace.objects.filter(pk=workspace.pk, paused_at=None)
+    if begun.update(paused_at=moment) == 1:
+        log.warning("moves_paused", workspace=str(workspace.pk), user=user.pk)
+    workspace.refresh_from_db(fields=["paused_at"])
+    return workspace
+
+
+def unpause(workspace: Workspace, *, user) -> list[UUID]:
+    """Let moves go on, and return the runs to carry out: none is planned twice."""
+    with transaction.atomic():
+        paused = Workspace.objects.filter(pk=workspace.pk, paused_at__isnull=False)
+        if paused.update(paused_at=None) == 0:
+            return []
+        log.warning("moves_go_on", workspace=str(workspace.pk), user=user.pk)
+        workspace.paused_at = None
+        return wake_held(workspace)
+
+
+def wake_held(workspace: Workspace) -> list[UUID]:
+    """Make due what waited for the pause to end."""
+    moment = now()
+    Transfer.objects.filter(
+        run__rule__workspace=workspace,
+        status=Transfer.Status.PENDING,
+        error_code=PAUSED,
+    ).update(next_attempt_at=moment)
+    free = RuleRun.objects.unfinished().filter(
+        rule__workspace=workspace, lease_until=None, next_attempt_at__gt=moment
+    )
+    begun = Q(status__in=[RuleRun.Status.PLANNED, RuleRun.Status.RUNNING])
+    told = Q(status=RuleRun.Status.NOTIFIED, notice_until__lte=moment)
+    waiting = Q(status=RuleRun.Status.DUE) | Q(approved_at__isnull=False)
+    ids = list(free.filter(begun | told | waiting).values_list("pk", flat=True))
+    RuleRun.objects.filter(pk__in=ids, lease_until=None).update(next_attempt_at=moment)
+    return ids
