@@ -100,23 +100,30 @@ def gateway(sandbox, settings) -> Iterator[Gateway]:  # noqa: F811
 
 
 @pytest.fixture
-def worker(settings) -> Iterator[Callable[..., subprocess.Popen]]:
+def worker_environment(settings) -> dict[str, str]:
+    """Return what leads a process to the tests' database, keys and bank."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    database = url._replace(path="/" + connection.settings_dict["NAME"])
+    return os.environ | {
+        "DATABASE_URL": database.geturl(),
+        "DJANGO_SETTINGS_MODULE": "balsync_project.test_settings",
+        "BALSYNC_PROVIDER_URLS": json.dumps(settings.PROVIDER_URLS),
+        "BALSYNC_INSTALLATION_ID": str(settings.INSTALLATION_ID),
+        "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS),
+        "SECRET_KEY": settings.SECRET_KEY,
+    }
+
+
+@pytest.fixture
+def worker(worker_environment, settings) -> Iterator[Callable[..., subprocess.Popen]]:
     """Start a worker process on the tests' database, keys and bank."""
     started: list[subprocess.Popen] = []
 
     def start(*arguments: str) -> subprocess.Popen:
-        url = urlsplit(os.environ["DATABASE_URL"])
-        database = url._replace(path="/" + connection.settings_dict["NAME"])
-        env = os.environ | {
-            "DATABASE_URL": database.geturl(),
-            "DJANGO_SETTINGS_MODULE": "balsync_project.test_settings",
-            "BALSYNC_PROVIDER_URLS": json.dumps(settings.PROVIDER_URLS),
-            "BALSYNC_INSTALLATION_ID": str(settings.INSTALLATION_ID),
-            "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS),
-            "SECRET_KEY": settings.SECRET_KEY,
-        }
         command = [sys.executable, "-m", "tests.crash.worker", *arguments]
-        process = subprocess.Popen(command, env=env, cwd=settings.BASE_DIR)
+        process = subprocess.Popen(
+            command, env=worker_environment, cwd=settings.BASE_DIR
+        )
         started.append(process)
         return process
 

@@ -1,0 +1,310 @@
+"""One crash at a time: a rule, a worker that meets a fault, a recovery, the bank's books.
+
+Nothing here knows which points there are: a worker that nothing happens to says what it
+passed, and each of those points is then struck once, in a world of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import connection
+
+from accounts.models import Workspace
+from automation import services
+from automation.models import Rule, RuleRun, Transfer
+from providers.sandbox.institution import Institution
+from tests.automation.conftest import Person, gbp, leg
+from tests.crash.tracing import MOVES
+from tests.crash.workers import Workers
+
+FAULTS = ("kill", "exception", "stop", "cut", "answer lost")
+PHASES = ("first run", "recovery")
+ROUNDS = 6  # of the sweeper, until a run must have ended
+Legs = list[tuple[str, str, int]]
+
+
+@dataclass
+class Scene:
+    """Somebody with a rule, and what has to be at the bank once it was carried out."""
+
+    person: Person
+    rule: Rule
+    legs: Legs
+    kind: str = ""
+    run: RuleRun = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.run, _ = services.start_run(self.rule, "once", trigger_kind="manual")
+
+    @property
+    def task(self) -> tuple[str, str]:
+        return "execute_run", str(self.run.pk)
+
+
+def sweep(person: Person) -> Scene:
+    """What is above 100.00 leaves the account, then 50.00 a pot: three calls."""
+    main, first, second, _ = places(person, 500_00, 80_00)
+    rule = person.rule(
+        "sweep",
+        leg(main, "source", strategy="above", keep=gbp(100_00)),
+        leg(first, "source", order=1, strategy="fixed", amount=gbp(50_00)),
+        leg(second, "target"),
+    )
+    legs = [(main, second, 400_00), (first, main, 50_00), (main, second, 50_00)]
+    return Scene(person, rule, ends(legs))
+
+
+def autosort(person: Person) -> Scene:
+    main, first, second, third = places(person, 1000_00)
+    rule = person.rule(
+        "autosort",
+        leg(main, "source", keep=gbp(100_00)),
+        leg(first, "priority", strategy="fixed", amount=gbp(300_00)),
+        leg(second, "investment", order=1, strategy="share", share="0.7"),
+        leg(third, "investment", order=2, strategy="equal"),
+    )
+    legs = [(main, first, 300_00), (main, second, 420_00), (main, third, 180_00)]
+    return Scene(person, rule, ends(legs))
+
+
+def topup(person: Person) -> Scene:
+    main, first, _, _ = places(person, 1000_00, 20_00)
+    rule = person.rule(
+        "topup",
+        leg(main, "source"),
+        leg(first, "target", strategy="to_target", target=gbp(300_00)),
+    )
+    return Scene(person, rule, ends([(main, first, 280_00)]))
+
+
+def pot_to_pot(person: Person) -> Scene:
+    """Two calls for one move: out of a pot, and into the other."""
+    main, first, second, _ = places(person, 10_00, 90_00)
+    rule = person.rule(
+        "topup",
+        leg(first, "source"),
+        leg(second, "target", strategy="fixed", amount=gbp(33_33)),
+    )
+    legs = [(first, main, 33_33), (main, second, 33_33)]
+    return Scene(person, rule, ends(legs))
+
+
+KINDS: dict[str, Callable[[Person], Scene]] = {
+    "sweep": sweep,
+    "autosort": autosort,
+    "topup": topup,
+    "pot to pot": pot_to_pot,
+}
+
+
+def places(person: Person, *amounts: int):
+    """Return the account and the pots of `person`, holding these amounts."""
+    found = [person.main, *person.pots]
+    for account, amount in zip(found, amounts, strict=False):
+        person.fill(account, amount)
+    return found
+
+
+def ends(legs) -> Legs:
+    return [(a.external_id, b.external_id, amount) for a, b, amount in legs]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where one fault strikes."""
+
+    kind: str
+    phase: str
+    fault: str
+    label: str
+    number: int  # among the points that bear this label
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.phase}, {self.fault} {self.label} ({self.number})"
+
+
+class Ground:
+    """Makes scenes at one bank, lets workers meet faults there, and judges."""
+
+    def __init__(
+        self, bank: Institution, workspace: Workspace, workers: Workers
+    ) -> None:
+        self.bank, self.workspace, self.workers = bank, workspace, workers
+        self._people = 0
+        self._labels: dict[tuple[str, str], list[str]] = {}
+        scene = self.scene("autosort")
+        workers.warm_up(*scene.task)
+        assert not self.judge(scene)
+
+    def scene(self, kind: str) -> Scene:
+        self._people += 1
+        person = Person(self.bank, self.workspace, f"person {self._people}")
+        scene = KINDS[kind](person)
+        scene.kind = kind
+        return scene
+
+    def labels(self, kind: str, phase: str) -> list[str]:
+        """Return what a worker passes to which nothing happens."""
+        if (kind, phase) not in self._labels:
+            scene = self.scene(kind)
+            found = self.workers.work(*self.begin(scene, phase))
+            self.recover(scene)
+            if wrong := self.judge(scene):
+                said = f"{kind}, {phase}, without any fault: {wrong}"
+                raise AssertionError(f"{said}\n{found.words}")
+            self._labels[kind, phase] = found.points
+        return self._labels[kind, phase]
+
+    def points(self, kind: str, phase: str, fault: str) -> Iterator[Point]:
+        seen = Counter[str]()
+        for label in self.labels(kind, phase):
+            if fault != "answer lost" or from_database(label):
+                yield Point(kind, phase, fault, label, seen[label])
+            seen[label] += 1
+
+    def gaps(self, kind: str, phase: str) -> Iterator[Point]:
+        """Yield one SIGKILL for each gap between effects: elsewhere it is the same."""
+        points = self.points(kind, phase, "kill")
+        return (point for point in points if is_effect(point.label))
+
+    def strike(self, point: Point) -> list[str]:
+        """Let one fault happen, let what is ordinary recover, and return what is wrong."""
+        scene = self.scene(point.kind)
+        task = self.begin(scene, point.phase)
+        worked = self.workers.work(
+            *task, at=(point.label, point.number), fault=point.fault
+        )
+        if worked.struck != point.label:
+            return [f"it was not hit, but {worked.struck or 'nothing'}: {worked.words}"]
+        wrong = self.judge_intent(scene)
+        if worked.stopped:
+            self.end_idle_transactions()
+        self.recover(scene)
+        wrong += self.judge(scene)
+        if worked.stopped:
+            self.workers.go_on(worked)  # late, and nobody has told it
+            self.recover(scene)
+            wrong += [f"{said}, after the late worker" for said in self.judge(scene)]
+        return wrong
+
+    def begin(self, scene: Scene, phase: str) -> tuple[str, ...]:
+        """Return the task that meets the fault; a recovery has a dead worker behind it."""
+        if phase == "first run":
+            return scene.task
+        # The bank has moved money there, and nobody here knows.
+        doubt = next(
+            label
+            for label in self.labels(scene.kind, "first run")
+            if label.startswith("after ") and label.endswith(MOVES)
+        )
+        killed = self.workers.work(*scene.task, at=(doubt, 0))
+        assert killed.killed, killed.words
+        self.let_leases_lapse(scene)
+        return ("sweep_unsettled",)
+
+    def recover(self, scene: Scene) -> None:
+        """Let the sweeper find what is left, as often as it takes."""
+        for _ in range(ROUNDS):
+            scene.run.refresh_from_db()
+            if scene.run.finished_at is not None:
+                return
+            self.let_leases_lapse(scene)
+            self.workers.work("sweep_unsettled")
+
+    def let_leases_lapse(self, scene: Scene) -> None:
+        """Move what this run waits for into the past."""
+        past = scene.run.created - timedelta(minutes=1)
+        runs = RuleRun.objects.unfinished().filter(pk=scene.run.pk)
+        runs.exclude(next_attempt_at=None).update(next_attempt_at=past)
+        runs.exclude(lease_until=None).update(lease_until=past)
+        waiting = scene.run.transfers.unsettled().exclude(next_attempt_at=None)
+        waiting.update(next_attempt_at=past)
+
+    def end_idle_transactions(self) -> None:
+        """Do what PostgreSQL does by itself to a client that is silent for 10 s."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND state LIKE 'idle in transaction%'"
+            )
+
+    # -- what must be true
+
+    def judge_intent(self, scene: Scene) -> list[str]:
+        """What the bank did must have been committed here before: G2."""
+        rows = {str(t.pk): t for t in scene.run.transfers.all()}
+        return [
+            f"the bank moved {entry.dedupe_id}, which was not committed as begun"
+            for entry in self.entries(scene)
+            if entry.dedupe_id not in rows
+            or rows[entry.dedupe_id].first_sent_at is None
+        ]
+
+    def judge(self, scene: Scene) -> list[str]:
+        """Return every way in which books and bank are not as promised: G1, G3, G4."""
+        scene.run.refresh_from_db()
+        scene.rule.refresh_from_db()
+        rows = list(scene.run.transfers.select_related("source", "target"))
+        made = self.entries(scene)
+        wrong = []
+        if scene.run.status != RuleRun.Status.SUCCEEDED:
+            wrong.append(f"the run is {scene.run.status}: {scene.run.reason}")
+        if scene.rule.last_success_at is None:
+            wrong.append("its cooldown did not begin")
+        moved = [(e.source, e.target, e.amount) for e in made]
+        if sorted(moved) != sorted(scene.legs):
+            wrong.append(f"the bank moved {moved}, not {scene.legs}")
+        wrong += self.compare(rows, {e.dedupe_id: e for e in made})
+        return wrong + self.compare_balances(scene)
+
+    def compare(self, rows: Sequence[Transfer], made) -> list[str]:
+        wrong = [
+            f"transfer {row.move}.{row.step} is {row.status}: {row.error}"
+            for row in rows
+            if row.status != Transfer.Status.DONE
+        ]
+        if {str(row.pk) for row in rows} != made.keys():
+            wrong.append("the bank's dedupe ids are not those of the transfers")
+        for row in rows:
+            entry = made.get(str(row.pk))
+            ours = (row.source.external_id, row.target.external_id, row.amount)
+            if entry and ours != (entry.source, entry.target, entry.amount):
+                wrong.append(f"the books say {ours}, the bank {entry}")
+        return wrong
+
+    def compare_balances(self, scene: Scene) -> list[str]:
+        person = scene.person
+        wrong = []
+        for account in [person.main, *person.pots]:
+            account.balance.refresh_from_db()
+            if account.balance.total != person.holds(account):
+                held = f"{account.balance.total}, not {person.holds(account)}"
+                wrong.append(f"{account} is believed to hold {held}")
+        return wrong
+
+    def entries(self, scene: Scene):
+        """Return what the bank really did under any dedupe id of this person."""
+        found = self.bank.movements(scene.person.main.external_id)
+        return [entry for entry in found if entry.dedupe_id]
+
+
+def is_effect(label: str) -> bool:
+    """Say whether something outside the process is another behind this point."""
+    told = label.removeprefix("after ")
+    asked = told.split(" ", 1)[0] in REQUESTS
+    return told != label and (told.endswith(("COMMIT", ", committed")) or asked)
+
+
+def from_database(label: str) -> bool:
+    """Say whether an answer of the database is behind this point."""
+    told = label.removeprefix("after ")
+    return told != label and told.split(" ", 1)[0] in {"COMMIT", *STATEMENTS}
+
+
+REQUESTS = {"GET", "PUT", "POST"}
+STATEMENTS = {"INSERT", "UPDATE", "DELETE", "SELECT"}
