@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
+from django.db import transaction
 from django.db.models import Prefetch
 from django.utils.timezone import now
 
@@ -95,9 +96,10 @@ def conclude(
 ) -> Sequence[RunCommand]:
     """Say how `run` ended, or when it is looked at again."""
     progress = events.Progress([run_step(row, steps) for row in steps], more)
-    commands = apply(run, progress) or ()
-    if RunCommand.SUCCEED in commands:
-        succeed(run)
+    with transaction.atomic():  # a success without its cooldown would run again too soon
+        commands = apply(run, progress) or ()
+        if RunCommand.SUCCEED in commands:
+            succeed(run)
     return ()
 
 
