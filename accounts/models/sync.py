@@ -113,6 +113,12 @@ class Discrepancy(Row):
     account = models.ForeignKey(Account, models.PROTECT, related_name="discrepancies")
     sync = models.ForeignKey(SyncRun, models.PROTECT, null=True, blank=True)
     name = models.CharField(max_length=60)
+    subject = models.CharField(
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text="What of the account it is about, such as a transfer's id.",
+    )
     expected = MinorUnits(help_text="In minor units.")
     actual = MinorUnits(help_text="In minor units.")
     severity = models.CharField(
@@ -126,7 +132,7 @@ class Discrepancy(Row):
         verbose_name_plural = "discrepancies"
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "name"],
+                fields=["account", "name", "subject"],
                 condition=models.Q(status="open"),
                 name="one_open_discrepancy_per_name",
             ),

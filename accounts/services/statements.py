@@ -154,7 +154,7 @@ WHERE NOT EXISTS (
   WHERE d.account_id = t.account_id AND d.name = t.name
   AND d.status IN ('accepted', 'ignored')
   AND d.expected - d.actual = t.expected - t.actual)
-ON CONFLICT (account_id, name) WHERE status = 'open' DO UPDATE
+ON CONFLICT (account_id, name, subject) WHERE status = 'open' DO UPDATE
   SET expected = excluded.expected, actual = excluded.actual,
       sync_id = excluded.sync_id, last_seen_at = excluded.last_seen_at
 """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .resolution import Resolution
 from .rule import Rule, RuleLeg, Trigger
 from .run import RuleRun
 from .transfer import Transfer
 
-__all__ = ["Rule", "RuleLeg", "RuleRun", "Transfer", "Trigger"]
+__all__ = ["Resolution", "Rule", "RuleLeg", "RuleRun", "Transfer", "Trigger"]
