@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,9 +17,11 @@ from automation.machine import RunCommand
 from automation.machine import events as transfer_events
 from automation.machine import run as events
 from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.rules import Plan
 
 from .driving import drive
 from .planning import legs_with_accounts, plan_run
+from .plans import note, plan_data
 from .rows import apply, run_step
 from .sending import Drive
 from .switches import held_up
@@ -35,8 +38,12 @@ def start_run(
     trigger: Trigger | None = None,
     requested_by=None,
     scheduled_for: datetime | None = None,
+    seen: Plan | None = None,
 ) -> tuple[RuleRun, bool]:
-    """Return the run of `rule` under `key`, and whether this call created it."""
+    """Return the run of `rule` under `key`, and whether this call created it.
+
+    `seen` is the plan that somebody looked at and wants: that one or none.
+    """
     return RuleRun.objects.get_or_create(
         rule=rule,
         key=fitting(key),
@@ -45,8 +52,22 @@ def start_run(
             "trigger": trigger,
             "requested_by": requested_by,
             "scheduled_for": scheduled_for or now(),
+            **(wanted(seen, requested_by) if seen else {}),
         },
     )
+
+
+def wanted(seen: Plan, user: Any) -> dict[str, Any]:
+    """Return a plan that was seen as the columns of a run that it was approved for."""
+    told = plan_data(seen)
+    return {
+        "wanted_hash": seen.plan_hash,
+        "plan_hash": seen.plan_hash,
+        "approved_at": now(),
+        "approved_by": user,
+        **{name: told[name] for name in ("moves", "readings")},
+        "trace": [note("approved", f"This plan was asked for: {seen.reason}")],
+    }
 
 
 def fitting(key: str) -> str:
@@ -96,7 +117,9 @@ def conclude(
 ) -> Sequence[RunCommand]:
     """Say how `run` ended, or when it is looked at again."""
     progress = events.Progress([run_step(row, steps) for row in steps], more)
-    with transaction.atomic():  # a success without its cooldown would run again too soon
+    with (
+        transaction.atomic()
+    ):  # a success without its cooldown would run again too soon
         commands = apply(run, progress) or ()
         if RunCommand.SUCCEED in commands:
             succeed(run)
@@ -107,7 +130,8 @@ def succeed(run: RuleRun) -> None:
     """Start cooldowns: they begin with success and with nothing else."""
     Rule.objects.filter(pk=run.rule_id).update(last_success_at=run.finished_at)
     if run.trigger_id:
-        Trigger.objects.filter(pk=run.trigger_id).update(last_fired_at=run.finished_at)
+        fired = run.happened_at or run.finished_at
+        Trigger.objects.filter(pk=run.trigger_id).update(last_fired_at=fired)
 
 
 def quarantine(run: RuleRun) -> None:
