@@ -149,18 +149,15 @@ class Fleet:
     async def _result(
         self, provider: Provider, call: Call[T], deadline: float
     ) -> T | ProviderError:
-        try:
-            return await self._run(provider, call, deadline)
-        except ProviderError as error:
-            return error
-
-    async def _run(self, provider: Provider, call: Call[T], deadline: float) -> T:
         with closing(call):
             try:
                 wanted = next(call)
                 while True:
                     try:
-                        answer = await self._answer(provider, wanted, deadline)
+                        if isinstance(wanted, Request):
+                            answer: Any = await self._ask(provider, wanted, deadline)
+                        else:
+                            answer = await self._all(provider, wanted, deadline)
                     except ProviderError as error:
                         wanted = call.throw(error)
                     else:
@@ -168,23 +165,38 @@ class Fleet:
             except StopIteration as done:
                 result: T = done.value
                 return result
+            except ProviderError as error:
+                return error
 
-    async def _answer(
-        self, provider: Provider, wanted: Request | list[Request], deadline: float
-    ) -> Response | list[Response]:
-        if isinstance(wanted, Request):
-            return await self._ask(provider, wanted, deadline)
+    async def _all(
+        self, provider: Provider, wanted: list[Request], deadline: float
+    ) -> list[Response]:
         if policy.together(provider, wanted):
             return await _all_or_none(
-                [self._ask(provider, r, deadline) for r in wanted]
+                [self._ask(provider, request, deadline) for request in wanted]
             )
-        return [await self._ask(provider, r, deadline) for r in wanted]
+        return [await self._ask(provider, request, deadline) for request in wanted]
 
     async def _ask(
         self, provider: Provider, request: Request, deadline: float
     ) -> Response:
-        gate = gates.gate_of(provider, request)
-        with closing(policy.exchange(provider, request, gate, deadline)) as steps:
+        gate, outcome = gates.gate_of(provider, request), None
+        if policy.unhindered(provider, gate):  # the first attempt of `exchange`, bare
+            send = policy.signed(provider, request, deadline)
+            try:
+                response = await self._send(send)
+            except Failure as failure:
+                outcome = policy.unanswered(provider, request, gate, failure)
+            else:
+                outcome = policy.answered(provider, gate, response)
+                if response.status < 400:
+                    return response
+        return await self._take(
+            policy.exchange(provider, request, gate, deadline, outcome)
+        )
+
+    async def _take(self, steps: policy.Steps) -> Response:
+        with closing(steps):
             try:
                 effect = next(steps)
                 while True:

@@ -37,6 +37,12 @@ class Gate:
         return monotonic() < self._look_at and not self._urgent
 
     @property
+    def wide_open(self) -> bool:
+        """Say whether a request may pass without a word: no look, no budget, no probe."""
+        closed = self._verdict.state is State.CLOSED
+        return closed and self.budget is None and self.fresh
+
+    @property
     def passable(self) -> bool:
         """Say whether to go ahead on the last verdict while a newer one is fetched."""
         recent = monotonic() < self._looked_at + OLD

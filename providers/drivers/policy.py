@@ -41,6 +41,7 @@ UNSENDABLE = re.compile(r"[\r\n\0]|[^\x00-\xff]")
 PLAIN = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII).fullmatch
 AGENT = {"User-Agent": "balsync", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
+Outcome = Response | ProviderError
 Steps = Generator[Effect, Any, Response]
 GateOf = Callable[[Provider, Request], Gate]
 turns = Turns()
@@ -63,19 +64,63 @@ nonces = Nonces()
 
 
 def exchange(
-    provider: Provider, request: Request, gate: Gate, deadline: float
+    provider: Provider,
+    request: Request,
+    gate: Gate,
+    deadline: float,
+    outcome: Outcome | None = None,
 ) -> Steps:
-    """Return the answer to `request`, asked again where a repeat cannot move money."""
+    """Return the answer to `request`, asked again where a repeat cannot move money.
+
+    `outcome` is what came of the first attempt, where a driver made it itself.
+    """
     once = _in_turn if provider.serial else _once
     for attempt in range(1, ATTEMPTS + 1):
-        outcome = yield from once(provider, request, gate, deadline)
+        if outcome is None or attempt > 1:
+            outcome = yield from once(provider, request, gate, deadline)
         pause = repeat_after(request, outcome, attempt)
         if pause is None or monotonic() + pause >= deadline:
             break
         yield Pause(pause)
     if isinstance(outcome, ProviderError):
         raise outcome
+    assert outcome is not None
     return outcome
+
+
+def unhindered(provider: Provider, gate: Gate) -> bool:
+    """Say whether a request may go at once: nothing to ask, to pay or to wait for."""
+    return gate.wide_open and not provider.serial
+
+
+def answered(
+    provider: Provider, gate: Gate, response: Response, *, probe: bool = False
+) -> Response:
+    """Count an answer and return it."""
+    if response.status < 400:
+        gate.leave(ok=True, probe=probe)
+    else:
+        hold = hold_asked(provider, response)
+        gate.leave(ok=not failed(response), probe=probe, hold=hold)
+    return response
+
+
+def unanswered(
+    provider: Provider,
+    request: Request,
+    gate: Gate,
+    failure: Failure,
+    *,
+    probe: bool = False,
+) -> ProviderError:
+    """Count a failure and return what it means."""
+    gate.leave(ok=isinstance(failure, TooLarge), probe=probe)
+    text = f"{provider.name}: {failure}"
+    if isinstance(failure, NotSent):
+        return Unavailable(text)
+    if isinstance(failure, TooLarge):
+        return request.unreadable(text)
+    return request.lost(text)
 
 
 def together(provider: Provider, requests: list[Request]) -> bool:
@@ -83,9 +128,7 @@ def together(provider: Provider, requests: list[Request]) -> bool:
     return not provider.serial and not any(r.may_move_money for r in requests)
 
 
-def repeat_after(
-    request: Request, outcome: Response | ProviderError, attempt: int
-) -> float | None:
+def repeat_after(request: Request, outcome: Outcome, attempt: int) -> float | None:
     """Return the seconds after which to ask again, or None: never what may move money."""
     if request.may_move_money or attempt >= ATTEMPTS:
         return None
@@ -163,7 +206,7 @@ def slug_of(adapter: type[Provider]) -> str:
 
 def _in_turn(
     provider: Provider, request: Request, gate: Gate, deadline: float
-) -> Generator[Effect, Any, Response | ProviderError]:
+) -> Generator[Effect, Any, Outcome]:
     key = credential_key(provider)
     turn = turns.take(key)
     try:
@@ -176,23 +219,19 @@ def _in_turn(
 
 def _once(
     provider: Provider, request: Request, gate: Gate, deadline: float
-) -> Generator[Effect, Any, Response | ProviderError]:
+) -> Generator[Effect, Any, Outcome]:
     if gate.budget is not None or not gate.fresh:
         yield from _admitted(gate, request.weight, deadline)
     probe = gate.enter()
     try:
-        send = signed(provider, request, deadline)
-        response: Response = yield send
+        response: Response = yield signed(provider, request, deadline)
     except Failure as failure:
-        gate.leave(ok=isinstance(failure, TooLarge), probe=probe)
-        return _meaning(provider, request, failure)
+        return unanswered(provider, request, gate, failure, probe=probe)
     except BaseException:
         if probe:
             gate.withdraw()
         raise
-    hold = hold_asked(provider, response)
-    gate.leave(ok=not failed(response), probe=probe, hold=hold)
-    return response
+    return answered(provider, gate, response, probe=probe)
 
 
 def _admitted(gate: Gate, weight: int, deadline: float) -> Generator[Effect, Any, None]:
@@ -230,15 +269,6 @@ def _paid(gate: Gate, weight: int, deadline: float) -> Generator[Effect, Any, No
             yield Pause(wait)
     finally:
         turns.give(budget, turn)
-
-
-def _meaning(provider: Provider, request: Request, failure: Failure) -> ProviderError:
-    text = f"{provider.name}: {failure}"
-    if isinstance(failure, NotSent):
-        return Unavailable(text)
-    if isinstance(failure, TooLarge):
-        return request.unreadable(text)
-    return request.lost(text)
 
 
 def _after_fork() -> None:
