@@ -38,7 +38,7 @@ def ask(row: Transfer) -> machine.Event:
         told = call(row.source.connection, question)
     except ProviderError as error:
         return failure(events.AskFailed, error)
-    entries = [entry(movement, row) for movement in told]
+    entries = [entry_of(movement, row) for movement in told]
     return recognise(entries, wanted(row, entries, first - SKEW))
 
 
@@ -47,12 +47,12 @@ def outer(row: Transfer) -> Account:
     return row.source if row.source.parent_id is None else row.target
 
 
-def entry(told: Movement, row: Transfer) -> Entry:
-    """Return a movement as seen from the source of `row`."""
+def entry_of(told: Movement | Transaction, row: Transfer) -> Entry:
+    """Return a movement, as told or as synced, as seen from the source of `row`."""
     leaving = row.source.parent_id is None
     return Entry(
         told.external_id,
-        -told.amount if leaving else told.amount,
+        int(-told.amount if leaving else told.amount),
         str(told.asset),
         told.created,
         told.dedupe_id,
