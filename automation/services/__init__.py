@@ -8,6 +8,7 @@ from .duplicating import duplicate_rule
 from .keeping import write_rule
 from .planning import preview
 from .plans import plan_data
+from .resolving import NotWaiting, ReferenceWrong, resolve
 from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
 from .simulating import simulate, typed_accounts
@@ -17,6 +18,8 @@ from .terms import holdings, rule_spec
 
 __all__ = [
     "NoRoute",
+    "NotWaiting",
+    "ReferenceWrong",
     "RuleInvalid",
     "dispatch_due_rules",
     "due_again",
@@ -28,6 +31,7 @@ __all__ = [
     "plan_data",
     "preview",
     "reread",
+    "resolve",
     "route",
     "rule_data",
     "rule_spec",
