@@ -91,7 +91,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             discrepancies_panel(mine(request, Discrepancy)),
         ],
         "reconnect": reconnect(request, connections),
-        "stuck": transfers.filter(needs_person=True).unsettled().count(),
+        "stuck": transfers.filter(needs_person=True).count(),
         "stuck_url": reverse("admin:automation_transfer_changelist")
         + "?needs_person__exact=1",
         "connect_url": reverse("admin:accounts_connection_add"),

@@ -1,12 +1,47 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
-from accounts.admin import show
-from accounts.admin.base import HistoryAdmin, Panel
+from accounts import publishing
+from accounts.admin import inputs, show
+from accounts.admin.base import HistoryAdmin, Panel, tell, verb, warn
+from automation import services, tasks
 from automation.models import Transfer
+
+
+class HappenedForm(forms.Form):
+    """Which entry of the bank the transfer is."""
+
+    reference = inputs.text(
+        label="The bank's reference",
+        max_length=100,
+        help_text="The id of the entry, as the bank shows it.",
+    )
+    note = inputs.text(required=False, max_length=500)
+
+    def __init__(self, *args, row: Transfer, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+
+
+class NotHappenedForm(forms.Form):
+    """Why one may be sure of it."""
+
+    note = inputs.text(
+        max_length=500, help_text="Where you looked, and what you did about it."
+    )
+
+    def __init__(self, *args, row: Transfer, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+
+
+def waits(row: Transfer) -> bool:
+    """Say whether a person must decide about `row`."""
+    return row.needs_person and row.status in ("unknown", "stranded")
 
 
 @admin.register(Transfer)
@@ -14,6 +49,7 @@ class TransferAdmin(HistoryAdmin):
     """Every provider call that moved money, or may have."""
 
     workspace = "run__rule__workspace"
+    verbs = ("it_happened", "it_did_not_happen")
     list_display = [
         "moment",
         "rule",
@@ -53,6 +89,7 @@ class TransferAdmin(HistoryAdmin):
                     ("created", "first_sent_at"),
                     ("sent_at", "settled_at"),
                     ("next_attempt_at", "expires_at"),
+                    "proved_at",
                 ]
             },
         ),
@@ -98,6 +135,62 @@ class TransferAdmin(HistoryAdmin):
     @admin.display(description="Only after")
     def after(self, row: Transfer) -> SafeString:
         return show.link(row.depends_on)
+
+    def notices(self, request, row: Transfer) -> Iterable[str]:
+        if not waits(row):
+            return
+        if row.status == Transfer.Status.STRANDED:
+            yield (
+                f"The money waits in {row.source}. Move it in the bank's own app, then "
+                f"say that it happened; or say that it did not, and it stays there."
+            )
+        else:
+            yield (
+                "Nobody knows whether this moved. Look for it in the bank's own app. "
+                "It is never sent again; your word frees what is reserved for it."
+            )
+
+    def panels(self, request, row: Transfer) -> Iterable[Panel]:
+        yield resolutions_panel(row)
+
+    @verb("It happened", tone="main", form=HappenedForm, shown=waits)
+    def it_happened(self, request, row: Transfer, reference: str, note: str) -> None:
+        self._resolve(request, row, happened=True, reference=reference, note=note)
+
+    @verb("It did not happen", form=NotHappenedForm, shown=waits)
+    def it_did_not_happen(self, request, row: Transfer, note: str) -> None:
+        self._resolve(request, row, happened=False, note=note)
+
+    def _resolve(self, request, row: Transfer, **told) -> None:
+        try:
+            run = services.resolve(row, user=request.user, **told)
+        except (services.NotWaiting, services.ReferenceWrong) as error:
+            warn(request, str(error))
+            return
+        if run.finished_at is None:
+            publishing.publish(tasks.execute_run, str(run.pk))
+        tell(request, "This is written down, with your name.")
+
+
+def resolutions_panel(row: Transfer) -> Panel:
+    """Return what people decided about a transfer."""
+    known = row.resolutions.select_related("user")
+    return Panel(
+        "What people decided",
+        ["When", "Who", "It", "Reference", "Note", "Status"],
+        [
+            [
+                show.exact(told.created),
+                str(told.user),
+                "happened" if told.happened else "did not happen",
+                told.reference or show.NOTHING,
+                told.note or show.NOTHING,
+                f"{told.status_before} → {told.status_after}",
+            ]
+            for told in known
+        ],
+        empty="Nobody had to decide.",
+    )
 
 
 def transfers_panel(rows: QuerySet[Transfer]) -> Panel:

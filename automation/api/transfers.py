@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import django_filters
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
+from rest_framework.response import Response
 
-from accounts.api.base import Api
-from accounts.api.fields import MoneyOut
+from accounts import publishing
+from accounts.api.base import OPERATOR, Api, invalid
+from accounts.api.fields import Flag, MoneyOut, StrictSerializer, Text
 from accounts.api.filters import Between, FlagFilter, IdFilter, words
+from accounts.api.idempotency import idempotent
+from accounts.api.problems import Problem
+from automation import services, tasks
 from automation.models import Transfer
 
 
@@ -33,6 +39,7 @@ class TransferSerializer(serializers.ModelSerializer):
             "needs_person",
             "may_have_moved",
             "verified",
+            "proved_at",
             "reference",
             "attempts",
             "error_code",
@@ -64,6 +71,21 @@ class Transfers(Api):
         return Transfer.objects.of(self.request.user).select_related("run__rule")
 
 
+class NotWaiting(Problem):
+    """This transfer does not wait for a person, or is being looked up just now."""
+
+    status_code = 409
+    default_code = "not_waiting"
+
+
+class ResolveRequest(StrictSerializer):
+    """What a person saw on the bank's own pages; `reference` is the bank's entry."""
+
+    happened = Flag()
+    reference = Text(required=False, allow_blank=True, max_length=100)
+    note = Text(required=False, allow_blank=True, max_length=500)
+
+
 class TransferList(Transfers, generics.ListAPIView):
     """List transfers, newest first."""
 
@@ -72,3 +94,22 @@ class TransferList(Transfers, generics.ListAPIView):
 
 class TransferDetail(Transfers, generics.RetrieveAPIView):
     """Show one transfer: its state and what the provider calls it."""
+
+
+class TransferResolve(Transfers):
+    roles = {"POST": OPERATOR}
+
+    @extend_schema(request=ResolveRequest, responses=TransferSerializer)
+    @idempotent()
+    def post(self, request, pk):
+        """Say what became of a transfer that waits for a person; it is never sent again."""
+        row, told = self.get_object(), self.body(ResolveRequest)
+        try:
+            run = services.resolve(row, user=request.user, **told)
+        except services.NotWaiting as error:
+            raise NotWaiting from error
+        except services.ReferenceWrong as error:
+            raise invalid("reference", str(error)) from error
+        if run.finished_at is None:
+            publishing.publish(tasks.execute_run, str(run.pk))
+        return Response(self.get_serializer(self.get_object()).data)

@@ -15,4 +15,5 @@ urlpatterns = [
     path("runs/<uuid:pk>/", runs.RunDetail.as_view()),
     path("transfers/", transfers.TransferList.as_view()),
     path("transfers/<uuid:pk>/", transfers.TransferDetail.as_view()),
+    path("transfers/<uuid:pk>/resolve/", transfers.TransferResolve.as_view()),
 ]

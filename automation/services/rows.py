@@ -79,7 +79,11 @@ def save_transfer(row: Transfer, after: TransferState) -> bool:
     fields = {name: fit(name, getattr(after, name)) for name in KEPT}
     fields["held_before"] = row.held_before
     ours = Transfer.objects.filter(
-        pk=row.pk, status=row.status, attempts=row.attempts, sent_at=row.sent_at
+        pk=row.pk,
+        status=row.status,
+        attempts=row.attempts,
+        sent_at=row.sent_at,
+        needs_person=row.needs_person,
     )
     if ours.update(**fields) != 1:
         return False

@@ -113,6 +113,9 @@ MATRIX = {
     ("get", "runs/<uuid:pk>/"): Row("viewer", "run"),
     ("get", "transfers/"): Row("viewer"),
     ("get", "transfers/<uuid:pk>/"): Row("viewer", "transfer"),
+    ("post", "transfers/<uuid:pk>/resolve/"): Row(
+        "operator", "transfer", lambda _: {"happened": False}, good=(409,)
+    ),
 }
 # Signing in and out is about the caller, not about a workspace.
 OPEN = {
