@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from .arithmetic import lowest, part, within
 from .draft import Draft
+from .paydays import periods_left
 from .terms import Leg
 
 GOAL_SHARE = Decimal("0.20")  # a goal may not swallow the whole payday by default
@@ -70,7 +72,7 @@ class Cup:
         self.short = True
         text = f"{self.name} wants {draft.money(wanted)}, {draft.money(left)} is left"
         draft.block("funds", self.leg.account, text)
-        if draft.rule.on_short in (None, "partial"):
+        if draft.pays_part("partial"):
             return self.take(draft, left, ", all that is left")
         return 0
 
@@ -85,11 +87,23 @@ class Cup:
         return self.replenished(draft)
 
     def to_target(self, draft: Draft) -> int | None:
-        """Return what the goal lacks, or None without a goal."""
+        """Return what the goal lacks, or this pay period's part; None without a goal."""
         if self.space is None:
             text = f"{self.name} has neither target nor goal"
             draft.block("nothing", self.leg.account, text)
-        return self.space
+        if not self.space or self.leg.due is None:
+            return self.space
+        return self.part_until(draft, self.space, self.leg.due)
+
+    def part_until(self, draft: Draft, lacks: int, due: date) -> int:
+        """Return the equal part of each pay period left, rounded up: the last is less."""
+        rule = draft.rule
+        left = periods_left(rule.pay_cycle, rule.timezone, draft.today(), due)
+        each = -(-lacks // left)
+        periods = "this is the last pay period" if left == 1 else f"{left} pay periods"
+        text = f"{self.name} lacks {draft.money(lacks)} until {due}: {periods}"
+        draft.say("due", self.leg.account, f"{text}, {draft.money(each)} now", each)
+        return each
 
     def replenished(self, draft: Draft) -> int | None:
         """Return what was spent since payday, or None where nobody knows."""

@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from operator import attrgetter
 
-from providers.money import LARGEST, Asset, pretty
-
 from .arithmetic import part_up
-from .identity import plan_hash
-from .terms import Holding, Leg, Move, Plan, Problem, RuleError, RuleSpec, Step
+from .identity import besides, plan_hash
+from .known import LIVE_SECONDS, STALE_SECONDS, Known
+from .localtime import zone_of
+from .spread import spread
+from .terms import Holding, Leg, Move, Plan, RuleSpec, Step
 
-LIVE_SECONDS = 5  # how old a reading may be when money leaves a current account
-STALE_SECONDS = 900  # no rule may act on anything older
+__all__ = ["LIVE_SECONDS", "PRECEDENCE", "STALE_SECONDS", "Draft"]
 
 # Which of several reasons names the outcome when nothing moves.
-PRECEDENCE = ("disabled", "protected", "stale", "closed", "funds", "limit")
-
+PRECEDENCE = ("disabled", "protected", "condition", "stale", "closed", "funds", "limit")
 BY_ORDER = attrgetter("order")
-asset_of = lru_cache(maxsize=512)(Asset.parse)
 
 
-class Draft:
+class Draft(Known):
     """Gathers what a planner decides; a planner only says what it wants."""
 
     def __init__(
         self,
         rule: RuleSpec,
         holdings: Mapping[str, Holding],
-        *,
         now: datetime,
+        *,
         spent: Mapping[str, int],
+        payments: Mapping[str, Sequence[int]],
+        amount: int | None,
+        asked: Sequence[str],
         preview: bool,
+        older: bool,
     ) -> None:
-        if now.tzinfo is None:
-            raise RuleError([Problem("now", "naive_time", "A moment needs a zone")])
-        self.rule = rule
-        self.in_order = sorted(rule.legs, key=BY_ORDER)
-        self.asset = asset_of(rule.asset)
-        self.holdings = holdings
-        self.now = now
+        super().__init__(rule, holdings, now, preview=preview, older=older)
+        self.all_legs = spread(rule, holdings)
+        self.in_order = sorted(self.all_legs, key=BY_ORDER)
         self.spent = spent
-        self.preview = preview
+        self.payments = payments
+        self.amount = amount
+        self.asked = asked
         self.wants: list[tuple[Move, int]] = []
         self.trace: list[Step] = []
         self.blocks: dict[str, str] = {}
-
-    def money(self, minor: int) -> str:
-        """Return an amount for people, also one no bank could hold."""
-        if -LARGEST <= minor <= LARGEST:
-            return pretty(minor, self.asset)
-        return f"{minor} {self.asset.code}"
-
-    def name(self, account: str) -> str:
-        """Return what the owner calls an account."""
-        held = self.holdings.get(account)
-        return (held and held.name) or account
+        self.retry = False
+        self.instead = ""
 
     def legs(self, *roles: str) -> list[Leg]:
         """Return the legs of `roles`: roles as given, then by order, then as written."""
         return [leg for role in roles for leg in self.in_order if leg.role == role]
+
+    def today(self) -> date:
+        """Return the date in the rule's own zone."""
+        return self.now.astimezone(zone_of(self.rule.timezone)).date()
 
     def say(
         self, step: str, account: str | None, text: str, amount: int | None = None
@@ -81,22 +75,15 @@ class Draft:
             least = max(source.min_move or 0, target.min_move or 0)
             self.wants.append((move, least))
 
+    def pays_part(self, default: str) -> bool:
+        """Tell whether a leg that is short gets what there is; else it gets nothing."""
+        policy = self.rule.on_short or default
+        if policy == "retry_next":
+            self.retry = True
+            self.say("retry", None, "It is tried again after the next sync")
+        return policy == "partial"
+
     # Balances
-
-    def available(self, account: str) -> int:
-        """Return the known balance of an account that gave no trouble."""
-        available = self.holdings[account].available
-        if available is None:  # troubles() are asked for first
-            raise RuleError
-        return available
-
-    def age(self, held: Holding) -> int | None:
-        """Return how many seconds old a reading is, or None."""
-        if held.age_seconds is not None:
-            return held.age_seconds
-        if held.as_of is None or held.as_of.tzinfo is None:
-            return None
-        return int((self.now - held.as_of).total_seconds())
 
     def spare(self, leg: Leg) -> int:
         """Return how much may leave a source: what is above its reserve, never less than 0."""
@@ -117,8 +104,12 @@ class Draft:
         if held.is_pot or age is None or age <= LIVE_SECONDS:
             return spare
         if self.rule.on_stale != "use_floor":
-            text = f"This reading is {age} s old; a run reads it again first"
-            self.say("reading", leg.account, text)
+            next_ = (
+                "somebody approved of it"
+                if self.older
+                else "a run reads it again first"
+            )
+            self.say("reading", leg.account, f"This reading is {age} s old; {next_}")
             return spare
         sure = self.available(leg.account) - (leg.floor or 0) - held.largest_drop
         careful = max(0, min(spare, sure))
@@ -151,57 +142,26 @@ class Draft:
         self.block(code, target, text)
         return False
 
-    def trouble(self, account: str, *, leaving: bool) -> tuple[str, str] | None:
-        """Return what is wrong with an account: a code and words, the gravest first."""
-        held = self.holdings.get(account)
-        if held is None:
-            return "stale", f"{account} has never been read"
-        if held.protected:
-            return "protected", f"{held.name} is protected: no money moves in or out"
-        if doubt := self.unknown(held) or self.too_old(held, leaving=leaving):
-            return "stale", doubt
-        if held.closed:
-            return "closed", f"{held.name} is closed"
-        if leaving and not held.can_send:
-            return "closed", f"No money can be taken out of {held.name}"
-        if not leaving and not held.can_receive:
-            return "closed", f"No money can be put into {held.name}"
-        return None
-
-    def unknown(self, held: Holding) -> str | None:
-        """Return why a balance cannot be used at all."""
-        if held.available is None:
-            return f"The balance of {held.name} is not known"
-        if held.asset != self.rule.asset:
-            return f"{held.name} holds {held.asset}, not {self.rule.asset}"
-        if not -LARGEST <= held.available <= LARGEST:
-            return f"The balance of {held.name} is no possible amount"
-        return None
-
-    def too_old(self, held: Holding, *, leaving: bool) -> str | None:
-        """Return why a reading is too old for what it is needed for."""
-        limit = min(self.rule.max_staleness_seconds, STALE_SECONDS)
-        careless = self.preview or self.rule.on_stale == "use_floor"
-        if leaving and not held.is_pot and not careless:
-            limit = min(limit, LIVE_SECONDS)
-        age = self.age(held)
-        if age is None:
-            return f"Nobody knows how old the balance of {held.name} is"
-        if age > limit:
-            return f"The balance of {held.name} is {age} s old, more than {limit} s"
-        return None
-
     # The end
 
     def finish(self, moves: tuple[Move, ...], terms: str) -> Plan:
         """Return the plan: its moves, or the gravest reason why there are none."""
-        readings = tuple(self.reading(leg.account) for leg in self.rule.legs)
+        legs = [self.reading(leg.account) for leg in self.all_legs]
+        named = {held.account for held in legs} if self.asked else ()
+        others = [self.reading(name) for name in self.asked if name not in named]
+        seen = (*legs, *others)
+        spread_out = self.all_legs is not self.rule.legs
+        more = ""
+        if self.asked or self.payments or spread_out:
+            more = besides(seen if self.asked or spread_out else (), self.payments)
         return Plan(
             *self.outcome(moves),
             moves=moves,
             trace=tuple(self.trace),
-            readings=readings,
-            plan_hash=plan_hash(terms, moves, readings, self.spent),
+            readings=seen,
+            plan_hash=plan_hash(terms, moves, legs, self.spent, more),
+            retry=self.retry,
+            instead=self.instead,
         )
 
     def reading(self, account: str) -> Holding:

@@ -22,6 +22,7 @@ def usage(must: str = "", may: str = "") -> Usage:
 
 RESERVE = "keep keep_share floor"
 BOUNDS = "target cap max_share"
+GOAL = f"{BOUNDS} due"
 PAID = {
     "fixed": usage("amount", BOUNDS),
     "to_target": usage("", BOUNDS),
@@ -36,6 +37,7 @@ GRAMMAR: Mapping[str, Mapping[str, Mapping[str, Usage]]] = MappingProxyType(
                 "share": usage("share", f"{RESERVE} cap"),
                 "above": usage("keep", f"{RESERVE} cap"),
                 "all": usage("", f"{RESERVE} cap"),
+                "round_ups": usage("unit", f"multiplier {RESERVE} cap"),
             },
             "target": {"": usage("", "cap")},
         },
@@ -43,7 +45,7 @@ GRAMMAR: Mapping[str, Mapping[str, Mapping[str, Usage]]] = MappingProxyType(
             "source": {"": usage("", RESERVE)},
             "bills": {"replenish": usage("", BOUNDS), **PAID},
             "priority": PAID,
-            "goal": {"to_target": PAID["to_target"]},
+            "goal": {"to_target": usage("", GOAL)},
             "investment": {
                 "share": usage("share", BOUNDS),
                 "fixed": PAID["fixed"],
@@ -73,23 +75,7 @@ COUNTS: Mapping[str, Mapping[str, tuple[int, int | None]]] = MappingProxyType(
 CHOICES: Mapping[str, frozenset[str | None]] = MappingProxyType(
     {
         "rest": frozenset({"redistribute", "keep"}),
-        "on_stale": frozenset({"skip", "use_floor"}),
-        "on_short": frozenset({None, "refuse", "partial"}),
+        "on_stale": frozenset({"skip", "ask", "use_floor"}),
+        "on_short": frozenset({None, "refuse", "partial", "retry_next"}),
     }
 )
-
-# In the contract, but nothing carries it out yet: refused by name, never ignored.
-UNSUPPORTED = frozenset(
-    {
-        ("strategy", "round_ups"),
-        ("on_stale", "ask"),
-        ("on_short", "retry_next"),
-        ("due", None),
-        ("unit", None),
-        ("multiplier", None),
-    }
-)
-
-# Planned where `spent` is given; no run gathers it yet, and a bills pot that is left out
-# would let its money flow on to the pots below it.
-UNFED = frozenset({"replenish"})

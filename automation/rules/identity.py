@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields, is_dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid5
 
-from .terms import Holding, Move, RuleSpec
+from .terms import Holding, Leg, Move, RuleSpec
 
 
 def dedupe_id(
@@ -24,10 +25,12 @@ def plan_hash(
     moves: Iterable[Move],
     readings: Sequence[Holding],
     spent: Mapping[str, int],
+    more: str = "",
 ) -> str:
     """Return the SHA-256 of a rule's `terms`, its moves and the balances they rest on.
 
-    Ages and sources are left out: they change while the plan stays the same.
+    Ages and sources are left out: they change while the plan stays the same. `more` are
+    other facts it rests on, see `besides`.
     """
     # Written by hand for speed: all that varies are numbers, and accounts are those of
     # the legs, so they are told by their place.
@@ -39,16 +42,44 @@ def plan_hash(
         f"[{number(held.available)},{number(held.goal)},{number(spent.get(held.account))}]"
         for held in readings
     ]
-    whole = f"[{terms},[{','.join(said)}],[{','.join(known)}]]"
+    whole = f"[{terms},[{','.join(said)}],[{','.join(known)}]{more}]"
     return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def besides(readings: Iterable[Holding], payments: Mapping[str, Iterable[int]]) -> str:
+    """Return as JSON what accounts that are no legs hold, and what was paid by card."""
+    held = [[r.account, number(r.available), number(r.total)] for r in readings]
+    paid = [[account, str(sum(payments[account]))] for account in sorted(payments)]
+    return "," + json.dumps([held, paid], separators=(",", ":"))
 
 
 def written(rule: RuleSpec) -> str:
     """Return what a rule says as canonical JSON, its name and schedule aside."""
     policy = [rule.rest, rule.on_stale, rule.on_short, rule.round_to]
-    legs = [[word(value) for value in astuple(leg)] for leg in rule.legs]
+    legs = [[word(value) for value in words(leg)] for leg in rule.legs]
     said = [rule.id, rule.kind, rule.asset, policy, legs]
+    # What a rule does not say is left out, so that it keeps the hash it always had.
+    if rule.conditions or rule.pay_cycle:
+        said.append([rule.timezone, spoken(rule.conditions), spoken(rule.pay_cycle)])
     return json.dumps(said, ensure_ascii=True, separators=(",", ":"))
+
+
+def spoken(part: Any) -> Any:
+    """Return in JSON's words what nested terms say, blanks left out."""
+    if isinstance(part, tuple):
+        return [spoken(each) for each in part]
+    if not is_dataclass(part):
+        return word(part)
+    told = {f.name: (getattr(part, f.name), f.default) for f in fields(part)}
+    return {
+        name: spoken(value) for name, (value, blank) in told.items() if value != blank
+    }
+
+
+def words(leg: Leg) -> tuple[object, ...]:
+    """Return what a leg says; one that names its account says nothing of others."""
+    said = astuple(leg)
+    return said if leg.accounts else said[:-1]
 
 
 def word(value: object) -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
 from .autosort import autosort
+from .conditions import accounts_of
 from .draft import Draft
+from .gate import Gate
 from .identity import written
 from .limits import trim
 from .problems import terms_problems
@@ -20,6 +23,7 @@ KINDS: Mapping[str, Callable[[Draft], None]] = MappingProxyType(
     {"sweep": sweep, "autosort": autosort, "topup": topup}
 )
 NOTHING: Mapping[str, int] = MappingProxyType({})
+NO_PAYMENTS: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
 def plan(
@@ -28,27 +32,80 @@ def plan(
     *,
     now: datetime,
     spent: Mapping[str, int] = NOTHING,
+    payments: Mapping[str, Sequence[int]] = NO_PAYMENTS,
+    amount: int | None = None,
     preview: bool = False,
+    older: bool = False,
 ) -> Plan:
     """Return what `rule` would do with `holdings`, in minor units, and why.
 
-    `spent` is what left each bills pot since payday. A preview also plans a disabled
-    rule, and takes a current account's older reading, since a run reads it again.
-    Raises RuleError for a rule that `problems` refuses, never for any holdings.
+    `spent` is what left each bills pot since payday, `payments` what was paid by card
+    from each account and not rounded up yet, `amount` that of the transaction that made
+    it due. A preview also plans a disabled rule, and takes a current account's older
+    reading, since a run reads it again; with `older` somebody approved of acting on
+    readings of up to 15 minutes. Raises RuleError for a rule that `problems` refuses,
+    never for any holdings.
     """
     terms = checked(rule)
-    draft = Draft(rule, holdings, now=now, spent=spent, preview=preview)
+
+    def draft(older: bool) -> Draft:
+        return Draft(
+            rule,
+            holdings,
+            now,
+            spent=spent,
+            payments=payments,
+            amount=amount,
+            asked=terms.asked,
+            preview=preview,
+            older=older,
+        )
+
+    found = decide(draft(older), terms)
+    if found.outcome != "skipped_stale" or rule.on_stale != "ask" or older:
+        return found
+    return replace(found, ask=bool(decide(draft(True), terms).moves))
+
+
+def decide(draft: Draft, terms: Terms) -> Plan:
+    """Return what a draft comes to."""
+    rule = draft.rule
     if not rule.enabled:
-        note = draft.say if preview else draft.block
+        note = draft.say if draft.preview else draft.block
         note("disabled", None, "This rule is disabled")
-    if rule.enabled or preview:
+    if (rule.enabled or draft.preview) and may_go_on(draft):
         KINDS[rule.kind](draft)
-    return draft.finish(trim(draft), terms)
+    return draft.finish(trim(draft), terms.written)
+
+
+def may_go_on(draft: Draft) -> bool:
+    """Tell whether the conditions let the rule plan."""
+    conditions = draft.rule.conditions
+    if conditions is None or Gate(draft).opens(conditions):
+        return True
+    # Protection is the graver reason, where it alone would have stopped everything.
+    before = len(draft.trace), dict(draft.blocks)
+    KINDS[draft.rule.kind](draft)
+    protected = None if draft.wants else draft.blocks.get("protected")
+    draft.wants, draft.retry, draft.blocks = [], False, before[1]
+    del draft.trace[before[0] :]
+    if protected:
+        draft.instead = ""
+        draft.block("protected", None, protected)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What follows from the words of a sound rule, worked out once."""
+
+    written: str
+    asked: tuple[str, ...]  # accounts that its conditions ask about
 
 
 @lru_cache(maxsize=4096)
-def checked(rule: RuleSpec) -> str:
-    """Return what a sound rule says, for its hash; raises RuleError for any other."""
+def checked(rule: RuleSpec) -> Terms:
+    """Return the terms of a sound rule; raises RuleError for any other."""
     if wrong := terms_problems(rule):
         raise RuleError(wrong)
-    return written(rule)
+    return Terms(written(rule), accounts_of(rule.conditions))

@@ -8,23 +8,28 @@ from decimal import Decimal
 
 from providers.money import LARGEST, Asset, MoneyError
 
-from .grammar import CHOICES, COUNTS, GRAMMAR, UNFED, UNSUPPORTED, Usage
+from .account_problems import account_problems
+from .conditions import condition_problems
+from .grammar import CHOICES, COUNTS, GRAMMAR, Usage
 from .localtime import zones
-from .terms import Holding, Leg, Problem, RuleSpec
+from .paydays import cycle_problems
+from .terms import ALL_WITH_GOAL, Holding, Leg, Problem, RuleSpec
 
 STALEST = 900
 SHARES = ("share", "keep_share", "max_share")
-AMOUNTS = ("amount", "keep", "floor", "target", "cap", "min_move", "low", "high")
-NOT_ZERO = frozenset({"amount", "round_to"})
+AMOUNTS = (
+    *("amount", "keep", "floor", "target", "cap", "min_move", "low", "high", "unit"),
+)
+NOT_ZERO = frozenset({"amount", "round_to", "unit"})
+MULTIPLIERS = range(1, 101)
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
-STRUCTURE = frozenset({"account", "role", "order", "strategy"})
+STRUCTURE = frozenset({"account", "accounts", "role", "order", "strategy"})
 WORDS = tuple(f.name for f in fields(Leg) if f.name not in STRUCTURE)
 
 
 def problems(rule: RuleSpec, holdings_static: Mapping[str, Holding]) -> list[Problem]:
     """Return every reason to refuse `rule`, given the accounts its owner may use."""
-    found = [*terms_problems(rule), *of_unfed(rule)]
-    return found + list(account_problems(rule, holdings_static))
+    return [*terms_problems(rule), *account_problems(rule, holdings_static)]
 
 
 def terms_problems(rule: RuleSpec) -> tuple[Problem, ...]:
@@ -50,6 +55,8 @@ def of_rule(rule: RuleSpec) -> Iterator[Problem]:
     yield from of_amount("round_to", "round_to", rule.round_to)
     for name in LIMITS:
         yield from of_amount(f"limits.{name}", name, getattr(rule.limits, name))
+    yield from condition_problems(rule.conditions, rule.asset)
+    yield from cycle_problems(rule.pay_cycle)
 
 
 def of_asset(asset: str) -> Iterator[Problem]:
@@ -61,12 +68,10 @@ def of_asset(asset: str) -> Iterator[Problem]:
 
 
 def of_choices(rule: RuleSpec) -> Iterator[Problem]:
-    """Yield policies that do not exist, or do not exist yet."""
+    """Yield policies that do not exist."""
     for name, allowed in CHOICES.items():
         value = getattr(rule, name)
-        if (name, value) in UNSUPPORTED:
-            yield Problem(name, "unsupported", f"{value!r} is not supported yet")
-        elif value not in allowed:
+        if value not in allowed:
             known = ", ".join(sorted(filter(None, allowed)))
             yield Problem(name, "unknown_choice", f"{value!r} is none of {known}")
 
@@ -102,15 +107,44 @@ def of_legs(rule: RuleSpec) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, leg in enumerate(rule.legs):
         at = f"legs.{index}"
-        if leg.account in seen:
+        name = leg.account or leg.accounts
+        if name in seen:
             text = "Each account may stand in one leg only"
-            yield Problem(f"{at}.account", "duplicate_account", text)
-        seen.add(leg.account)
+            field = "account" if leg.account else "accounts"
+            yield Problem(f"{at}.{field}", "duplicate_account", text)
+        seen.add(name)
+        yield from of_accounts(leg, at)
         for name in AMOUNTS:
             yield from of_amount(f"{at}.{name}", name, getattr(leg, name))
         for name in SHARES:
             yield from of_share(f"{at}.{name}", getattr(leg, name))
+        yield from of_multiplier(leg, at)
         yield from of_words(rule.kind, leg, at)
+
+
+def of_accounts(leg: Leg, at: str) -> Iterator[Problem]:
+    """Yield why a leg does not name one account, or many, as it may."""
+    if not leg.accounts:
+        return
+    if leg.accounts != ALL_WITH_GOAL:
+        yield Problem(f"{at}.accounts", "unknown_choice", f"It is {ALL_WITH_GOAL}")
+    elif leg.account:
+        text = "Give an account or all_with_goal, not both"
+        yield Problem(f"{at}.accounts", "not_allowed", text)
+    elif leg.role != "goal":
+        text = "Only a goal leg may be all_with_goal"
+        yield Problem(f"{at}.accounts", "not_allowed", text)
+    elif leg.target is not None:
+        text = "Each of these pots has a goal of its own"
+        yield Problem(f"{at}.target", "not_allowed", text)
+
+
+def of_multiplier(leg: Leg, at: str) -> Iterator[Problem]:
+    """Yield why round-ups cannot be multiplied by this."""
+    value = leg.multiplier
+    if value is not None and (type(value) is not int or value not in MULTIPLIERS):
+        text = "A multiplier is 1 to 100"
+        yield Problem(f"{at}.multiplier", "out_of_range", text)
 
 
 def of_words(kind: str, leg: Leg, at: str) -> Iterator[Problem]:
@@ -121,9 +155,6 @@ def of_words(kind: str, leg: Leg, at: str) -> Iterator[Problem]:
     if leg.role not in roles:
         text = f"A leg of {kind} is one of {', '.join(roles)}"
         yield Problem(f"{at}.role", "unknown_role", text)
-    elif ("strategy", leg.strategy) in UNSUPPORTED:
-        text = f"{leg.strategy!r} is not supported yet"
-        yield Problem(f"{at}.strategy", "unsupported", text)
     elif leg.strategy not in roles[leg.role]:
         known = ", ".join(filter(None, roles[leg.role])) or "left out"
         text = f"The strategy of a {leg.role} leg of {kind} is {known}"
@@ -136,10 +167,7 @@ def of_usage(leg: Leg, usage: Usage, at: str) -> Iterator[Problem]:
     """Yield fields that are missing, and fields that would be ignored."""
     for name in WORDS:
         given = getattr(leg, name) is not None
-        if given and (name, None) in UNSUPPORTED:
-            text = f"{name} is not supported yet"
-            yield Problem(f"{at}.{name}", "unsupported", text)
-        elif name in usage.must and not given:
+        if name in usage.must and not given:
             text = f"{leg.strategy or leg.role} needs {name}"
             yield Problem(f"{at}.{name}", f"missing_{name}", text)
         elif given and name not in usage.must | usage.may:
@@ -189,58 +217,3 @@ def of_order(rule: RuleSpec) -> Iterator[Problem]:
         if not leg.low <= leg.target <= leg.high:
             text = "low ≤ target ≤ high must hold"
             yield Problem(f"legs.{index}.target", "not_in_order", text)
-
-
-def of_unfed(rule: RuleSpec) -> Iterator[Problem]:
-    """Yield strategies that can be planned but that no run is given the facts for."""
-    for index, leg in enumerate(rule.legs):
-        if leg.strategy in UNFED:
-            text = f"{leg.strategy!r} is not supported yet"
-            yield Problem(f"legs.{index}.strategy", "unsupported", text)
-
-
-# The accounts
-
-
-def account_problems(
-    rule: RuleSpec, holdings: Mapping[str, Holding]
-) -> Iterator[Problem]:
-    """Yield legs whose account is foreign, of another asset, or cannot do its part."""
-    for index, leg in enumerate(rule.legs):
-        at = f"legs.{index}.account"
-        held = holdings.get(leg.account)
-        if held is None:
-            yield Problem(at, "unknown_account", "There is no such account")
-            continue
-        if held.asset != rule.asset:
-            text = f"{held.name} holds {held.asset}, this rule moves {rule.asset}"
-            yield Problem(at, "wrong_asset", text)
-        yield from of_abilities(leg, held, at)
-        if leg.role == "goal" and leg.target is None and held.goal is None:
-            text = f"{held.name} has no goal, so this leg needs a target"
-            yield Problem(f"legs.{index}.target", "missing_target", text)
-    yield from of_parents(rule, holdings)
-
-
-def of_abilities(leg: Leg, held: Holding, at: str) -> Iterator[Problem]:
-    """Yield moves that the provider does not offer for this account."""
-    both = leg.strategy == "balance"
-    if (leg.role == "source" or both) and not held.can_send:
-        text = f"No money can be taken out of {held.name}"
-        yield Problem(at, "cannot_send", text)
-    if (leg.role != "source" or both) and not held.can_receive:
-        yield Problem(at, "cannot_receive", f"No money can be put into {held.name}")
-
-
-def of_parents(rule: RuleSpec, holdings: Mapping[str, Holding]) -> Iterator[Problem]:
-    """Yield accounts that do not stand in the same account as the first source."""
-    known = [holdings.get(leg.account) for leg in rule.legs]
-    sources = [
-        held
-        for leg, held in zip(rule.legs, known, strict=True)
-        if held is not None and leg.role == "source"
-    ]
-    for index, held in enumerate(known):
-        if held is not None and sources and held.root != sources[0].root:
-            text = f"{held.name} and {sources[0].name} are not parts of one account"
-            yield Problem(f"legs.{index}.account", "different_parent", text)

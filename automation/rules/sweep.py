@@ -6,6 +6,8 @@ from .arithmetic import part, within
 from .draft import Draft
 from .terms import Leg
 
+EXACT = frozenset({"fixed", "round_ups"})  # strategies that name an amount
+
 
 def sweep(draft: Draft) -> None:
     """Want from each source what its strategy asks, down to its reserve."""
@@ -25,11 +27,14 @@ def given(draft: Draft, source: Leg, target: Leg, room: int | None) -> int:
         return 0
     if not draft.passes(source.account, target.account):
         return 0
+    lacking = round_ups(draft, source) if source.strategy == "round_ups" else None
+    if lacking == 0:
+        return 0
     spare = draft.spare(source)
-    wanted = asked(source, draft.available(source.account), spare)
     if not spare:
         return nothing(draft, source)
-    if source.strategy == "fixed" and wanted > spare:
+    wanted = asked(source, draft.available(source.account), lacking or spare)
+    if wanted > spare and source.strategy in EXACT:
         wanted = short(draft, source, wanted, spare)
     wanted = min(wanted, spare)
     amount = within(wanted, source.cap, room)
@@ -41,13 +46,34 @@ def given(draft: Draft, source: Leg, target: Leg, room: int | None) -> int:
     return amount
 
 
-def asked(source: Leg, available: int, spare: int) -> int:
+def asked(source: Leg, available: int, otherwise: int) -> int:
     """Return what the strategy asks of a balance, before the reserve."""
     if source.strategy == "fixed":
         return source.amount or 0
     if source.strategy == "share" and source.share is not None:
         return part(available, source.share)
-    return spare
+    return otherwise
+
+
+def round_ups(draft: Draft, source: Leg) -> int:
+    """Return what payments lack to whole units, multiplied, and say so."""
+    name, paid = draft.name(source.account), draft.payments.get(source.account)
+    if paid is None:
+        text = f"Nobody knows what was paid by card from {name}"
+        draft.block("stale", source.account, text)
+        return 0
+    unit, times = source.unit or 1, source.multiplier or 1
+    lacking = times * sum(-amount % unit for amount in paid)
+    payments = "1 payment" if len(paid) == 1 else f"{len(paid)} payments"
+    text = f"{payments} by card from {name}"
+    if not lacking:
+        text += ": nothing to round up"
+        draft.block("nothing", source.account, text)
+        return 0
+    text += f", rounded up to whole {draft.money(unit)}"
+    text += f", {times} times" if times > 1 else ""
+    draft.say("round_ups", source.account, f"{text}: {draft.money(lacking)}", lacking)
+    return lacking
 
 
 def nothing(draft: Draft, source: Leg) -> int:
@@ -63,4 +89,4 @@ def short(draft: Draft, source: Leg, wanted: int, spare: int) -> int:
     """Return what a source gives that has less than the amount asked for."""
     text = f"{draft.name(source.account)} is short: {draft.money(wanted)} wanted, {draft.money(spare)} there"
     draft.block("funds", source.account, text)
-    return spare if draft.rule.on_short in (None, "partial") else 0
+    return spare if draft.pays_part("partial") else 0

@@ -5,12 +5,15 @@ Money is an integer of the rule's asset's smallest unit throughout.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from .triggers import TriggerSpec
+
 POT = "pot"
+ALL_WITH_GOAL = "all_with_goal"
 
 
 class RuleError(ValueError):
@@ -50,6 +53,7 @@ class Holding:
     can_send: bool = True
     can_receive: bool = True
     largest_drop: int = 0  # seen within 30 days
+    total: int | None = None  # what it holds, also what is not free
 
     @property
     def is_pot(self) -> bool:
@@ -84,6 +88,7 @@ class Leg:
     due: date | None = None
     unit: int | None = None
     multiplier: int | None = None
+    accounts: str = ""  # ALL_WITH_GOAL: every such pot around the source, not `account`
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,41 @@ class Limits:
     # Facts beside the rule, not part of what it says, so two rules compare without them.
     spent_today: int = field(default=0, compare=False)  # since midnight in its zone
     spent_ever: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """One comparison: of a balance, of today, or of what made the run due."""
+
+    field: str  # total, available, date or amount
+    op: str
+    value: int | date
+    account: str = ""
+    asset: str = ""  # of `value`, where that is money
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tests of which all or any must hold, or the one that must not."""
+
+    how: str  # all, any or not
+    parts: tuple[Compare | Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What must hold for a rule to move money, and the rule to run instead."""
+
+    test: Compare | Group
+    otherwise: str = ""  # the id of a rule; empty: nothing runs instead
+
+
+@dataclass(frozen=True, slots=True)
+class PayCycle:
+    """When its owner is paid: on a day of each month, or when a trigger fires."""
+
+    day: str = ""  # "1" to "31" or "last"
+    trigger: TriggerSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +157,8 @@ class RuleSpec:
     max_staleness_seconds: int = 300
     on_short: str | None = None  # None: partial, but refuse for a topup
     round_to: int | None = None
+    conditions: Conditions | None = None
+    pay_cycle: PayCycle | None = None  # None: a month
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +193,6 @@ class Plan:
     # What the run may do about it; neither changes what was decided.
     retry: bool = False  # some leg was short and should be tried after the next sync
     ask: bool = False  # stale, but a person may approve what older readings allow
+    instead: str = ""  # the id of the rule that runs because the conditions do not hold
+    # Account → the ids of the transactions that its move makes good: round-ups, bills.
+    covers: Mapping[str, Sequence[int]] = field(default_factory=dict, compare=False)

@@ -43,7 +43,7 @@ def fill(draft: Draft, source: Leg, target: Leg, wanted: int) -> None:
     if wanted > spare:
         text = f"{draft.name(source.account)} can spare {draft.money(spare)} of {draft.money(wanted)}"
         draft.block("funds", source.account, text)
-        wanted = spare if draft.rule.on_short == "partial" else 0
+        wanted = spare if draft.pays_part("refuse") else 0
     draft.want(source, target, wanted)
 
 

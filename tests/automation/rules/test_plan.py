@@ -275,7 +275,7 @@ def test_a_preview_has_the_hash_of_the_run_it_shows():
 def test_a_rule_that_problems_refuses_is_never_planned():
     wrong = rule("sweep", leg("a", "source", "round_ups"), leg("to", "target"))
 
-    with pytest.raises(RuleError, match=r"legs\.0\.strategy: .* not supported yet"):
+    with pytest.raises(RuleError, match=r"legs\.0\.unit: round_ups needs unit"):
         planned(wrong, pot("a", 5), pot("to"))
 
 

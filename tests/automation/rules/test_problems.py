@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from automation.rules import Limits, ShareError, parse_share, problems
+from automation.rules.terms import Compare, Conditions, Group, PayCycle
+from automation.rules.triggers import TriggerSpec
 
 from .words import current, known, leg, pot, rule
 
@@ -21,6 +24,17 @@ def found(spec, holdings=HOUSE):
 
 def sweep(source):
     return rule("sweep", source, TO_B)
+
+
+def asking(test):
+    return dataclasses.replace(SWEEP, conditions=Conditions(test))
+
+
+def nested(depth):
+    test = Compare("date", "=", date(2026, 1, 1))
+    for _ in range(depth):
+        test = Group("all", (test,))
+    return test
 
 
 def autosort(*legs, **words):
@@ -54,6 +68,17 @@ def topup(target):
             TO_B,
             on_stale="use_floor",
         ),
+        sweep(leg("main", "source", "round_ups", unit=100, multiplier=10, keep=5)),
+        autosort(leg("b", "bills", "replenish", target=900)),
+        autosort(leg("saving", "goal", "to_target", due=date(2027, 6, 1))),
+        autosort(leg("", "goal", "to_target", accounts="all_with_goal", cap=9)),
+        dataclasses.replace(SWEEP, on_stale="ask"),
+        dataclasses.replace(SWEEP, on_short="retry_next"),
+        dataclasses.replace(SWEEP, pay_cycle=PayCycle(day="last")),
+        dataclasses.replace(SWEEP, pay_cycle=PayCycle(trigger=TriggerSpec("payday"))),
+        asking(Compare("total", "<", -5, "main", "GBP/2")),
+        asking(Group("not", (Compare("date", ">=", date(2026, 2, 1)),))),
+        asking(Compare("amount", "!=", 5, asset="GBP/2")),
     ],
 )
 def test_a_rule_as_the_contract_writes_it_has_no_problems(spec):
@@ -68,9 +93,7 @@ def test_a_rule_as_the_contract_writes_it_has_no_problems(spec):
         (dataclasses.replace(SWEEP, timezone="Mars/X"), "timezone", "unknown_timezone"),
         (dataclasses.replace(SWEEP, timezone="../x"), "timezone", "unknown_timezone"),
         (dataclasses.replace(SWEEP, rest="burn"), "rest", "unknown_choice"),
-        (dataclasses.replace(SWEEP, on_stale="ask"), "on_stale", "unsupported"),
         (dataclasses.replace(SWEEP, on_stale="go"), "on_stale", "unknown_choice"),
-        (dataclasses.replace(SWEEP, on_short="retry_next"), "on_short", "unsupported"),
         (dataclasses.replace(SWEEP, round_to=0), "round_to", "zero_amount"),
         (
             dataclasses.replace(SWEEP, max_staleness_seconds=901),
@@ -87,7 +110,18 @@ def test_a_rule_as_the_contract_writes_it_has_no_problems(spec):
             "limits.per_day",
             "invalid_amount",
         ),
-        (sweep(leg("a", "source", "round_ups")), "legs.0.strategy", "unsupported"),
+        (sweep(leg("a", "source", "round_ups")), "legs.0.unit", "missing_unit"),
+        (sweep(leg("a", "source", "round_ups", unit=0)), "legs.0.unit", "zero_amount"),
+        (
+            sweep(leg("a", "source", "round_ups", unit=100)),
+            "legs.0.account",
+            "no_payments",
+        ),
+        (
+            sweep(leg("main", "source", "round_ups", unit=100, multiplier=0)),
+            "legs.0.multiplier",
+            "out_of_range",
+        ),
         (sweep(leg("a", "source", "most")), "legs.0.strategy", "unknown_strategy"),
         (sweep(leg("a", "source")), "legs.0.strategy", "unknown_strategy"),
         (sweep(leg("a", "source", "fixed")), "legs.0.amount", "missing_amount"),
@@ -109,7 +143,7 @@ def test_a_rule_as_the_contract_writes_it_has_no_problems(spec):
             "amount_too_large",
         ),
         (sweep(leg("a", "source", "all", amount=5)), "legs.0.amount", "not_allowed"),
-        (sweep(leg("a", "source", "all", unit=100)), "legs.0.unit", "unsupported"),
+        (sweep(leg("a", "source", "all", unit=100)), "legs.0.unit", "not_allowed"),
         (
             sweep(leg("a", "source", "share", share="50")),
             "legs.0.share",
@@ -148,7 +182,95 @@ def test_a_rule_as_the_contract_writes_it_has_no_problems(spec):
             "legs",
             "shares_exceed_one",
         ),
-        (autosort(leg("b", "bills", "replenish")), "legs.1.strategy", "unsupported"),
+        (
+            autosort(leg("b", "goal", "to_target", accounts="all_with_goal")),
+            "legs.1.accounts",
+            "not_allowed",
+        ),
+        (
+            autosort(leg("", "investment", "equal", accounts="all_with_goal")),
+            "legs.1.accounts",
+            "not_allowed",
+        ),
+        (
+            autosort(leg("", "goal", "to_target", accounts="all")),
+            "legs.1.accounts",
+            "unknown_choice",
+        ),
+        (
+            autosort(leg("", "goal", "to_target", accounts="all_with_goal", target=5)),
+            "legs.1.target",
+            "not_allowed",
+        ),
+        (
+            autosort(
+                leg("", "goal", "to_target", accounts="all_with_goal"),
+                leg("", "goal", "to_target", accounts="all_with_goal"),
+            ),
+            "legs.2.accounts",
+            "duplicate_account",
+        ),
+        (
+            dataclasses.replace(SWEEP, pay_cycle=PayCycle(day="32")),
+            "pay_cycle.day",
+            "out_of_range",
+        ),
+        (
+            dataclasses.replace(SWEEP, pay_cycle=PayCycle(trigger=TriggerSpec("api"))),
+            "pay_cycle.trigger",
+            "not_allowed",
+        ),
+        (
+            dataclasses.replace(
+                SWEEP, pay_cycle=PayCycle(trigger=TriggerSpec("interval", minutes=60))
+            ),
+            "pay_cycle.trigger",
+            "out_of_range",
+        ),
+        (asking(nested(9)), "conditions", "too_deep"),
+        (asking(Group("any", (nested(0),) * 51)), "conditions", "too_many"),
+        (asking(Group("all", ())), "conditions", "empty"),
+        (
+            asking(Group("all", (Compare("age", "<", 5),))),
+            "conditions.all.0.field",
+            "unknown_field",
+        ),
+        (
+            asking(Group("not", (Compare("total", "~", 5, "main", "GBP/2"),))),
+            "conditions.not.op",
+            "unknown_choice",
+        ),
+        (
+            asking(Compare("total", "<", 5, asset="GBP/2")),
+            "conditions.account",
+            "missing_account",
+        ),
+        (
+            asking(Compare("amount", "<", 5, "main", "GBP/2")),
+            "conditions.account",
+            "not_allowed",
+        ),
+        (asking(Compare("date", "<", 5)), "conditions.value", "invalid"),
+        (
+            asking(Group("any", (nested(0), Compare("amount", "<", 5, asset="EUR/2")))),
+            "conditions.any.1.value",
+            "wrong_asset",
+        ),
+        (
+            asking(Compare("total", "<", 5, "main", "EUR/2")),
+            "conditions.value",
+            "wrong_asset",
+        ),
+        (
+            asking(Compare("total", "<", 5, "elsewhere", "GBP/2")),
+            "conditions.account",
+            "unknown_account",
+        ),
+        (
+            autosort(leg("b", "bills", "replenish", due=date(2027, 6, 1))),
+            "legs.1.due",
+            "not_allowed",
+        ),
         (autosort(leg("b", "goal", "to_target")), "legs.1.target", "missing_target"),
         (
             autosort(leg("b", "goal", "fixed", amount=5)),

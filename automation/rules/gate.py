@@ -1,0 +1,78 @@
+"""Whether the conditions of a rule let it move money now, and why."""
+
+from __future__ import annotations
+
+from .conditions import OPERATORS, WORDS, judge
+from .draft import Draft
+from .known import teller
+from .terms import Compare, Conditions
+
+
+class Gate:
+    """Answers the conditions of one rule, and says how."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.doubt = ""
+
+    def opens(self, conditions: Conditions) -> bool:
+        """Tell whether the conditions hold; else note that they do not, or may not."""
+        draft = self.draft
+        found = judge(conditions.test, self.answer)
+        if found:
+            draft.say("condition", None, "The conditions hold")
+        elif found is None:
+            text = f"Nobody knows whether the conditions hold: {self.doubt}"
+            draft.block("stale", None, text)
+        else:
+            draft.instead = conditions.otherwise
+            text = "The conditions do not hold"
+            if draft.instead:
+                text += ": another rule runs instead"
+            draft.block("condition", None, text)
+        return bool(found)
+
+    def answer(self, test: Compare) -> bool | None:
+        """Return whether one comparison holds, and say so; None is unknown."""
+        if test.field == "date":
+            today = self.draft.today()
+            holds = OPERATORS[test.op](today, test.value)
+            return self.tell(test, f"Today is {today}", str(test.value), holds)
+        told = teller(test.asset)
+        wanted = told(int(test.value)) if isinstance(test.value, int) else ""
+        if test.field == "amount":
+            return self.of_transaction(test, wanted)
+        if doubt := self.draft.doubt(test.account, test.asset):
+            self.doubt = self.doubt or doubt
+            self.draft.say("condition", test.account, doubt)
+            return None
+        return self.of_balance(test, wanted)
+
+    def of_transaction(self, test: Compare, wanted: str) -> bool:
+        """Return what is true of the transaction that made the run due."""
+        amount = self.draft.amount
+        if amount is None:
+            text = "No transaction made this run due, so no condition on one holds"
+            self.draft.say("condition", None, text)
+            return False
+        text = f"The transaction is {self.draft.money(amount)}"
+        return self.tell(test, text, wanted, OPERATORS[test.op](amount, test.value))
+
+    def of_balance(self, test: Compare, wanted: str) -> bool | None:
+        """Return what is true of a balance that is known and young enough."""
+        held = self.draft.holdings[test.account]
+        value = held.total if test.field == "total" else held.available
+        if value is None:
+            self.doubt = self.doubt or f"The total of {held.name} is not known"
+            self.draft.say("condition", test.account, self.doubt)
+            return None
+        kind = "in all" if test.field == "total" else "available"
+        text = f"{held.name} has {teller(test.asset)(value)} {kind}"
+        return self.tell(test, text, wanted, OPERATORS[test.op](value, test.value))
+
+    def tell(self, test: Compare, text: str, wanted: str, holds: bool) -> bool:
+        """Say how one comparison came out, and return that."""
+        verdict = "that is" if holds else "that is not"
+        text = f"{text}: {verdict} {WORDS[test.op]} {wanted}"
+        self.draft.say("condition", test.account or None, text)
+        return holds
