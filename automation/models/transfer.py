@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
@@ -54,6 +56,7 @@ class Transfer(models.Model):
 
     OPEN = (Status.PENDING, Status.SENDING, Status.UNKNOWN)
     begun = False  # True where this process has claimed it and has yet to send it
+    good_until: datetime | None = None  # how long this process may send on its reading
 
     id = models.UUIDField("dedupe id", primary_key=True, editable=False)
     run = models.ForeignKey(RuleRun, models.PROTECT, related_name="transfers")

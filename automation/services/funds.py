@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils.timezone import now
@@ -34,8 +35,9 @@ def judge(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine
     """Return what these balances say, and note what the pot holds."""
     remember(row, balances)
     log_readings(run.rule, [row.source], now())
-    seconds = oldest(row, balances)
-    if seconds > allowed(run.rule, row):
+    seconds, limit = oldest(row, balances), allowed(run.rule, row)
+    row.good_until = good_until(row, balances, limit)
+    if seconds > limit:
         why = f"The newest reading of {row.source} is {seconds} s old"
         return events.Unreadable("stale_balance", why)
     return afford(run, row, balances, careful=seconds > LIVE_SECONDS)
@@ -57,6 +59,14 @@ def oldest(row: Transfer, balances: dict[UUID, Balance]) -> int:
     """Return the age in seconds of the source's reading; unknown is beyond any limit."""
     balance = balances.get(row.source_id)
     return age(balance, now()) if balance else 10 * STALE_SECONDS
+
+
+def good_until(
+    row: Transfer, balances: dict[UUID, Balance], limit: int
+) -> datetime | None:
+    """Return until when the source's reading is young enough to send on."""
+    balance = balances.get(row.source_id)
+    return balance.fetched_at + timedelta(seconds=limit) if balance else None
 
 
 def allowed(rule: Rule, row: Transfer) -> int:

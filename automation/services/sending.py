@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import stamina
 import structlog
@@ -179,7 +179,7 @@ class Drive:
 
     def send(self) -> machine.Event:
         row = self.row
-        if row.next_attempt_at is None or now() >= row.next_attempt_at:
+        if late(row, now()):
             return events.NotSent("too_late", "The worker was held up")
 
         def order(adapter: Provider) -> Call[Receipt]:
@@ -203,6 +203,15 @@ ACTIONS: Mapping[Command, Callable[[Drive], machine.Event]] = {
     Command.CHECK: Drive.check,
     Command.SEND: Drive.send,
 }
+
+
+def late(row: Transfer, moment: datetime) -> bool:
+    """Say whether a worker was held up so long that it must not send any more.
+
+    Its lease is over, or the reading on which the source could pay is too old by now.
+    """
+    lease, reading = row.next_attempt_at, row.good_until
+    return lease is None or moment >= lease or reading is None or moment > reading
 
 
 def text(receipt: Receipt) -> str | None:
