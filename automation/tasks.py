@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from accounts.models import Connection
 from accounts.publishing import publish
 
 from . import services
@@ -42,6 +43,21 @@ def sweep_unsettled() -> None:
     queue_runs(services.due_runs())
     for transfer_id in services.due_transfers():
         publish(reread_transfer, str(transfer_id))
+
+
+@shared_task
+def prove_transfers() -> None:
+    """Queue the proof of every connection that rules move money in."""
+    for connection_id in services.to_prove():
+        publish(prove_connection, str(connection_id))
+
+
+@shared_task
+def prove_connection(connection_id: str) -> None:
+    """Compare 90 days of transfers with the bank's entries. Safe to repeat."""
+    rows = Connection.objects.in_use().filter(pk=connection_id)
+    for connection in rows:
+        services.prove_connection(connection)
 
 
 def queue_runs(ids: Iterable[UUID]) -> None:

@@ -8,6 +8,7 @@ from .duplicating import duplicate_rule
 from .keeping import write_rule
 from .planning import preview
 from .plans import plan_data
+from .proving import prove_connection, to_prove
 from .resolving import NotWaiting, ReferenceWrong, resolve
 from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
@@ -30,6 +31,7 @@ __all__ = [
     "holdings",
     "plan_data",
     "preview",
+    "prove_connection",
     "reread",
     "resolve",
     "route",
@@ -38,6 +40,7 @@ __all__ = [
     "simulate",
     "start_run",
     "typed_accounts",
+    "to_prove",
     "wake",
     "wake_paydays",
     "write_rule",
