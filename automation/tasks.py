@@ -11,6 +11,7 @@ from accounts.models import Connection
 from accounts.publishing import publish
 
 from . import services
+from .models import RuleRun
 
 
 @shared_task
@@ -43,6 +44,12 @@ def sweep_unsettled() -> None:
     queue_runs(services.due_runs())
     for transfer_id in services.due_transfers():
         publish(reread_transfer, str(transfer_id))
+
+
+def follow(run: RuleRun) -> None:
+    """Queue what a person's decision about `run` lets go on: it, and who waited for it."""
+    mine = [] if run.finished_at else [run.pk]
+    queue_runs(dict.fromkeys([*mine, *services.wake(run)]))
 
 
 @shared_task

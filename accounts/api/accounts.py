@@ -60,6 +60,7 @@ class AccountSerializer(serializers.ModelSerializer):
             "balance",
             "created",
             "closed_at",
+            "protected_at",
             "missing_since",
         ]
         read_only_fields = fields

@@ -13,10 +13,12 @@ class WorkspaceSerializer(serializers.ModelSerializer):
     id = serializers.UUIDField(source="workspace_id", read_only=True)
     name = serializers.CharField(source="workspace.name", read_only=True)
     created = serializers.DateTimeField(source="workspace.created", read_only=True)
+    paused_at = serializers.DateTimeField(source="workspace.paused_at", read_only=True)
+    dry_run = serializers.BooleanField(source="workspace.dry_run", read_only=True)
 
     class Meta:
         model = Membership
-        fields = ["id", "name", "role", "created"]
+        fields = ["id", "name", "role", "created", "paused_at", "dry_run"]
         read_only_fields = fields
         ref_name = "Workspace"
 

@@ -32,6 +32,7 @@ from .connecting import (
     update_credentials,
 )
 from .movements import forget_old as forget_old_transactions
+from .protecting import protect, release
 from .requests import claim_due, claim_requested, request_sync, run_requested
 from .rotation import Rotation, rotate_keys
 from .sync import sync
@@ -75,9 +76,11 @@ __all__ = [
     "forget_old_transactions",
     "fresh_balances",
     "listen",
+    "protect",
     "receive_webhook",
     "record_typed_balance",
     "refresh",
+    "release",
     "request_sync",
     "rotate_keys",
     "run_requested",

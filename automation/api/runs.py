@@ -18,6 +18,9 @@ class RunSerializer(serializers.ModelSerializer):
     requested_by = serializers.CharField(
         source="requested_by.username", default=None, read_only=True, allow_null=True
     )
+    approved_by = serializers.CharField(
+        source="approved_by.username", default=None, read_only=True, allow_null=True
+    )
     readings = serializers.SerializerMethodField()
     moves = serializers.SerializerMethodField()
     trace = serializers.SerializerMethodField()
@@ -38,6 +41,11 @@ class RunSerializer(serializers.ModelSerializer):
             "finished_at",
             "next_attempt_at",
             "attempts",
+            "dry",
+            "notice_until",
+            "approved_at",
+            "approved_by",
+            "wanted_hash",
             "plan_hash",
             "outcome",
             "reason",
@@ -77,9 +85,8 @@ class Runs(Api):
 
 def with_transfers(runs):
     """Return `runs` with what `RunSerializer` shows, in as few queries as may be."""
-    return runs.select_related("rule", "requested_by").prefetch_related(
-        "transfers__run"
-    )
+    people = ("requested_by", "approved_by")
+    return runs.select_related("rule", *people).prefetch_related("transfers__run")
 
 
 class RunList(Runs, generics.ListAPIView):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import rules, runs, simulations, transfers
+from . import decisions, rules, runs, simulations, switches, transfers
 
 urlpatterns = [
     path("rules/", rules.RuleList.as_view()),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("rules/<uuid:pk>/runs/", rules.RuleRuns.as_view()),
     path("runs/", runs.RunList.as_view()),
     path("runs/<uuid:pk>/", runs.RunDetail.as_view()),
+    path("runs/<uuid:pk>/approve/", decisions.Approve.as_view()),
+    path("runs/<uuid:pk>/cancel/", decisions.Cancel.as_view()),
+    path("runs/<uuid:pk>/resume/", decisions.Resume.as_view()),
+    path("pause/", switches.Pause.as_view()),
     path("transfers/", transfers.TransferList.as_view()),
     path("transfers/<uuid:pk>/", transfers.TransferDetail.as_view()),
     path("transfers/<uuid:pk>/resolve/", transfers.TransferResolve.as_view()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .deciding import NotDecidable, approve_run, cancel_run, resume_run
 from .dispatching import dispatch_due_rules, wake_paydays
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
@@ -14,14 +15,18 @@ from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
 from .simulating import simulate, typed_accounts
 from .sweeping import due_again, due_runs, due_transfers, wake
+from .switches import is_dry, pause, unpause
 from .telling import rule_data
 from .terms import holdings, rule_spec
 
 __all__ = [
     "NoRoute",
+    "NotDecidable",
     "NotWaiting",
     "ReferenceWrong",
     "RuleInvalid",
+    "approve_run",
+    "cancel_run",
     "dispatch_due_rules",
     "due_again",
     "due_runs",
@@ -29,18 +34,22 @@ __all__ = [
     "duplicate_rule",
     "execute_run",
     "holdings",
+    "is_dry",
+    "pause",
     "plan_data",
     "preview",
     "prove_connection",
     "reread",
     "resolve",
+    "resume_run",
     "route",
     "rule_data",
     "rule_spec",
     "simulate",
     "start_run",
-    "typed_accounts",
     "to_prove",
+    "typed_accounts",
+    "unpause",
     "wake",
     "wake_paydays",
     "write_rule",
