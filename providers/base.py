@@ -244,6 +244,8 @@ class MovesMoney(ABC):
 class ListsMovements(ABC):
     """Providers that report an account's transactions."""
 
+    open_days: ClassVar[int | None] = None  # days of history that never close
+
     @abstractmethod
     def movements(
         self, account: Place, cursor: str, *, now: datetime, since: datetime

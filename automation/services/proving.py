@@ -13,9 +13,18 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
+import providers
 from accounts.models import Account, Connection
 from accounts.services import call
-from automation.machine.proof import Booked, Finding, Line, Proof, prove, strangers
+from automation.machine.proof import (
+    SKEW,
+    Booked,
+    Finding,
+    Line,
+    Proof,
+    prove,
+    strangers,
+)
 from automation.models import RuleLeg, RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import History, ListsMovements, Movement, Provider
@@ -73,7 +82,7 @@ def prove_connection(connection: Connection, *, days: int = DAYS) -> list[Report
 def prove_account(account: Account, days: int) -> Report:
     report, moment = Report(account), now()
     try:
-        history, since = read_back(account, moment - timedelta(days=days), moment)
+        history, since = read_back(account, days, moment)
     except ProviderError as error:
         report.error = str(error)
         log.warning("proof_failed", account=str(account.pk), error=report.error)
@@ -89,12 +98,14 @@ def prove_account(account: Account, days: int) -> Report:
 
 
 def read_back(
-    account: Account, since: datetime, moment: datetime
+    account: Account, days: int, moment: datetime
 ) -> tuple[list[Movement], datetime]:
-    """Return an account's entries as the bank tells them now, and from when on.
+    """Return an account's entries as the bank tells them now, and whose are all there.
 
-    Raises ProviderError where not all of them can be told.
+    That is transfers begun after the moment returned. Raises ProviderError where not
+    all entries can be told.
     """
+    since = moment - timedelta(days=within(account, days))
     found: dict[str, Movement] = {}
     cursor, truncated = "", False
     for _ in range(MOST_STRETCHES):
@@ -107,7 +118,16 @@ def read_back(
         raise ProviderError("The history is too long to be read at once")
     if truncated:  # what the bank has closed can be judged no more
         since = min((m.created for m in found.values()), default=moment)
-    return list(found.values()), since
+    return list(found.values()), since + SKEW
+
+
+def within(account: Account, days: int) -> int:
+    """Return `days`, or as many as the provider of `account` keeps open."""
+    if account.provider not in providers.slugs():
+        return days
+    adapter = providers.load(account.provider)
+    open_days = getattr(adapter, "open_days", None)
+    return days if open_days is None else min(days, open_days)
 
 
 def stretch(account: Account, cursor: str, since: datetime, moment: datetime):

@@ -41,7 +41,7 @@ from .answers import (
     remembered,
     unknown,
 )
-from .history import HistoryClosed, Stretch
+from .history import OPEN, HistoryClosed, Stretch
 from .oauth import FORM, OAuth
 from .webhooks import event_of, hooks_of
 
@@ -63,6 +63,7 @@ class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
 
     name = "Monzo"
     hosts = {"api": "https://api.monzo.com", "auth": "https://auth.monzo.com"}
+    open_days = OPEN.days
     fields = (
         CredentialField("client_id", "Client id", secret=False),
         CredentialField("client_secret", "Client secret"),
