@@ -83,6 +83,8 @@ MATRIX = {
     ),
     ("get", "accounts/<uuid:pk>/"): Row("viewer", "main"),
     ("patch", "accounts/<uuid:pk>/"): Row("admin", "main", lambda _: {"role": "rent"}),
+    ("post", "accounts/<uuid:pk>/protect/"): Row("operator", "main"),
+    ("post", "accounts/<uuid:pk>/release/"): Row("operator", "main"),
     ("get", "accounts/<uuid:pk>/balance/"): Row("viewer", "main"),
     ("get", "accounts/<uuid:pk>/snapshots/"): Row("viewer", "main"),
     ("post", "accounts/<uuid:pk>/snapshots/"): Row(
@@ -111,6 +113,11 @@ MATRIX = {
     ("post", "rules/<uuid:pk>/runs/"): Row("operator", "rule", good=(202,)),
     ("get", "runs/"): Row("viewer"),
     ("get", "runs/<uuid:pk>/"): Row("viewer", "run"),
+    ("post", "runs/<uuid:pk>/approve/"): Row("operator", "run", good=(409,)),
+    ("post", "runs/<uuid:pk>/cancel/"): Row("operator", "run", good=(409,)),
+    ("post", "runs/<uuid:pk>/resume/"): Row("operator", "run", good=(409,)),
+    ("post", "pause/"): Row("operator"),
+    ("delete", "pause/"): Row("operator"),
     ("get", "transfers/"): Row("viewer"),
     ("get", "transfers/<uuid:pk>/"): Row("viewer", "transfer"),
     ("post", "transfers/<uuid:pk>/resolve/"): Row(
