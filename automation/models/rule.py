@@ -135,6 +135,9 @@ class RuleLeg(Row):
     due = models.DateField(null=True, blank=True)
     unit = MinorUnits(null=True, blank=True)
     multiplier = models.PositiveSmallIntegerField(null=True, blank=True)
+    since = models.DateTimeField(
+        null=True, blank=True, help_text="Older payments are not rounded up."
+    )
 
     class Meta:
         ordering = ["order", "created"]
@@ -171,6 +174,8 @@ class Trigger(Row):
         TRANSACTION = "transaction"
         WEBHOOK = "webhook"
         AFTER_RULE = "after_rule"
+
+    BY_HAND = (Kind.MANUAL, Kind.API)  # somebody waits, and can simply ask again
 
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="triggers")
     kind = models.CharField(max_length=20, choices=Kind)
