@@ -180,7 +180,8 @@ class Fleet:
     async def _ask(
         self, provider: Provider, request: Request, deadline: float
     ) -> Response:
-        gate, outcome = gates.gate_of(provider, request), None
+        gate = gates.gate_of(provider, request)
+        outcome: policy.Outcome | None = None
         if policy.unhindered(provider, gate):  # the first attempt of `exchange`, bare
             send = policy.signed(provider, request, deadline)
             try:
