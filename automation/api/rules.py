@@ -222,15 +222,17 @@ class RuleRuns(Rules):
     def post(self, request, pk):
         """Start a run by hand; the same key again is the same run."""
         rule, told = self.usable(), self.body(RunRequest)
-        if (
-            "plan_hash" in told
-            and services.preview(rule).plan_hash != told["plan_hash"]
-        ):
+        seen = services.preview(rule) if "plan_hash" in told else None
+        if seen and seen.plan_hash != told["plan_hash"]:
             raise PlanChanged
         # Two callers may think of the same key; they mean two runs.
         key = f"api:{request.user.pk}:{request.headers['Idempotency-Key']}"
         run, created = services.start_run(
-            rule, key, trigger_kind=Trigger.Kind.API, requested_by=request.user
+            rule,
+            key,
+            trigger_kind=Trigger.Kind.API,
+            requested_by=request.user,
+            seen=seen,
         )
         publishing.publish(tasks.execute_run, str(run.pk))
         if created:

@@ -13,6 +13,7 @@ from .proving import prove_connection, to_prove
 from .resolving import NotWaiting, ReferenceWrong, resolve
 from .routes import NoRoute, route
 from .runs import execute_run, reread, start_run
+from .shortage import wake_short
 from .simulating import simulate, typed_accounts
 from .sweeping import due_again, due_runs, due_transfers, wake
 from .switches import is_dry, pause, unpause
@@ -52,5 +53,6 @@ __all__ = [
     "unpause",
     "wake",
     "wake_paydays",
+    "wake_short",
     "write_rule",
 ]
