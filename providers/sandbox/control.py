@@ -128,6 +128,7 @@ class Control:
                 slug: {
                     "settings": vars(there.settings),
                     "faults": [fault.action for fault in there.plan.faults],
+                    "struck": dict(there.plan.struck),
                     "requests": there.requests,
                     "customers": len(there.customers()),
                     "movements": len(there.ledger.entries),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -66,6 +67,7 @@ class Plan:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.struck = Counter[str]()
 
     def add(self, fault: Fault) -> None:
         self.faults.append(fault)
@@ -76,8 +78,10 @@ class Plan:
     def take(self, asked: Asked) -> Fault | None:
         """Return the fault that strikes `asked`, if one does."""
         struck = next((f for f in self.faults if f.strikes(asked)), None)
-        if struck is not None and struck.times == 0:
-            self.faults.remove(struck)
+        if struck is not None:
+            self.struck[struck.action] += 1
+            if struck.times == 0:
+                self.faults.remove(struck)
         return struck
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,9 @@ class Demo:
     process: subprocess.Popen[bytes]
     folder: Path
     login: dict[str, Any]
+    pause: Callable[[float], object] = time.sleep  # between one try and the next
+    timeout: float = 20  # seconds for one answer
+    patience: float = 90  # seconds for which a web server may be dead
 
     def __post_init__(self) -> None:
         self.session = requests.Session()
@@ -57,10 +60,10 @@ class Demo:
 
     def _insist(self, method: str, path: str, **more: Any) -> Any:
         url = path if path.startswith("http") else f"{self.login['url']}/api/v1{path}"
-        until = time.monotonic() + 90
+        until = time.monotonic() + self.patience
         while True:
             try:
-                answer = self.session.request(method, url, timeout=20, **more)
+                answer = self.session.request(method, url, timeout=self.timeout, **more)
             except requests.RequestException:
                 if time.monotonic() > until:
                     raise
@@ -69,7 +72,7 @@ class Demo:
                     return _read(answer)
                 if time.monotonic() > until:
                     return _read(answer)
-            time.sleep(0.3)
+            self.pause(0.3)
 
 
 def _read(answer: requests.Response) -> Any:
@@ -79,16 +82,21 @@ def _read(answer: requests.Response) -> Any:
 
 
 @contextmanager
-def running_demo(folder: Path, log: Path) -> Iterator[Demo]:
-    """Start `manage.py demo` in `folder`; stop it as Ctrl-C would."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(OWN)}
+def running_demo(
+    folder: Path, log: Path, words: Sequence[str] = (), **servers: str
+) -> Iterator[Demo]:
+    """Start `manage.py demo` in `folder`; stop it as Ctrl-C would.
+
+    `servers` are the variables that name others than its own.
+    """
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(OWN)} | servers
     clean.pop("DJANGO_SETTINGS_MODULE", None)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "manage.py", "demo", "--data", str(folder)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
+            [*command, "--port", str(port), *words],
             cwd=ROOT,
             env=clean,
             stdout=output,

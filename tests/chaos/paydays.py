@@ -29,7 +29,9 @@ import providers
 from providers.base import MovesMoney
 from providers.sandbox import registry
 from providers.sandbox.remote import Remote
+from tests.chaos import control_group, product, soak
 from tests.chaos.installation import Demo, running_demo, wait_for
+from tests.chaos.rules import NOT_MOVED, OPEN_RUNS, rule_documents
 
 TARGETS = {
     "a worker child": ("worker-automation", "child"),
@@ -44,8 +46,6 @@ LATENCY = 0.3  # seconds a bank takes to answer: long enough to be killed in bet
 PAYDAY_SECONDS = 6.0  # a payday lasts about this long, and is hit within it
 FINISH_SECONDS = 150.0
 SALARY = 2_000_00
-OPEN_RUNS = {"due", "planned", "running", "notified", "awaiting_approval"}
-NOT_MOVED = {"refused", "expired"}
 
 
 @dataclass
@@ -63,6 +63,8 @@ def main(argv: Sequence[str]) -> int:
     """Do it, print what came of it, and return 0 if nothing did."""
     wish = _parser().parse_args(argv)
     console, chance = Console(), random.Random(wish.seed)
+    if wish.minutes is not None or wish.control:
+        return soak_for((wish.minutes or 1) * 60, chance, control=wish.control)
     console.print(f"{wish.kills} kills, seed {wish.seed}")
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder = Path(name)
@@ -74,9 +76,22 @@ def main(argv: Sequence[str]) -> int:
     return 1 if report.faults else 0
 
 
+def soak_for(seconds: float, chance: random.Random, *, control: bool) -> int:
+    """Soak the product, or the usual pattern, and return 0 if it came out as it must."""
+    tally = (control_group if control else product).play(seconds, chance)
+    soak.show(tally, "The usual pattern" if control else "balsync")
+    if control:
+        soak.CONSOLE.print("It failed, as it must." if tally.failed else "IT HELD")
+    return int(tally.failed is not control)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="manage.py chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--minutes", type=float, help="everything breaks, all the time")
+    parser.add_argument(
+        "--control", action="store_true", help="the usual pattern instead: it must fail"
+    )
     parser.add_argument("--seed", type=int, default=int(time.time()))
     return parser
 
@@ -141,76 +156,6 @@ def _account_ids(demo: Demo, connection: Any, wanted: Sequence[Any]) -> list[str
     known = {row["external_id"]: row["id"] for row in rows}
     ids = [known.get(holding.external_id, "") for holding in wanted]
     return ids if all(ids) else []
-
-
-def rule_documents(
-    account: str, bills: str, savings: str, fun: str, spare: str
-) -> dict[str, Any]:
-    """Return an autosort of the salary, a two-leg sweep and a topup of the account."""
-    every_day = {"triggers": [{"kind": "api"}], "enabled": True}
-    return {
-        "autosort": every_day
-        | {
-            "name": "Payday",
-            "kind": "autosort",
-            "legs": [
-                {"account": account, "role": "source", "keep": _money(100_00)},
-                {
-                    "account": bills,
-                    "role": "bills",
-                    "order": 1,
-                    "strategy": "fixed",
-                    "amount": _money(400_00),
-                },
-                {
-                    "account": savings,
-                    "role": "investment",
-                    "order": 2,
-                    "strategy": "share",
-                    "share": "0.70",
-                },
-                {
-                    "account": fun,
-                    "role": "investment",
-                    "order": 3,
-                    "strategy": "share",
-                    "share": "0.30",
-                },
-            ],
-        },
-        "sweep": every_day
-        | {
-            "name": "Sweep",
-            "kind": "sweep",
-            "legs": [
-                {
-                    "account": fun,
-                    "role": "source",
-                    "strategy": "fixed",
-                    "amount": _money(7_01),
-                },
-                {"account": spare, "role": "target"},
-            ],
-        },
-        "topup": every_day
-        | {
-            "name": "Topup",
-            "kind": "topup",
-            "legs": [
-                {"account": bills, "role": "source"},
-                {
-                    "account": account,
-                    "role": "target",
-                    "strategy": "fixed",
-                    "amount": _money(33_33),
-                },
-            ],
-        },
-    }
-
-
-def _money(minor: int) -> dict[str, str]:
-    return {"asset": "GBP/2", "minor": str(minor)}
 
 
 def start_payday(
