@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.dispatch import receiver
 
-from accounts.signals import BalanceChange, balance_changed
+from accounts.signals import BalanceChange, balance_changed, webhook_fetched
 
 from .models import Transfer
-from .services import wake_paydays, wake_short
+from .services import wake_short, wake_triggers, wake_webhooks
 
 
 @receiver(balance_changed)
-def look_for_salaries(
+def look_at_balances(
     sender: Any, *, changes: Sequence[BalanceChange], **_: Any
 ) -> None:
-    """Let payday triggers be looked at where money came in, but not by our own hand."""
-    grown = [c.account_id for c in changes if c.old is None or c.new > c.old]
-    if grown and sender is not Transfer:
-        wake_paydays(grown)
+    """Let triggers be looked at whose accounts changed, but not by our own hand.
+
+    A run that ends tells of the balances it changed; what it moved is neither a salary
+    nor a transaction.
+    """
+    if sender is not Transfer:
+        wake_triggers(change.account_id for change in changes)
 
 
 @receiver(balance_changed)
 def try_again(sender: Any, *, changes: Sequence[BalanceChange], **_: Any) -> None:
     """Let runs that found too little look again, whoever brought the money."""
     wake_short({change.connection_id for change in changes})
+
+
+@receiver(webhook_fetched)
+def start_for_webhooks(
+    sender: Any, *, connection_id: UUID, event_id: str, **_: Any
+) -> None:
+    """Start the rules that wait for news from this connection."""
+    wake_webhooks(connection_id, event_id)

@@ -10,10 +10,26 @@ from django.db.models import Min, OuterRef, Subquery
 from django.utils.timezone import now
 
 from .models import Rule, Trigger
-from .rules.triggers import ELAPSED, LABELS, Occurrence, TriggerSpec, next_occurrence
+from .rules.triggers import (
+    ELAPSED,
+    LABELS,
+    Occurrence,
+    TriggerSpec,
+    newest_occurrence,
+    next_occurrence,
+)
 
-MOST_STEPS = 2000  # occurrences walked over after an outage
 INSTANT = timedelta(microseconds=1)
+CLOCKS = frozenset({*LABELS, *ELAPSED})
+# These wait for facts: news wakes them, and they look by themselves should it be lost.
+LOOKS = frozenset(
+    {
+        Trigger.Kind.PAYDAY,
+        Trigger.Kind.TRANSACTION,
+        Trigger.Kind.BALANCE,
+        Trigger.Kind.AFTER_RULE,
+    }
+)
 SAME = (
     "kind",
     "expression",
@@ -52,37 +68,60 @@ def trigger_spec(trigger: Trigger) -> TriggerSpec:
     )
 
 
-def has_clock(kind: str) -> bool:
-    return kind in LABELS or kind in ELAPSED
+def schedule(
+    rule: Rule, *, after: datetime | None = None, going_on: bool = False
+) -> None:
+    """Set when each trigger of `rule`, and so the rule, is due next after `after`.
 
-
-def schedule(rule: Rule, *, after: datetime | None = None) -> None:
-    """Set when each trigger of `rule`, and so the rule, is due next after `after`."""
+    The triggers start counting from then. With `going_on`, those that were counting
+    already go on: what they have not seen yet, and what is due just now, still counts.
+    """
     moment = after or now()
     triggers = list(rule.triggers.all())
     for trigger in triggers:
         trigger.rule = rule
-        trigger.next_at = next_at(trigger, moment)
-    Trigger.objects.bulk_update(triggers, ["next_at"])
+        if not going_on or trigger.seen_at is None:
+            trigger.seen_at = moment
+        due = trigger.next_at is not None and trigger.next_at <= moment
+        if not (going_on and due):
+            trigger.next_at = next_at(trigger, moment)
+    Trigger.objects.bulk_update(triggers, ["next_at", "seen_at"])
     refresh_due([rule.pk])
     rule.refresh_from_db(fields=["next_due_at"])
 
 
 def next_at(trigger: Trigger, after: datetime) -> datetime | None:
-    """Return when `trigger` is looked at next; None if only a person fires it."""
-    if trigger.kind == Trigger.Kind.PAYDAY:
+    """Return when `trigger` is looked at next; None if it is only fired from outside."""
+    if trigger.kind in LOOKS:
         return after
-    if not has_clock(trigger.kind):
+    if trigger.kind not in CLOCKS:
         return None
-    zone = trigger.rule.timezone
-    found = next_occurrence(trigger_spec(trigger), zone=zone, after=after)
+    found = next_occurrence(
+        trigger_spec(trigger),
+        zone=trigger.rule.timezone,
+        after=after,
+        tries=tries(trigger),
+    )
+    return found.at if found else None
+
+
+def tries(trigger: Trigger) -> bool:
+    """Tell whether a later day may do what the conditions forbade on the first."""
+    return trigger.rule.conditions is not None
+
+
+def next_window(trigger: Trigger, after: datetime) -> datetime | None:
+    """Return when the next window of a date range begins."""
+    found = next_occurrence(
+        trigger_spec(trigger), zone=trigger.rule.timezone, after=after
+    )
     return found.at if found else None
 
 
 def refresh_due(rules: Iterable[UUID]) -> None:
-    """Set when each of `rules` is due next: when the first of its triggers is."""
+    """Set when each of `rules` is due next: when the first of its clocks strikes."""
     soonest = (
-        Trigger.objects.filter(rule=OuterRef("pk"))
+        Trigger.objects.filter(rule=OuterRef("pk"), kind__in=CLOCKS)
         .order_by()
         .values("rule")
         .values(soonest=Min("next_at"))
@@ -90,19 +129,22 @@ def refresh_due(rules: Iterable[UUID]) -> None:
     Rule.objects.filter(pk__in=rules).update(next_due_at=Subquery(soonest))
 
 
-def newest_due(trigger: Trigger, moment: datetime) -> Occurrence | None:
-    """Return the last occurrence that is due: after an outage one is caught up."""
-    assert trigger.next_at is not None
+def newest_due(
+    trigger: Trigger, since: datetime, moment: datetime
+) -> Occurrence | None:
+    """Return the last occurrence from `since` to `moment`: one is caught up.
+
+    It is the newest that is not too late yet; where all are, the first that was missed.
+    """
     spec, zone = trigger_spec(trigger), trigger.rule.timezone
     lateness = timedelta(seconds=trigger.rule.max_lateness_seconds)
-    first = next_occurrence(spec, zone=zone, after=trigger.next_at - INSTANT)
-    found = None
-    start = max(trigger.next_at, moment - lateness) - INSTANT
-    coming = next_occurrence(spec, zone=zone, after=start)
-    for _ in range(MOST_STEPS):
-        if coming is None or coming.at > moment:
-            break
-        found, coming = coming, next_occurrence(spec, zone=zone, after=coming.at)
-    if found is None and first is not None and first.at <= moment:
-        return first
-    return found
+    start = max(since, moment - lateness) - INSTANT
+    found = newest_occurrence(
+        spec, zone=zone, after=start, until=moment, tries=tries(trigger)
+    )
+    if found is not None:
+        return found
+    first = next_occurrence(
+        spec, zone=zone, after=since - INSTANT, tries=tries(trigger)
+    )
+    return first if first is not None and first.at <= moment else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .deciding import NotDecidable, approve_run, cancel_run, resume_run
-from .dispatching import dispatch_due_rules, wake_paydays
+from .dispatching import dispatch_due_rules
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
 from .keeping import write_rule
@@ -19,6 +19,7 @@ from .sweeping import due_again, due_runs, due_transfers, wake
 from .switches import is_dry, pause, unpause
 from .telling import rule_data
 from .terms import holdings, rule_spec
+from .waking import wake_triggers, wake_webhooks
 
 __all__ = [
     "NoRoute",
@@ -52,7 +53,8 @@ __all__ = [
     "typed_accounts",
     "unpause",
     "wake",
-    "wake_paydays",
+    "wake_triggers",
+    "wake_webhooks",
     "wake_short",
     "write_rule",
 ]

@@ -3,79 +3,153 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
-from django.utils.timezone import now
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Now
 
-from accounts.models import Account, Transaction
-from automation.models import RuleLeg, RuleRun, Trigger
-from automation.rules.payday import MovementSeen, payday
-from automation.rules.triggers import Occurrence
-from automation.schedules import newest_due, next_at, refresh_due, trigger_spec
+from automation.models import RuleRun, Trigger
+from automation.rules.calendar import CalendarError
+from automation.rules.cron import CronError
+from automation.rules.localtime import ZoneError, zones
+from automation.rules.triggers import Occurrence, TriggerError
+from automation.schedules import (
+    LOOKS,
+    newest_due,
+    next_at,
+    next_window,
+    refresh_due,
+    tries,
+)
 
-from .runs import start_run
+from .movements import Found, salaries, settled
+from .runs import fitting, start_run
+from .sights import crossings, successes
 
 log = structlog.get_logger("automation.schedules")
 BATCH = 500  # triggers claimed at a time
-LOOK_AGAIN = timedelta(minutes=10)  # for a salary, should the news of it be lost
+LOOK_AGAIN = timedelta(minutes=10)  # for facts, should the news of them be lost
+BROKEN = (CalendarError, CronError, TriggerError, ZoneError)
+WRITTEN = ["next_at", "seen_at", "armed"]
+
+SIGHTS: dict[str, Callable[[Sequence[Trigger], datetime], Found]] = {
+    Trigger.Kind.PAYDAY: salaries,
+    Trigger.Kind.TRANSACTION: settled,
+    Trigger.Kind.BALANCE: crossings,
+    Trigger.Kind.AFTER_RULE: successes,
+}
 
 
-def dispatch_due_rules() -> list[RuleRun]:
+def dispatch_due_rules(moment: datetime | None = None) -> list[RuleRun]:
     """Start a run for every trigger that is due, and return the runs to carry out.
 
-    Safe from many beats: a trigger is claimed by one, and a key starts one run.
+    Safe from many beats: a trigger is claimed by one, and a key starts one run. What is
+    due is decided by the database's clock, or at `moment` if that is given.
     """
     with transaction.atomic():
-        triggers = claim_due(now())
+        triggers = claim_due(moment)
         if not triggers:
             return []
-        seen = movements_for([t for t in triggers if t.kind == Trigger.Kind.PAYDAY])
-        runs = [run for t in triggers for run in fire(t, seen.get(t.pk, ()))]
-        Trigger.objects.bulk_update(triggers, ["next_at"])
+        runs = fire_all(triggers, moment or triggers[0].clock)
+        Trigger.objects.bulk_update(triggers, WRITTEN)
         refresh_due({trigger.rule_id for trigger in triggers})
     return runs
 
 
-def claim_due(moment: datetime) -> list[Trigger]:
-    """Return due triggers, locked; those another beat holds are skipped."""
-    rows = Trigger.objects.select_for_update(skip_locked=True, of=("self",))
-    rows = rows.select_related("rule").filter(
-        next_at__lte=moment, rule__enabled=True, rule__archived_at=None
+def claim_due(moment: datetime | None) -> list[Trigger]:
+    """Return due triggers, locked, by priority and rule; others' are skipped.
+
+    The rule is locked with its trigger: whoever rewrites it now is not waited for.
+    """
+    clock = Now() if moment is None else Value(moment, output_field=DateTimeField())
+    rows = Trigger.objects.select_for_update(
+        skip_locked=True, no_key=True, of=("self", "rule")
     )
-    return list(rows.order_by("rule__priority", "next_at")[:BATCH])
+    rows = rows.select_related("rule", "upstream").annotate(clock=clock)
+    due = rows.filter(next_at__lte=clock, rule__enabled=True, rule__archived_at=None)
+    return list(due.order_by("rule__priority", "rule_id", "next_at")[:BATCH])
 
 
-def fire(trigger: Trigger, seen: Sequence[MovementSeen]) -> list[RuleRun]:
-    """Start what `trigger` makes due and move it on to its next moment."""
-    moment = now()
-    if trigger.kind == Trigger.Kind.PAYDAY:
-        found = salary(trigger, seen, moment)
-        trigger.next_at = moment + LOOK_AGAIN
-    else:
-        found = newest_due(trigger, moment)
-        trigger.next_at = next_at(trigger, moment)
-    return start(trigger, found, moment) if found else []
+def fire_all(triggers: Sequence[Trigger], moment: datetime) -> list[RuleRun]:
+    """Start what `triggers` make due, in their order, and move each on."""
+    by_kind: dict[str, list[Trigger]] = defaultdict(list)
+    for trigger in triggers:
+        if trigger.rule.timezone in zones():
+            by_kind[trigger.kind].append(trigger)
+    found: Found = {}
+    for kind in LOOKS & by_kind.keys():
+        found |= SIGHTS[kind](by_kind[kind], moment)
+    runs: list[RuleRun] = []
+    for trigger in triggers:
+        runs += fire(trigger, found.get(trigger.pk, []), moment)
+    return runs
+
+
+def fire(
+    trigger: Trigger, seen: Sequence[Occurrence], moment: datetime
+) -> list[RuleRun]:
+    """Start what `trigger` makes due and move it on to its next moment.
+
+    One that can no longer be read, since calendars and zones change, stops nobody else.
+    """
+    due = trigger.next_at
+    trigger.next_at = moment + LOOK_AGAIN
+    if trigger.kind not in LOOKS:
+        try:
+            trigger.next_at, seen = clock(trigger, due, moment)
+        except BROKEN:
+            log.exception("trigger_broken", trigger=str(trigger.pk))
+            return []
+    return [run for each in seen for run in start(trigger, each, moment)]
+
+
+def clock(
+    trigger: Trigger, due: datetime, moment: datetime
+) -> tuple[datetime | None, list[Occurrence]]:
+    """Return when a time trigger is due next, and what it makes due now."""
+    found = newest_due(trigger, due, moment)
+    return next_at(trigger, moment), [found] if found else []
 
 
 def start(trigger: Trigger, found: Occurrence, moment: datetime) -> list[RuleRun]:
     """Start the run of one occurrence, or note that it was missed."""
+    again = trigger.kind == Trigger.Kind.DATE_RANGE and tries(trigger)
+    if again:
+        set_aside(trigger, found)
     run, created = start_run(
         trigger.rule,
         found.key,
         trigger_kind=trigger.kind,
         trigger=trigger,
         scheduled_for=found.at,
+        amount=found.amount,
+        happened_at=found.happened,
     )
+    if again and not created:
+        trigger.next_at = next_window(trigger, moment)
     lateness = timedelta(seconds=trigger.rule.max_lateness_seconds)
     if created and moment - found.at > lateness:
         miss(run, moment)
         return []
     return [run] if created else []
+
+
+def set_aside(trigger: Trigger, found: Occurrence) -> None:
+    """Free the key of a window in which nothing was done yet, for another day's try.
+
+    What was skipped for its conditions, or missed, has made no transfer under its key.
+    """
+    undone = [RuleRun.Status.SKIPPED_CONDITION, RuleRun.Status.MISSED]
+    rows = RuleRun.objects.filter(
+        rule=trigger.rule_id,
+        key=fitting(found.key),
+        status__in=undone,
+        scheduled_for__lt=found.at,
+    )
+    rows.update(key=fitting(f"{found.key}, before {found.at:%Y-%m-%d}"))
 
 
 def miss(run: RuleRun, moment: datetime) -> None:
@@ -85,78 +159,3 @@ def miss(run: RuleRun, moment: datetime) -> None:
     run.finished_at = moment
     run.save(update_fields=["status", "outcome", "reason", "finished_at"])
     log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id), late=str(late))
-
-
-# -- payday
-
-
-def salary(
-    trigger: Trigger, seen: Sequence[MovementSeen], moment: datetime
-) -> Occurrence | None:
-    return payday(
-        trigger_spec(trigger),
-        seen,
-        asset=trigger.rule.asset,
-        now=moment,
-        last_fired=trigger.last_fired_at,
-    )
-
-
-def movements_for(triggers: Sequence[Trigger]) -> dict[UUID, list[MovementSeen]]:
-    """Return, by trigger, the money that came into the accounts its rule is fed from."""
-    if not triggers:
-        return {}
-    fed = fed_accounts({trigger.rule_id for trigger in triggers})
-    longest = max(trigger.look_back_days for trigger in triggers)
-    rows = Transaction.objects.filter(
-        account__in={account for accounts in fed.values() for account in accounts},
-        created__gte=now() - timedelta(days=longest),
-        amount__gt=0,
-    )
-    by_account: dict[UUID, list[MovementSeen]] = defaultdict(list)
-    for row in rows:
-        by_account[row.account_id].append(movement(row))
-    return {
-        trigger.pk: [m for account in fed[trigger.rule_id] for m in by_account[account]]
-        for trigger in triggers
-    }
-
-
-def fed_accounts(rules: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    """Return the sources of `rules`, and the accounts around those that are pots."""
-    fed: dict[UUID, set[UUID]] = defaultdict(set)
-    rows = RuleLeg.objects.filter(rule__in=rules, role="source")
-    for rule, account, around in rows.values_list(
-        "rule_id", "account_id", "account__parent_id"
-    ):
-        fed[rule] |= {account, around} - {None}
-    return fed
-
-
-def movement(row: Transaction) -> MovementSeen:
-    return MovementSeen(
-        external_id=row.external_id,
-        amount=row.amount,
-        asset=row.asset,
-        created=row.created,
-        settled=row.settled,
-        declined=bool(row.declined),
-        description=row.description,
-        counterparty=row.counterparty,
-        merchant=row.merchant,
-        category=row.category,
-        pot=row.pot,
-    )
-
-
-def wake_paydays(accounts: Iterable[UUID]) -> int:
-    """Let payday triggers fed from `accounts` be looked at now; return how many."""
-    ids = list(accounts)
-    pots = Account.objects.filter(parent__in=ids).values("pk")
-    legs = RuleLeg.objects.filter(
-        Q(account__in=ids) | Q(account__in=pots), role="source"
-    )
-    rows = Trigger.objects.filter(
-        kind=Trigger.Kind.PAYDAY, rule__in=legs.values("rule"), next_at__gt=now()
-    )
-    return rows.update(next_at=now())

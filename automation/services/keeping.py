@@ -49,7 +49,8 @@ def write_rule(
 ) -> Rule:
     """Keep the rule that `data` describes, all of it, or raise RuleInvalid with every reason.
 
-    With `rule`, that one is replaced. Its triggers start counting from now.
+    With `rule`, that one is replaced. New triggers, and those of a rule that was
+    disabled, start counting from now.
     """
     accounts = accounts_named(workspace, data)
     rules = rules_named(workspace, data)
@@ -65,9 +66,8 @@ def write_rule(
     if wrong:
         raise RuleInvalid(wrong)
     kept = save(workspace, known, rule)
-    log.info(
-        "rule_written", rule=str(kept.pk), by=str(user.pk) if user is not None else None
-    )
+    told = {"rule": str(kept.pk), "by": str(user.pk) if user is not None else None}
+    transaction.on_commit(lambda: log.info("rule_written", **told))
     return kept
 
 
@@ -164,6 +164,7 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
         rule = Rule(workspace=workspace)
     else:
         rule = Rule.objects.select_for_update().get(pk=rule.pk)
+    going_on = rule.enabled and not rule._state.adding
     for name, value in columns(known).items():
         setattr(rule, name, value)
     rule.save()
@@ -177,7 +178,7 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
         for leg in known.spec.legs
     )
     keep_triggers(rule, known.triggers)
-    schedule(rule)
+    schedule(rule, going_on=going_on)
     if wrong := list(circles(rule)):
         raise RuleInvalid(wrong)
     return Rule.objects.prefetch_related("legs", "triggers").get(pk=rule.pk)

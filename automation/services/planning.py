@@ -21,14 +21,14 @@ from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
 from .facts import connections, decide, read
+from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
 from .switches import is_dry, stopped
 from .terms import log_readings
 
-# Somebody waits for these and can simply ask again.
-BY_HAND = frozenset({Trigger.Kind.MANUAL, Trigger.Kind.API})
+BY_HAND = Trigger.BY_HAND
 
 
 def preview(rule: Rule, *, refresh: bool = False) -> Plan:
@@ -99,6 +99,8 @@ def held_back(run: RuleRun) -> tuple[str, str] | None:
     rule = run.rule
     if not rule.enabled or rule.archived_at is not None:
         return "skipped_disabled", "This rule is disabled"
+    if why := blocked_by(run):
+        return "skipped_condition", why
     if run.trigger_kind in BY_HAND or rule.last_success_at is None:
         return None
     until = rule.last_success_at + timedelta(seconds=rule.cooldown_seconds)

@@ -20,6 +20,7 @@ from automation.models import Rule, RuleRun, Transfer, Trigger
 from automation.rules import Plan
 
 from .driving import drive
+from .line import in_line, waits_for
 from .planning import legs_with_accounts, plan_run
 from .plans import note, plan_data
 from .rows import apply, run_step
@@ -39,10 +40,12 @@ def start_run(
     requested_by=None,
     scheduled_for: datetime | None = None,
     seen: Plan | None = None,
+    **more: object,
 ) -> tuple[RuleRun, bool]:
     """Return the run of `rule` under `key`, and whether this call created it.
 
-    `seen` is the plan that somebody looked at and wants: that one or none.
+    `seen` is the plan that somebody looked at and wants: that one or none. `more` are
+    further columns of a run that is created.
     """
     return RuleRun.objects.get_or_create(
         rule=rule,
@@ -53,6 +56,7 @@ def start_run(
             "requested_by": requested_by,
             "scheduled_for": scheduled_for or now(),
             **(wanted(seen, requested_by) if seen else {}),
+            **more,
         },
     )
 
@@ -80,7 +84,7 @@ def fitting(key: str) -> str:
 def load(run_id: UUID | str) -> RuleRun:
     """Return a run with its rule and legs; raises RuleRun.DoesNotExist."""
     legs = legs_with_accounts()
-    rows = RuleRun.objects.select_related("rule__workspace", "trigger")
+    rows = in_line(RuleRun.objects.select_related("rule__workspace", "trigger"))
     return rows.prefetch_related(Prefetch("rule__legs", legs)).get(pk=run_id)
 
 
@@ -96,7 +100,7 @@ def execute_run(run_id: UUID | str) -> RuleRun:
     """Carry out one run as far as it goes now. Safe to repeat, and from many workers."""
     run = load(run_id)
     steps: list[Transfer] | None = None
-    commands = apply(run, events.Claim(held_up(run)))
+    commands = apply(run, events.Claim(held_up(run) or waits_for(run)))
     while commands:
         if RunCommand.QUARANTINE in commands:
             quarantine(run)

@@ -10,6 +10,9 @@ from django.utils.timezone import now
 from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
+from .line import wake_line
+from .waking import wake_followers
+
 BATCH = 200
 
 
@@ -46,11 +49,13 @@ def due_transfers() -> list[UUID]:
 
 
 def wake(run: RuleRun) -> list[UUID]:
-    """Make due the runs that waited for an account that `run` left, and return them.
+    """Make due the runs that waited for `run` or for an account it left; return them.
 
     `run` itself may be among them: the account may have become free while it noted
-    that it has to wait.
+    that it has to wait. Triggers that may be glad of its end are looked at now.
     """
+    if run.finished_at is not None and getattr(run, "watched", True):
+        wake_followers(run)
     moment = now()
     holding = Transfer.objects.uncertain().filter(
         source=OuterRef("source"), needs_person=False
@@ -70,4 +75,4 @@ def wake(run: RuleRun) -> list[UUID]:
         waiting.update(next_attempt_at=moment)
         runs = RuleRun.objects.unfinished().filter(pk__in=found.values())
         runs.filter(lease_until=None).update(next_attempt_at=moment)
-    return list(dict.fromkeys(found.values()))
+    return list(dict.fromkeys([*found.values(), *wake_line(run)]))

@@ -1,0 +1,108 @@
+"""What triggers see that wait for balances and for other rules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from accounts.fields import MinorUnits
+from accounts.models import Balance, BalanceSnapshot
+from automation.models import RuleRun, Transfer, Trigger
+from automation.rules.thresholds import Reading, crossed
+from automation.rules.triggers import Occurrence
+from automation.schedules import trigger_spec
+
+from .movements import Found
+
+COMMITTING = timedelta(minutes=10)  # what ended a moment ago may not be visible yet
+
+
+def crossings(triggers: Sequence[Trigger], moment: datetime) -> Found:
+    """Return, by trigger, the newest crossing of its threshold; arm and disarm them.
+
+    Balances that were passed through between two looks are known from snapshots.
+    """
+    found: Found = {}
+    passed = readings_for(triggers)
+    for trigger in triggers:
+        since = trigger.seen_at or trigger.created
+        readings = passed[trigger.account_id]
+        news = [reading for reading in readings if reading.as_of > since]
+        # What is held now counts last, also if it is no news.
+        trigger.armed, crossing = crossed(
+            trigger_spec(trigger),
+            [*news, *readings[-1:]],
+            armed=trigger.armed,
+            since=since,
+        )
+        trigger.seen_at = max([since, *(reading.as_of for reading in news)])
+        if crossing is not None:
+            found[trigger.pk] = [crossing]
+    return found
+
+
+def readings_for(triggers: Sequence[Trigger]) -> dict[UUID | None, list[Reading]]:
+    """Return, by account, what it had available since the first look, oldest first."""
+    accounts = {trigger.account_id for trigger in triggers}
+    since = min(trigger.seen_at or trigger.created for trigger in triggers)
+    readings: dict[UUID | None, list[Reading]] = defaultdict(list)
+    past = BalanceSnapshot.objects.filter(account__in=accounts, as_of__gt=since)
+    now = Balance.objects.filter(account__in=accounts)
+    for rows in (past.order_by("as_of", "pk"), now):
+        for account, available, as_of in rows.values_list(
+            "account_id", "available", "as_of"
+        ):
+            readings[account].append(Reading(available, as_of))
+    return readings
+
+
+def successes(triggers: Sequence[Trigger], moment: datetime) -> Found:
+    """Return, by trigger, every success of its upstream rule that moved enough."""
+    since = min(trigger.seen_at or trigger.created for trigger in triggers)
+    runs = RuleRun.objects.filter(
+        rule__in={trigger.upstream_id for trigger in triggers},
+        status=RuleRun.Status.SUCCEEDED,
+        dry=False,
+        finished_at__gt=since,
+    ).annotate(moved=moved_by("pk"))
+    found: Found = defaultdict(list)
+    for run in runs.order_by("finished_at", "pk"):
+        for trigger in triggers:
+            if follows(trigger, run):
+                found[trigger.pk].append(after(trigger, run))
+    for trigger in triggers:
+        trigger.seen_at = max(trigger.seen_at or trigger.created, moment - COMMITTING)
+    return found
+
+
+def moved_by(run: str) -> Coalesce:
+    """Return, for a query, what the run in column `run` moved, in minor units.
+
+    A move over two steps counts once: by the step that ends it.
+    """
+    done = Transfer.objects.filter(
+        run=OuterRef(run), status=Transfer.Status.DONE, step__lt=2, dependents=None
+    )
+    sums = done.order_by().values("run").values(sum=Sum("amount"))
+    return Coalesce(Subquery(sums), Value(0, output_field=MinorUnits()))
+
+
+def follows(trigger: Trigger, run: RuleRun) -> bool:
+    """Tell whether `run` is one that `trigger` waits for."""
+    since = trigger.seen_at or trigger.created
+    return (
+        run.rule_id == trigger.upstream_id
+        and run.finished_at > since
+        and run.moved >= (trigger.min_moved or 0)
+    )
+
+
+def after(trigger: Trigger, run: RuleRun) -> Occurrence:
+    """Return the occurrence that a success of the upstream rule is."""
+    reason = f"After {trigger.upstream}: {run.key}"
+    return Occurrence(f"after_rule:{run.pk}", run.finished_at, reason)

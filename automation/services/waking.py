@@ -1,0 +1,84 @@
+"""News makes triggers due at once; none of it is needed, for they look by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from accounts.models import Account
+from automation.models import RuleLeg, RuleRun, Trigger
+
+from .runs import start_run
+
+SEEING = (Trigger.Kind.PAYDAY, Trigger.Kind.TRANSACTION)
+
+
+def wake_triggers(accounts: Iterable[UUID]) -> int:
+    """Let triggers that watch what `accounts` hold, or what moves in them, look now."""
+    ids = list(accounts)
+    watching = Q(kind=Trigger.Kind.BALANCE, account__in=ids)
+    return look_now(watching | Q(kind__in=SEEING, rule__in=fed_from(ids)))
+
+
+def fed_from(accounts: Sequence[UUID]):
+    """Return, for a query, the rules that `accounts`, or pots within them, feed."""
+    pots = Account.objects.filter(parent__in=accounts).values("pk")
+    legs = RuleLeg.objects.filter(
+        Q(account__in=accounts) | Q(account__in=pots), role="source"
+    )
+    return legs.values("rule")
+
+
+@transaction.atomic
+def look_now(which: Q) -> int:
+    """Make the triggers of rules in use that `which` describes due; return how many.
+
+    Also those that are due: who looks at them just now may have read before the news.
+    """
+    rows = Trigger.objects.filter(
+        which, next_at__isnull=False, rule__enabled=True, rule__archived_at=None
+    )
+    # In order of id, so that two wakers never wait for each other in a circle.
+    held = rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    ids = list(held.values_list("pk", flat=True))
+    return Trigger.objects.filter(pk__in=ids).update(next_at=now()) if ids else 0
+
+
+def wake_followers(run: RuleRun) -> int:
+    """Let triggers be looked at that wait for `run`, or for balances it changed."""
+    moved = run.transfers.all()
+    touched = Q(account__in=moved.values("source")) | Q(
+        account__in=moved.values("target")
+    )
+    return look_now(Q(upstream=run.rule_id) | Q(touched, kind=Trigger.Kind.BALANCE))
+
+
+def wake_webhooks(connection_id: UUID, event_id: str) -> list[RuleRun]:
+    """Start the rules that an inbound webhook makes due, once per event.
+
+    To be called when what the webhook hinted at was fetched from the provider; it may
+    be called again. The rules are those that accounts of the connection feed. Returns
+    the runs that were created: beat queues them within seconds.
+    """
+    fed = RuleLeg.objects.filter(role="source", account__connection=connection_id)
+    triggers = Trigger.objects.select_related("rule").filter(
+        kind=Trigger.Kind.WEBHOOK,
+        rule__in=fed.values("rule"),
+        rule__enabled=True,
+        rule__archived_at=None,
+    )
+    started = []
+    for trigger in triggers.order_by("rule__priority", "rule_id"):
+        run, created = start_run(
+            trigger.rule,
+            f"webhook:{connection_id}:{event_id}",
+            trigger_kind=trigger.kind,
+            trigger=trigger,
+            next_attempt_at=now(),
+        )
+        started += [run] * created
+    return started
