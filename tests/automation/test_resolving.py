@@ -1,0 +1,220 @@
+"""A person's word: what it ends, what it frees, and that nothing is sent because of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, transaction
+
+from automation import services
+from automation.machine import Command, Part, TransferState, step
+from automation.machine import events as e
+from automation.models import Resolution, RuleRun, Transfer
+
+from .conftest import leg, sweep
+
+NOW = datetime(2026, 1, 25, 9, tzinfo=UTC)
+WAITING = TransferState(
+    amount=500,
+    asset="GBP/2",
+    horizon=timedelta(hours=1),
+    status=e.Status.UNKNOWN,
+    may_have_moved=True,
+    needs_person=True,
+    first_sent_at=NOW - timedelta(hours=1),
+)
+HAPPENED = e.Resolved(happened=True, reference="tx_1")
+NOT = e.Resolved(happened=False, note="I looked")
+
+
+# -- in the machine
+
+
+def test_what_happened_is_done_and_booked():
+    state, commands = step(WAITING, HAPPENED, NOW)
+
+    assert (state.status, state.needs_person, state.verified) == ("done", False, False)
+    assert (state.reference, state.settled_at) == ("tx_1", NOW)
+    assert commands == (Command.BOOK,)
+
+
+def test_what_did_not_happen_is_refused_and_commands_nothing():
+    state, commands = step(WAITING, NOT, NOW)
+
+    assert (state.status, state.error_code) == ("refused", "not_happened")
+    assert (state.needs_person, state.settled_at, commands) == (False, NOW, ())
+
+
+@pytest.mark.parametrize("part", [Part.SECOND, Part.BACK])
+def test_money_between_two_pots_stays_in_sight(part):
+    state, commands = step(replace(WAITING, part=part), NOT, NOW)
+    assert (state.status, state.needs_person, commands) == ("stranded", True, ())
+
+    seen, commands = step(state, NOT, NOW)
+    assert (seen.status, seen.needs_person, commands) == ("stranded", False, ())
+    moved, commands = step(state, HAPPENED, NOW)
+    assert (moved.status, commands) == ("done", (Command.BOOK,))
+
+
+@pytest.mark.parametrize("status", [s for s in e.Status if s not in ("unknown",)])
+@pytest.mark.parametrize("told", [HAPPENED, NOT])
+def test_a_word_about_anything_that_does_not_wait_changes_nothing(status, told):
+    state = replace(WAITING, status=status, needs_person=False)
+
+    assert step(state, told, NOW) == (state, ())
+
+
+# -- in the database, with a bank
+
+
+@pytest.fixture
+def person(workspace):
+    return get_user_model().objects.create_user("olga")
+
+
+@pytest.fixture
+def waiting(bank, alice, topup, run, orders) -> Transfer:
+    """A transfer that arrived, whose answer was lost, and that a person must look at."""
+    bank.fault("act_then_drop", **orders)
+    run(topup)
+    Transfer.objects.update(needs_person=True)
+    return Transfer.objects.get()
+
+
+@pytest.mark.django_db
+def test_it_happened_ends_the_run_well_and_is_written_down(waiting, person, bank):
+    entry = bank.moved(str(waiting.pk))[0]
+
+    done = services.resolve(waiting, user=person, happened=True, reference=entry.id)
+
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.reference) == ("done", entry.id)
+    assert done.status == "succeeded"
+    told = Resolution.objects.get()
+    assert (told.user, told.happened, told.reference) == (person, True, entry.id)
+    assert (told.status_before, told.status_after) == ("unknown", "done")
+
+
+@pytest.mark.django_db
+def test_it_did_not_happen_frees_the_amount_and_nothing_is_sent(
+    bank, alice, topup, run, orders, person, moved, let_time_pass
+):
+    bank.fault("drop_before", **orders)
+    started = run(topup)
+    Transfer.objects.update(needs_person=True)
+    alice.sync()
+    assert available(topup, alice.main) == 700_00
+
+    services.resolve(Transfer.objects.get(), user=person, happened=False, note="No")
+    let_time_pass()
+    sweep()
+
+    assert available(topup, alice.main) == 1000_00
+    assert list(moved().values()) == [0]
+    row = Transfer.objects.get()
+    assert (row.status, row.needs_person, row.error) == ("refused", False, "No")
+    started.refresh_from_db()
+    assert started.status == "failed"
+    assert Resolution.objects.get().status_after == "refused"
+
+
+def available(rule, account) -> int:
+    """Return what a plan may spend of `account`."""
+    held = {r.account: r.available for r in services.preview(rule).readings}
+    return held[str(account.pk)]
+
+
+@pytest.mark.django_db
+def test_a_word_is_heard_once(waiting, person):
+    services.resolve(waiting, user=person, happened=False)
+
+    with pytest.raises(services.NotWaiting):
+        services.resolve(waiting, user=person, happened=False)
+    assert Resolution.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["done", "sending", "pending", "refused"])
+def test_what_does_not_wait_cannot_be_resolved(waiting, person, status):
+    Transfer.objects.update(status=status, needs_person=False)
+
+    with pytest.raises(services.NotWaiting):
+        services.resolve(waiting, user=person, happened=False)
+    assert not Resolution.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_reference_that_proves_nothing_is_refused(waiting, person, bank, alice, run):
+    salary = bank.pay(alice.main.external_id, 300_00)
+    other = bank.move(alice.main.external_id, alice.pots[1].external_id, 300_00)
+    alice.sync()
+    wrong = ["", alice.pots[0].external_id, salary.id, other.id]
+
+    for reference in wrong:
+        with pytest.raises(services.ReferenceWrong):
+            services.resolve(waiting, user=person, happened=True, reference=reference)
+    waiting.refresh_from_db()
+    assert waiting.status == "unknown"
+
+
+@pytest.mark.django_db
+def test_the_entry_of_another_transfer_is_refused(waiting, person, alice, run, topup):
+    alice.fill(alice.pots[0], 0)
+    run(topup, "other").transfers.update(reference="tx_other")
+
+    with pytest.raises(services.ReferenceWrong, match="Another transfer"):
+        services.resolve(waiting, user=person, happened=True, reference="tx_other")
+
+
+@pytest.mark.django_db
+def test_a_word_is_never_changed_or_forgotten(waiting, person):
+    services.resolve(waiting, user=person, happened=False)
+
+    for act in (
+        lambda: Resolution.objects.update(happened=True),
+        lambda: Resolution.objects.all().delete(),
+    ):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            act()
+
+
+@pytest.fixture
+def stranded(bank, alice, run, orders) -> Transfer:
+    """Money on its way between two pots that can go neither on nor back."""
+    alice.fill(alice.pots[0], 80_00)
+    rule = alice.rule(
+        "sweep",
+        leg(alice.pots[0], "source", strategy="all"),
+        leg(alice.pots[1], "target"),
+    )
+    bank.fault("refuse", code="account_unusable", skip=1, times=50, **orders)
+    run(rule)
+    bank.calm()
+    return Transfer.objects.get(step=2)
+
+
+@pytest.mark.django_db
+def test_stranded_money_that_a_person_moved_back_is_done(stranded, person, bank, alice):
+    assert stranded.needs_person
+    entry = bank.move(alice.main.external_id, alice.pots[0].external_id, 80_00)
+
+    services.resolve(stranded, user=person, happened=True, reference=entry.id)
+
+    states = Transfer.objects.order_by("step").values_list("status", "needs_person")
+    assert list(states) == [("reversed", False), ("refused", False), ("done", False)]
+    assert RuleRun.objects.get().status == "failed"
+    assert alice.holds(alice.pots[0]) == 80_00
+
+
+@pytest.mark.django_db
+def test_stranded_money_that_stays_leaves_the_queue(stranded, person, moved):
+    before = moved()
+
+    services.resolve(stranded, user=person, happened=False, note="It may stay there")
+
+    stranded.refresh_from_db()
+    assert (stranded.status, stranded.needs_person) == ("stranded", False)
+    assert moved() == before
