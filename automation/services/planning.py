@@ -8,11 +8,17 @@ from typing import Any
 
 import stamina
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
-from accounts.models import Account, Connection, SyncRun
+from accounts.models import Account, SyncRun
 from accounts.services import sync
 from automation.machine import RunCommand
 from automation.machine import run as events
@@ -25,10 +31,16 @@ from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
-from .switches import is_dry, stopped
+from .switches import is_dry, standing
 from .terms import log_readings
 
 BY_HAND = Trigger.BY_HAND
+LOCK = """
+SELECT w.paused_at IS NOT NULL, w.dry_run
+FROM accounts_connection c JOIN accounts_workspace w ON w.id = c.workspace_id
+WHERE c.id = ANY(%s) ORDER BY c.id
+FOR NO KEY UPDATE OF c FOR SHARE OF w
+"""
 
 
 def preview(rule: Rule, *, refresh: bool = False) -> Plan:
@@ -77,14 +89,14 @@ def write_plan(
     rows: list[Transfer] = []
     try:
         with transaction.atomic():
-            lock(run.rule)
+            switches = lock(run.rule)
             accounts, moment = list(read(run.rule)), now()
             decided = decide(run.rule, accounts, moment)
             event = verdict(run, decided, dry=is_dry(run.rule))
             commands = apply(run, event, **record(run, decided, event))
             if commands and RunCommand.DRIVE in commands:
                 rows = transfers(run, {str(a.pk): a for a in accounts}, moment)
-                if at_once and rows and stopped(rows[0]) is None:
+                if at_once and rows and standing(rows[0], **switches) is None:
                     begin(run, rows, accounts)
                 Transfer.objects.bulk_create(rows)
     except DatabaseError:
@@ -136,14 +148,16 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
     return difference(moves_of(run), moves, names, run.rule.asset)
 
 
-def lock(rule: Rule) -> None:
+def lock(rule: Rule) -> dict[str, bool]:
     """Keep syncs, bookings and other planners away from the rule's accounts.
 
     It is a statement of its own: one that waits for a lock would read what was before.
+    Returns how the workspace's switches stand, and holds that true as well.
     """
-    ids = [connection.pk for connection in connections(rule)]
-    held = Connection.objects.select_for_update(no_key=True).order_by("pk")
-    list(held.filter(pk__in=ids).values_list("pk"))
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [[row.pk for row in connections(rule)]])
+        paused, dry = cursor.fetchall()[0]
+    return {"paused": paused, "dry": dry}
 
 
 def transfers(

@@ -11,12 +11,13 @@ from django.utils.timezone import now
 
 import providers
 from automation import machine
-from automation.machine import Part, RunState, TransferState
+from automation.machine import Part, RunCommand, RunState, TransferState
 from automation.machine.endings import CANCELLED
 from automation.machine.run import Step, Terms
 from automation.models import Rule, RuleRun, Transfer
 
 from .plans import happened, moves_of, told_moves
+from .succeeding import succeed
 
 KEPT = (
     "status",
@@ -114,8 +115,13 @@ def terms(rule: Rule) -> Terms:
     )
 
 
-def save_run(run: RuleRun, after: RunState, **more: object) -> bool:
-    """Write `after` unless another worker has taken the run meanwhile."""
+def save_run(
+    run: RuleRun, after: RunState, *, success: bool = False, **more: object
+) -> bool:
+    """Write `after` unless another worker has taken the run meanwhile.
+
+    With a `success`, the cooldowns of rule and trigger begin in the same statement.
+    """
     fields = {name: getattr(after, name) for name in RUN_KEPT} | more
     if after.moves != moves_of(run):
         fields["moves"] = told_moves(after.moves, run.rule.asset)
@@ -127,7 +133,8 @@ def save_run(run: RuleRun, after: RunState, **more: object) -> bool:
         approved_at=run.approved_at,
         notice_until=run.notice_until,
     )
-    if ours.update(**fields) != 1:
+    written = succeed(ours, run, fields) if success else ours.update(**fields)
+    if written != 1:
         return False
     take(run, fields)
     return True
@@ -166,4 +173,5 @@ def apply(run: RuleRun, event: machine.RunEvent, **more: Any):
         return ()
     if told := happened(before, after, planned="trace" in more):
         more["trace"] = [*more.get("trace", run.trace), *told]
-    return commands if save_run(run, after, **more) else None
+    success = RunCommand.SUCCEED in commands
+    return commands if save_run(run, after, success=success, **more) else None

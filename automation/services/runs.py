@@ -121,21 +121,8 @@ def conclude(
 ) -> Sequence[RunCommand]:
     """Say how `run` ended, or when it is looked at again."""
     progress = events.Progress([run_step(row, steps) for row in steps], more)
-    with (
-        transaction.atomic()
-    ):  # a success without its cooldown would run again too soon
-        commands = apply(run, progress) or ()
-        if RunCommand.SUCCEED in commands:
-            succeed(run)
+    apply(run, progress)
     return ()
-
-
-def succeed(run: RuleRun) -> None:
-    """Start cooldowns: they begin with success and with nothing else."""
-    Rule.objects.filter(pk=run.rule_id).update(last_success_at=run.finished_at)
-    if run.trigger_id:
-        fired = run.happened_at or run.finished_at
-        Trigger.objects.filter(pk=run.trigger_id).update(last_fired_at=fired)
 
 
 def quarantine(run: RuleRun) -> None:

@@ -57,10 +57,16 @@ def stopped(row: Transfer) -> events.Held | None:
 def resting(run: RuleRun, row: Transfer) -> events.Held | None:
     """Return the same as it was when the rows were read: to save the bank a question."""
     workspace = run.rule.workspace
+    paused = workspace.paused_at is not None
+    return standing(row, paused=paused, dry=workspace.dry_run)
+
+
+def standing(row: Transfer, *, paused: bool, dry: bool) -> events.Held | None:
+    """Return why `row` must not be sent as its accounts were read."""
     return because(
         row,
-        paused=workspace.paused_at is not None,
-        dry=workspace.dry_run,
+        paused=paused,
+        dry=dry,
         source=row.source.protected_at is not None,
         target=row.target.protected_at is not None,
     )
