@@ -45,6 +45,7 @@ def test_one_salary_is_one_key_however_often_it_is_seen():
         {"amount": -250000},
         {"declined": True},
         {"pot": "pot_1"},
+        {"ours": True},
         {"asset": "EUR/2"},
         {"description": "Refund", "counterparty": "Shop"},
         {"created": NOW - timedelta(days=3, seconds=1)},
@@ -78,12 +79,40 @@ def test_pattern_merchant_category_and_amounts_all_have_to_fit(words, fits):
 
 
 @pytest.mark.parametrize(
-    ("days", "fires"), [(0, False), (6.99, False), (7, True), (30, True)]
+    ("days", "fires"), [(1, False), (6, False), (7, True), (30, True)]
 )
-def test_the_cooldown_counts_from_the_last_success(days, fires):
-    last = NOW - timedelta(days=days)
+def test_the_cooldown_counts_days_from_the_payday_that_succeeded(days, fires):
+    last = SALARY.created - timedelta(days=days)
 
     assert (found(SALARY, last_fired=last) is not None) == fires
+
+
+def test_a_weekly_salary_that_comes_earlier_in_the_day_is_one_of_its_own():
+    last = SALARY.created - timedelta(days=7) + timedelta(hours=6)
+
+    assert found(SALARY, last_fired=last) is not None
+
+
+def test_days_are_those_of_the_rules_zone():
+    late = replace(SALARY, created=datetime(2026, 1, 29, 23, 30, tzinfo=UTC))
+    last = datetime(2026, 1, 23, 0, 30, tzinfo=UTC)
+    asked = {"asset": "GBP/2", "now": NOW, "last_fired": last}
+
+    assert payday(PAYDAY, [late], **asked, zone="UTC") is None  # the 29th is 6 days on
+    assert payday(PAYDAY, [late], **asked, zone="Europe/Paris") is not None  # the 30th
+
+
+def test_a_bonus_of_the_same_cycle_never_fires_even_when_the_cooldown_is_over():
+    bonus = replace(SALARY, external_id="tx_2", created=NOW - timedelta(days=2))
+    last = bonus.created - timedelta(days=6)  # the cooldown was over yesterday
+
+    assert found(bonus, last_fired=last) is None
+
+
+def test_a_salary_tells_how_much_came_and_when():
+    occurrence = found(SALARY)
+
+    assert (occurrence.amount, occurrence.happened) == (250000, SALARY.created)
 
 
 def test_a_failed_payday_starts_no_cooldown():
@@ -124,6 +153,12 @@ def test_the_newest_of_several_salaries_counts_in_whatever_order_they_come():
         TriggerSpec("hourly", minute=30),
         TriggerSpec("interval", minutes=5, anchor=NOW),
         TriggerSpec("date_range", start_day=28, end_day=2),
+        TriggerSpec("balance", account="a", above=5, rearm=5),
+        TriggerSpec("balance", account="a", below=-5, rearm=0),
+        TriggerSpec("transaction"),
+        TriggerSpec("transaction", max_amount=5, merchant="x", look_back_days=90),
+        TriggerSpec("webhook"),
+        TriggerSpec("after_rule", rule="r", min_moved=0),
     ],
 )
 def test_a_trigger_as_the_contract_writes_it_has_no_problems(trigger):
@@ -134,10 +169,42 @@ def test_a_trigger_as_the_contract_writes_it_has_no_problems(trigger):
     ("trigger", "field", "code"),
     [
         (TriggerSpec("moon"), "kind", "unknown_kind"),
-        (TriggerSpec("balance", account="a", above=5), "kind", "unsupported"),
-        (TriggerSpec("transaction", pattern="x"), "kind", "unsupported"),
-        (TriggerSpec("webhook"), "kind", "unsupported"),
-        (TriggerSpec("after_rule", rule="r"), "kind", "unsupported"),
+        (TriggerSpec("balance", above=5), "account", "missing_account"),
+        (TriggerSpec("balance", account="a"), "above", "missing_above"),
+        (
+            TriggerSpec("balance", account="a", above=5, below=4),
+            "below",
+            "not_allowed",
+        ),
+        (
+            TriggerSpec("balance", account="a", above=5, rearm=6),
+            "rearm",
+            "not_in_order",
+        ),
+        (
+            TriggerSpec("balance", account="a", below=5, rearm=4),
+            "rearm",
+            "not_in_order",
+        ),
+        (
+            TriggerSpec("balance", account="a", above=10**80),
+            "above",
+            "amount_too_large",
+        ),
+        (TriggerSpec("balance", account="a", above=5.0), "above", "invalid_amount"),
+        (TriggerSpec("transaction", cooldown_days=1), "cooldown_days", "not_allowed"),
+        (
+            TriggerSpec("transaction", look_back_days=91),
+            "look_back_days",
+            "out_of_range",
+        ),
+        (TriggerSpec("webhook", pattern="x"), "pattern", "not_allowed"),
+        (TriggerSpec("after_rule"), "rule", "missing_rule"),
+        (
+            TriggerSpec("after_rule", rule="r", min_moved=-1),
+            "min_moved",
+            "negative_amount",
+        ),
         (TriggerSpec("daily", day="3"), "day", "not_allowed"),
         (TriggerSpec("manual", hour=3), "hour", "not_allowed"),
         (TriggerSpec("daily", hour=24), "hour", "out_of_range"),
