@@ -49,12 +49,15 @@ class Gate:
         return self.of_balance(test, wanted)
 
     def of_transaction(self, test: Compare, wanted: str) -> bool:
-        """Return what is true of the transaction that made the run due."""
-        amount = self.draft.amount
-        if amount is None:
+        """Return what is true of the transaction that made the run due.
+
+        How much moved counts, whichever way, as in triggers.
+        """
+        if self.draft.amount is None:
             text = "No transaction made this run due, so no condition on one holds"
             self.draft.say("condition", None, text)
             return False
+        amount = abs(self.draft.amount)
         text = f"The transaction is {self.draft.money(amount)}"
         return self.tell(test, text, wanted, OPERATORS[test.op](amount, test.value))
 

@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from automation.models import Rule
 from automation.rules import Leg, Limits, Problem, RuleSpec
 from automation.rules.triggers import TriggerSpec
 
+from .condition_document import read_conditions
 from .fields import Reader
+from .pay import read_pay_cycle
 from .trigger_document import read_trigger
 
-MONEY = ("amount", "keep", "floor", "target", "cap", "min_move", "low", "high")
+MONEY = (
+    *("amount", "keep", "floor", "target", "cap", "min_move", "low", "high", "unit"),
+)
 SHARES = ("share", "keep_share", "max_share")
 LIMITS = tuple(f.name for f in fields(Limits) if not f.name.startswith("spent"))
 SECONDS = {
@@ -20,17 +25,8 @@ SECONDS = {
     "max_lateness_seconds": (21600, 0, 2_678_400),
     "cooldown_seconds": (0, 0, 31_622_400),
     "plan_ttl_seconds": (21600, 60, 2_678_400),
+    "notice_seconds": (0, 0, 604_800),
 }
-# In the contract, carried out later: refused by name unless they say nothing.
-LATER = {
-    "conditions": (None,),
-    "pay_cycle": (None,),
-    "depends_on": (None, []),
-    "notice_seconds": (None, 0),
-    "approval": (None, "never"),
-    "tolerance": (None,),
-}
-LEG_LATER = ("accounts", "due", "unit", "multiplier")
 
 
 class RuleInvalid(ValueError):
@@ -49,6 +45,9 @@ class Document:
     triggers: list[TriggerSpec]
     priority: int
     seconds: dict[str, int]
+    approval: str = "never"
+    tolerance: int | None = None
+    depends_on: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -66,10 +65,13 @@ def read_rule(
     problems: list[Problem] = []
     top = Reader(data, "", problems)
     top.only(KNOWN)
-    later(top, LATER)
     legs = top.rows("legs")
     asset = top.text("asset", longest=24) or first_asset(legs, asset_of)
     seconds = {name: top.number(name, *bounds) or 0 for name, bounds in SECONDS.items()}
+    triggers = [
+        read_trigger(row, f"triggers.{i}", asset, top, asset_of, rule_asset)
+        for i, row in enumerate(top.rows("triggers"))
+    ]
     spec = RuleSpec(
         id=id,
         name=named(top),
@@ -86,13 +88,39 @@ def read_rule(
         max_staleness_seconds=seconds["max_staleness_seconds"],
         on_short=top.text("on_short") or None,
         round_to=top.money("round_to", asset),
+        conditions=read_conditions(top),
+        pay_cycle=read_pay_cycle(top, triggers),
     )
-    triggers = [
-        read_trigger(row, f"triggers.{i}", asset, top, asset_of, rule_asset)
-        for i, row in enumerate(top.rows("triggers"))
-    ]
-    priority = top.number("priority", 100, 0, 1_000_000) or 0
-    return Document(spec, triggers, priority, seconds, problems)
+    return Document(
+        spec,
+        triggers,
+        priority=top.number("priority", 100, 0, 1_000_000) or 0,
+        seconds=seconds,
+        approval=read_approval(top),
+        tolerance=top.money("tolerance", asset),
+        depends_on=read_depends_on(top),
+        problems=problems,
+    )
+
+
+def read_approval(top: Reader) -> str:
+    approval = top.text("approval", Rule.Approval.NEVER)
+    if approval not in Rule.Approval.values:
+        known = ", ".join(Rule.Approval.values)
+        top.note("approval", "unknown_choice", f"{approval!r} is none of {known}")
+    return approval
+
+
+def read_depends_on(top: Reader) -> tuple[str, ...]:
+    """Return the ids of the rules that must have gone before, each once."""
+    if top.data.get("depends_on") is None:
+        return ()
+    rows = top.rows("depends_on")
+    for index, row in enumerate(rows):
+        if not isinstance(row, str):
+            at = f"depends_on.{index}"
+            top.note(at, "invalid", "The id of a rule is expected")
+    return tuple(dict.fromkeys(r.lower() for r in rows if isinstance(r, str)))
 
 
 def named(top: Reader) -> str:
@@ -108,12 +136,6 @@ def first_asset(legs: list[Any], asset_of: Callable[[Any], str]) -> str:
     return next(filter(None, (asset_of(leg.get("account")) for leg in rows)), "")
 
 
-def later(reader: Reader, neutral: Mapping[str, tuple[Any, ...]]) -> None:
-    for name, nothing in neutral.items():
-        if name in reader.data and reader.data[name] not in nothing:
-            reader.note(name, "unsupported", f"{name} is not supported yet")
-
-
 def read_limits(top: Reader, asset: str) -> Limits:
     data = top.data.get("limits")
     if data is None:
@@ -125,15 +147,18 @@ def read_limits(top: Reader, asset: str) -> Limits:
 
 def read_leg(data: Any, at: str, asset: str, top: Reader) -> Leg:
     reader = Reader(data, at, top.problems)
-    reader.only({"account", "role", "order", "strategy", *MONEY, *SHARES, *LEG_LATER})
-    later(reader, dict.fromkeys(LEG_LATER, (None,)))
-    if "accounts" not in reader.data and "account" not in reader.data:
+    reader.only({*LEG_WORDS, *MONEY, *SHARES})
+    accounts = reader.text("accounts", longest=20)
+    if not accounts and reader.data.get("account") is None:
         reader.note("account", "missing_account", "A leg names an account")
     return Leg(
         account=reader.text("account").lower(),
         role=reader.text("role", longest=20),
         order=reader.number("order", 0, 0, 1_000_000) or 0,
         strategy=reader.text("strategy", longest=20),
+        accounts=accounts,
+        due=reader.day("due"),
+        multiplier=reader.number("multiplier", None, 1, 100),
         **{name: reader.money(name, asset) for name in MONEY},
         **{name: reader.share(name) for name in SHARES},
     )
@@ -153,6 +178,9 @@ KNOWN = {
     *READ_ONLY,
     *("name", "kind", "enabled", "priority", "timezone", "asset", "legs", "triggers"),
     *("limits", "rest", "on_stale", "on_short", "round_to"),
+    *("approval", "tolerance", "depends_on", "conditions", "pay_cycle"),
     *SECONDS,
-    *LATER,
 }
+LEG_WORDS = frozenset(
+    {"account", "accounts", "role", "order", "strategy", "due", "multiplier"}
+)

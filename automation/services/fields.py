@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from accounts.moneyjson import money_asset, parse_money
 from automation.rules import Problem, ShareError, parse_share
 from providers.money import MoneyError
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 class Reader:
@@ -90,6 +93,25 @@ class Reader:
             self.note(name, "naive_time", "A moment needs a time zone")
             return None
         return found
+
+    def day(self, name: str) -> date | None:
+        value = self.data.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and DAY.fullmatch(value):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                pass
+        self.note(name, "invalid", "A date such as 2026-01-31")
+        return None
+
+    def label(self, name: str) -> str:
+        """Return a day or an nth as text; JSON may say 31 or "31"."""
+        value = self.data.get(name)
+        if type(value) is int and 0 <= value < 1000:
+            return str(value)
+        return self.text(name, longest=4)
 
     def rows(self, name: str) -> list[Any]:
         value = self.data.get(name, [])

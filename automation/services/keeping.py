@@ -14,11 +14,13 @@ from django.utils.timezone import now
 from accounts.models import Account, Workspace
 from automation.models import Rule, RuleLeg, Trigger
 from automation.rules import Problem, RuleSpec, problems
+from automation.rules.localtime import instant, zone_of
 from automation.rules.trigger_problems import trigger_problems
 from automation.rules.triggers import TriggerSpec
 from automation.schedules import schedule, trigger_spec
 
 from .circles import circles
+from .condition_document import accounts_told, written_conditions
 from .document import (
     LIMITS,
     MONEY,
@@ -27,6 +29,7 @@ from .document import (
     RuleInvalid,
     read_rule,
 )
+from .pay import kept_cycle
 from .routes import NoRoute, route
 from .terms import holdings
 
@@ -41,7 +44,11 @@ ALIKE = (
     "on_stale",
     "round_to",
 )
-LEG_ALIKE = ("role", "order", "strategy", *MONEY, *SHARES)
+LEG_ALIKE = (
+    *("role", "order", "strategy", "accounts", "due", "multiplier"),
+    *MONEY,
+    *SHARES,
+)
 
 
 def write_rule(
@@ -61,7 +68,12 @@ def write_rule(
         id=str(rule.pk) if rule else "",
     )
     wrong = unique(
-        [*known.problems, *spec_problems(known, accounts), *of_triggers(known)]
+        [
+            *known.problems,
+            *spec_problems(known, accounts),
+            *of_triggers(known),
+            *of_rules(known, rules),
+        ]
     )
     if wrong:
         raise RuleInvalid(wrong)
@@ -74,6 +86,8 @@ def write_rule(
 def accounts_named(workspace: Workspace, data: Any) -> dict[str, Account]:
     """Return the accounts that `data` names, of this workspace and no other."""
     named = [row.get("account") for row in rows_of(data, "legs", "triggers")]
+    if isinstance(data, Mapping):
+        named += accounts_told(data.get("conditions"))
     ids = {found for name in named if (found := as_uuid(name))}
     rows = Account.objects.filter(workspace=workspace, pk__in=ids)
     found = rows.select_related("connection", "parent", "balance")
@@ -81,8 +95,12 @@ def accounts_named(workspace: Workspace, data: Any) -> dict[str, Account]:
 
 
 def rules_named(workspace: Workspace, data: Any) -> dict[str, Rule]:
-    """Return the rules that the triggers of `data` go after, of this workspace only."""
+    """Return the other rules that `data` names, of this workspace and no other."""
     named = [row.get("rule") for row in rows_of(data, "triggers")]
+    if isinstance(data, Mapping):
+        before, conditions = data.get("depends_on"), data.get("conditions")
+        named += before if isinstance(before, list) else []
+        named += [conditions.get("else")] if isinstance(conditions, Mapping) else []
     ids = {found for name in named if (found := as_uuid(name))}
     rows = Rule.objects.in_use().filter(workspace=workspace, pk__in=ids) if ids else ()
     return {str(rule.pk): rule for rule in rows}
@@ -155,6 +173,17 @@ def of_triggers(known: Document) -> Iterator[Problem]:
             )
 
 
+def of_rules(known: Document, rules: Mapping[str, Rule]) -> Iterator[Problem]:
+    """Yield other rules that are named but are none of this workspace."""
+    text = "There is no such rule"
+    for index, name in enumerate(known.depends_on):
+        if name not in rules:
+            yield Problem(f"depends_on.{index}", "unknown_rule", text)
+    conditions = known.spec.conditions
+    if conditions and conditions.otherwise and conditions.otherwise not in rules:
+        yield Problem("conditions.else", "unknown_rule", text)
+
+
 @transaction.atomic
 def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     """Write rule, legs and triggers in one transaction, and say when it is due."""
@@ -168,16 +197,11 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     for name, value in columns(known).items():
         setattr(rule, name, value)
     rule.save()
-    rule.legs.all().delete()
-    RuleLeg.objects.bulk_create(
-        RuleLeg(
-            rule=rule,
-            account_id=leg.account,
-            **{name: getattr(leg, name) for name in LEG_ALIKE},
-        )
-        for leg in known.spec.legs
-    )
-    keep_triggers(rule, known.triggers)
+    rule.depends_on.set(known.depends_on)
+    keep_legs(rule, known.spec)
+    triggers = keep_triggers(rule, known.triggers)
+    rule.pay_cycle = kept_cycle(known.spec.pay_cycle, known.triggers, triggers)
+    rule.save(update_fields=["pay_cycle"])
     schedule(rule, going_on=going_on)
     if wrong := list(circles(rule)):
         raise RuleInvalid(wrong)
@@ -192,13 +216,42 @@ def columns(known: Document) -> dict[str, Any]:
         **known.seconds,
         "on_short": spec.on_short or "",
         "priority": known.priority,
+        "approval": known.approval,
+        "tolerance": known.tolerance,
+        "conditions": written_conditions(spec.conditions),
     }
 
 
-def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> None:
-    """Replace the triggers; one that stays as it was remembers when it fired."""
+def keep_legs(rule: Rule, spec: RuleSpec) -> None:
+    """Replace the legs; one that rounds up goes on from where it began.
+
+    A new one counts the payments of today, the whole day, and later ones.
+    """
+    rounding = rule.legs.filter(strategy="round_ups")
+    begun = dict(rounding.values_list("account_id", "since"))
+    zone = zone_of(spec.timezone)
+    today = instant(now().astimezone(zone).date(), 0, 0, zone)
+    rule.legs.all().delete()
+    RuleLeg.objects.bulk_create(
+        RuleLeg(
+            rule=rule,
+            account_id=leg.account or None,
+            since=begun.get(as_uuid(leg.account), today)
+            if leg.strategy == "round_ups"
+            else None,
+            **{name: getattr(leg, name) for name in LEG_ALIKE},
+        )
+        for leg in spec.legs
+    )
+
+
+def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> list[Trigger]:
+    """Replace the triggers and return them as wanted.
+
+    One that stays as it was remembers when it fired.
+    """
     old = list(rule.triggers.all())
-    fresh = []
+    fresh, kept = [], []
     for spec in wanted:
         same = next(
             (t for t in old if written(t) == spec or trigger_spec(t) == spec), None
@@ -206,12 +259,14 @@ def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> None:
         if same is not None:
             old.remove(same)
         else:
-            fresh.append(Trigger(rule=rule, **asdict_known(spec)))
+            fresh.append(same := Trigger(rule=rule, **asdict_known(spec)))
+        kept.append(same)
     fired = {t.kind: t.last_fired_at for t in old if t.last_fired_at}
     for trigger in fresh:
         trigger.last_fired_at = fired.get(trigger.kind)
     Trigger.objects.filter(pk__in=[t.pk for t in old]).delete()
     Trigger.objects.bulk_create(fresh)
+    return kept
 
 
 def written(trigger: Trigger) -> TriggerSpec:

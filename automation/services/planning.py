@@ -31,6 +31,7 @@ from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
+from .spending import cover
 from .switches import is_dry, standing
 from .terms import log_readings
 
@@ -91,7 +92,7 @@ def write_plan(
         with transaction.atomic():
             switches = lock(run.rule)
             accounts, moment = list(read(run.rule)), now()
-            decided = decide(run.rule, accounts, moment)
+            decided = decide(run.rule, accounts, moment, run=run)
             event = verdict(run, decided, dry=is_dry(run.rule))
             commands = apply(run, event, **record(run, decided, event))
             if commands and RunCommand.DRIVE in commands:
@@ -99,6 +100,8 @@ def write_plan(
                 if at_once and rows and standing(rows[0], **switches) is None:
                     begin(run, rows, accounts)
                 Transfer.objects.bulk_create(rows)
+                if decided.covers:
+                    cover(run.rule, decided.covers, rows)
     except DatabaseError:
         take(run, known)  # nothing of it was written
         raise

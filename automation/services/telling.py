@@ -11,6 +11,7 @@ from automation.rules.trigger_problems import TAKES
 
 from .document import LIMITS, MONEY, READ_ONLY, SECONDS, SHARES
 from .keeping import ALIKE
+from .pay import told_cycle
 from .trigger_document import HELD_MONEY, MOVED_MONEY, SEEN_MONEY
 
 
@@ -28,6 +29,11 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "priority": rule.priority,
         "on_short": rule.on_short or None,
         "round_to": told(rule.round_to, rule.asset),
+        "approval": rule.approval,
+        "tolerance": told(rule.tolerance, rule.asset),
+        "depends_on": sorted(str(before.pk) for before in rule.depends_on.all()),
+        "conditions": rule.conditions,
+        "pay_cycle": told_cycle(rule),
         "limits": {
             name: money(value, rule.asset)
             for name in LIMITS
@@ -47,8 +53,9 @@ def told(value: int | None, asset: str) -> dict[str, str] | None:
 
 
 def leg_data(leg: RuleLeg, asset: str) -> dict[str, Any]:
-    data: dict[str, Any] = {"account": str(leg.account_id), "role": leg.role}
-    data["order"] = leg.order
+    named = {"accounts": leg.accounts} if leg.accounts else {}
+    data: dict[str, Any] = named or {"account": str(leg.account_id)}
+    data |= {"role": leg.role, "order": leg.order}
     if leg.strategy:
         data["strategy"] = leg.strategy
     for name in MONEY:
@@ -58,6 +65,10 @@ def leg_data(leg: RuleLeg, asset: str) -> dict[str, Any]:
         if (share := getattr(leg, name)) is not None:
             text = format(share, "f")
             data[name] = text.rstrip("0").rstrip(".") if "." in text else text
+    if leg.due is not None:
+        data["due"] = leg.due.isoformat()
+    if leg.multiplier is not None:
+        data["multiplier"] = leg.multiplier
     return data
 
 

@@ -16,9 +16,13 @@ from automation.models import Rule, RuleLeg, Transfer
 from automation.rules import Holding, Leg, Limits, RuleSpec
 from automation.rules.terms import POT
 
+from .condition_document import stored_conditions
+from .pay import pay_cycle
+
 DROPS = timedelta(days=30)
 SAME = ("role", "order", "strategy", "amount", "share", "keep", "keep_share", "floor")
 BOUNDS = ("target", "cap", "max_share", "min_move", "low", "high")
+MORE = ("due", "unit", "multiplier", "accounts")
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 
 
@@ -38,12 +42,14 @@ def rule_spec(rule: Rule, *, now: datetime | None = None) -> RuleSpec:
         max_staleness_seconds=rule.max_staleness_seconds,
         on_short=rule.on_short or None,
         round_to=rule.round_to,
+        conditions=stored_conditions(rule),
+        pay_cycle=pay_cycle(rule),
     )
 
 
 def leg_spec(leg: RuleLeg) -> Leg:
-    known = {name: getattr(leg, name) for name in (*SAME, *BOUNDS)}
-    return Leg(account=str(leg.account_id), **known)
+    known = {name: getattr(leg, name) for name in (*SAME, *BOUNDS, *MORE)}
+    return Leg(account=str(leg.account_id or ""), **known)
 
 
 def limits(rule: Rule, now: datetime | None) -> Limits:
@@ -107,6 +113,7 @@ def holding(
         can_send=account.can_send and usable,
         can_receive=account.can_receive and usable,
         largest_drop=drop,
+        total=balance.total if balance else None,
     )
 
 

@@ -50,6 +50,140 @@ def test_a_rule_comes_back_as_it_was_written(alice, data):
     assert services.rule_data(again) | {"updated": 0} == told | {"updated": 0}
 
 
+@pytest.fixture
+def everything(alice, data, bank):
+    """A rule that says all there is to say."""
+    bank.do("amend", id=alice.pots[2].external_id, goal=5000_00)
+    alice.sync()
+    before = services.write_rule(alice.workspace, data | {"name": "Before"})
+    instead = services.write_rule(alice.workspace, data | {"name": "Instead"})
+    return {
+        "name": "Payday",
+        "kind": "autosort",
+        "legs": [
+            leg(alice.main, "source", keep_share="0.1"),
+            leg(alice.pots[0], "bills", strategy="replenish", target=gbp(900_00)),
+            leg(
+                alice.pots[1],
+                "goal",
+                order=1,
+                strategy="to_target",
+                target=gbp(9_00),
+                due="2027-06-01",
+                max_share="0.3",
+            ),
+            {
+                "accounts": "all_with_goal",
+                "role": "goal",
+                "order": 2,
+                "strategy": "to_target",
+                "cap": gbp(50_00),
+            },
+        ],
+        "triggers": [
+            {"kind": "manual"},
+            {"kind": "payday", "pattern": "ACME"},
+            {"kind": "monthly", "day": "last"},
+        ],
+        "pay_cycle": {"trigger": 2},
+        "conditions": {
+            "any": [
+                {"not": {"field": "amount", "op": "<=", "value": gbp(5)}},
+                {
+                    "all": [
+                        {
+                            "account": str(alice.pots[2].pk),
+                            "field": "total",
+                            "op": "!=",
+                            "value": gbp(-5),
+                        },
+                        {"field": "date", "op": ">=", "value": "2026-02-01"},
+                    ]
+                },
+            ],
+            "else": str(instead.pk),
+        },
+        "on_stale": "ask",
+        "on_short": "retry_next",
+        "notice_seconds": 3600,
+        "approval": "first",
+        "tolerance": gbp(5_00),
+        "depends_on": [str(before.pk)],
+    }
+
+
+def plain(told):
+    """Return what a rule tells with its money in minor units only."""
+    if isinstance(told, list):
+        return [plain(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    money = "minor" in told
+    return {k: plain(v) for k, v in told.items() if not (money and k == "amount")}
+
+
+def test_everything_a_rule_can_say_comes_back_as_it_was_written(alice, everything):
+    rule = services.write_rule(alice.workspace, everything)
+    told = services.rule_data(rule)
+
+    assert json.loads(json.dumps(told)) == told
+    for name in everything.keys() - {"legs", "triggers"}:
+        assert plain(told[name]) == everything[name]
+    assert [row.get("accounts") for row in told["legs"]][-1] == "all_with_goal"
+    assert told["legs"][2]["due"] == "2027-06-01"
+    again = services.write_rule(alice.workspace, told, rule=rule)
+    assert services.rule_data(again) | {"updated": 0} == told | {"updated": 0}
+
+
+def test_a_pay_cycle_stays_with_its_trigger_when_others_move(alice, everything):
+    rule = services.write_rule(alice.workspace, everything)
+    told = services.rule_data(rule)
+    told["triggers"] = [{"kind": "weekly", "weekday": 1}, told["triggers"][2]]
+    told["pay_cycle"] = {"trigger": 1}
+
+    again = services.rule_data(services.write_rule(alice.workspace, told, rule=rule))
+
+    paid = again["triggers"][again["pay_cycle"]["trigger"]]
+    assert paid == {"kind": "monthly", "day": "last"} | paid
+
+
+@pytest.mark.parametrize("name", ["depends_on", "conditions"])
+def test_rules_that_would_go_round_in_a_circle_are_refused(name, alice, everything):
+    rule = services.write_rule(alice.workspace, everything)
+    other = Rule.objects.get(name="Before" if name == "depends_on" else "Instead")
+    told = services.rule_data(other)
+    told["depends_on"] = [str(rule.pk)]
+
+    if name == "conditions":
+        told["depends_on"] = []
+        told["conditions"] = everything["conditions"] | {"else": str(rule.pk)}
+    with pytest.raises(services.RuleInvalid) as caught:
+        services.write_rule(alice.workspace, told, rule=other)
+
+    assert {problem.code for problem in caught.value.problems} == {"circle"}
+
+
+def test_a_rule_of_another_workspace_is_as_good_as_none(alice, bank, data):
+    elsewhere = Person(bank, Workspace.objects.create(name="elsewhere"), "bob")
+    theirs = elsewhere.rule(
+        "sweep",
+        leg(elsewhere.main, "source", strategy="all"),
+        leg(elsewhere.pots[0], "target"),
+    )
+    data["depends_on"] = [str(theirs.pk)]
+    with pytest.raises(services.RuleInvalid, match="no such rule"):
+        services.write_rule(alice.workspace, data)
+
+
+def test_round_ups_are_refused_of_a_pot(alice):
+    with pytest.raises(services.RuleInvalid, match="is a pot"):
+        alice.rule(
+            "sweep",
+            leg(alice.pots[0], "source", strategy="round_ups", unit=gbp(100)),
+            leg(alice.main, "target"),
+        )
+
+
 def test_a_trigger_that_stays_remembers_when_it_fired(alice, data):
     rule = services.write_rule(alice.workspace, data)
     before = set(rule.triggers.values_list("pk", flat=True))
@@ -86,8 +220,13 @@ CASES = {
         ("legs", 1, "strategy"),
         "round_ups",
         "legs.1.strategy",
-        "unsupported",
+        "unknown_strategy",
     ),
+    "due": (("legs", 1, "due"), "2027-6-1", "legs.1.due", "invalid"),
+    "due nowhere": (("legs", 1, "due"), "2027-02-30", "legs.1.due", "invalid"),
+    "multiplier": (("legs", 1, "multiplier"), 1.5, "legs.1.multiplier", "out_of_range"),
+    "accounts": (("legs", 1, "accounts"), "all", "legs.1.accounts", "unknown_choice"),
+    "nobody": (("legs", 1, "account"), None, "legs.1.account", "missing_account"),
     "no account": (
         ("legs", 1, "account"),
         "00000000-0000-0000-0000-000000000000",
@@ -107,15 +246,92 @@ CASES = {
         "max_staleness_seconds",
         "out_of_range",
     ),
-    "conditions": (("conditions",), {"all": []}, "conditions", "unsupported"),
-    "approval": (("approval",), "always", "approval", "unsupported"),
-    "trigger kind": (("triggers", 0), {"kind": "x"}, "triggers.0.kind", "unknown_kind"),
-    "later trigger": (
-        ("triggers", 0),
-        {"kind": "webhook"},
-        "triggers.0.kind",
-        "unsupported",
+    "conditions": (("conditions",), {"all": []}, "conditions", "empty"),
+    "conditions text": (("conditions",), "yes", "conditions", "not_an_object"),
+    "two groups": (("conditions",), {"all": [], "any": []}, "conditions", "invalid"),
+    "unknown test": (
+        ("conditions",),
+        {"not": {"field": "date", "op": "<", "value": "2026-01-01", "x": 1}},
+        "conditions.not.x",
+        "unknown_field",
     ),
+    "no value": (
+        ("conditions",),
+        {"all": [{"field": "amount", "op": "<"}]},
+        "conditions.all.0.value",
+        "missing_value",
+    ),
+    "number value": (
+        ("conditions",),
+        {"all": [{"field": "amount", "op": "<", "value": 5}]},
+        "conditions.all.0.value",
+        "invalid_amount",
+    ),
+    "no date": (
+        ("conditions",),
+        {"any": [{"field": "date", "op": "<", "value": "today"}]},
+        "conditions.any.0.value",
+        "invalid",
+    ),
+    "no operator": (
+        ("conditions",),
+        {"any": [{"field": "date", "op": "==", "value": "2026-01-01"}]},
+        "conditions.any.0.op",
+        "unknown_choice",
+    ),
+    "else in a group": (
+        ("conditions",),
+        {"not": {"field": "date", "op": "<", "value": "2026-01-01", "else": "skip"}},
+        "conditions.not.else",
+        "unknown_field",
+    ),
+    "else": (
+        ("conditions",),
+        {"field": "date", "op": "<", "value": "2026-01-01", "else": "go"},
+        "conditions.else",
+        "unknown_rule",
+    ),
+    "foreign condition": (
+        ("conditions",),
+        {
+            "account": "00000000-0000-0000-0000-000000000000",
+            "field": "total",
+            "op": "<",
+            "value": gbp(5),
+        },
+        "conditions.account",
+        "unknown_account",
+    ),
+    "approval": (("approval",), "often", "approval", "unknown_choice"),
+    "notice": (("notice_seconds",), -1, "notice_seconds", "out_of_range"),
+    "tolerance": (("tolerance",), "5", "tolerance", "invalid_amount"),
+    "depends on nothing": (
+        ("depends_on",),
+        ["00000000-0000-0000-0000-000000000000"],
+        "depends_on.0",
+        "unknown_rule",
+    ),
+    "depends on 5": (("depends_on",), [5], "depends_on.0", "invalid"),
+    "pay day": (("pay_cycle",), {"day": 32}, "pay_cycle.day", "out_of_range"),
+    "pay trigger": (
+        ("pay_cycle",),
+        {"trigger": 2},
+        "pay_cycle.trigger",
+        "unknown_trigger",
+    ),
+    "pay by hand": (
+        ("pay_cycle",),
+        {"trigger": 1},
+        "pay_cycle.trigger",
+        "not_allowed",
+    ),
+    "pay both": (
+        ("pay_cycle",),
+        {"trigger": 0, "day": 5},
+        "pay_cycle.day",
+        "not_allowed",
+    ),
+    "trigger kind": (("triggers", 0), {"kind": "x"}, "triggers.0.kind", "unknown_kind"),
     "day 32": (("triggers", 0, "day"), 32, "triggers.0.day", "out_of_range"),
     "cron": (
         ("triggers", 0),
