@@ -8,8 +8,6 @@ import os
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from importlib import import_module
-from importlib.util import find_spec
 from threading import Lock, Thread
 from time import monotonic
 from typing import Any
@@ -36,6 +34,7 @@ from .effects import (
 )
 from .harvest import Harvest
 from .lane import Lane, Until, body_of
+from .loop import new_loop
 
 IN_FLIGHT = 250  # calls at once: more would only cost more handshakes
 CHUNK = 200  # results handed back together, …
@@ -50,7 +49,7 @@ class Fleet:
 
     def __init__(self, *, in_flight: int = IN_FLIGHT) -> None:
         self.in_flight = in_flight
-        self.loop = _new_loop()
+        self.loop = new_loop()
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="fleet-helper")
         self._thread = Thread(target=self.loop.run_forever, daemon=True, name="fleet")
         self._thread.start()
@@ -276,13 +275,6 @@ async def _came(effect: Await) -> bool:
     left = max(0.0, effect.deadline - monotonic())
     came, _ = await asyncio.wait([asyncio.wrap_future(effect.turn)], timeout=left)
     return bool(came)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    if find_spec("uvloop") is None:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = import_module("uvloop").new_event_loop()
-    return loop
 
 
 _lock = Lock()

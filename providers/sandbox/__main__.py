@@ -8,6 +8,8 @@ import json
 import signal
 from pathlib import Path
 
+from providers.drivers.loop import new_loop
+
 from .callbacks import deliver
 from .server import Sandbox
 
@@ -39,4 +41,5 @@ async def run(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(arguments()))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run(arguments()))
