@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import TestCase
 
 from accounts import services as accounts
@@ -86,6 +87,12 @@ def topup(alice) -> Rule:
         leg(alice.main, "source"),
         leg(alice.pots[0], "target", strategy="to_target", target=gbp(300_00)),
     )
+
+
+@pytest.fixture
+def anna(db) -> User:
+    """Somebody who decides about runs."""
+    return User.objects.create_user("anna")
 
 
 @pytest.fixture
