@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import decisions, rules, runs, simulations, switches, transfers
+from . import decisions, replays, rules, runs, simulations, switches, transfers
 
 urlpatterns = [
     path("rules/", rules.RuleList.as_view()),
     path("rules/<uuid:pk>/", rules.RuleDetail.as_view()),
     path("rules/<uuid:pk>/preview/", rules.RulePreview.as_view()),
     path("rules/<uuid:pk>/simulate/", simulations.RuleSimulate.as_view()),
+    path("rules/<uuid:pk>/replay/", replays.RuleReplay.as_view()),
     path("rules/<uuid:pk>/duplicate/", simulations.RuleDuplicate.as_view()),
     path("rules/<uuid:pk>/runs/", rules.RuleRuns.as_view()),
     path("runs/", runs.RunList.as_view()),

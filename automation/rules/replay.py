@@ -101,9 +101,11 @@ class Replay:
     rows: tuple[Row, ...]
     silent: tuple[str, ...]  # kinds of triggers that nothing stored can fire
     course: Course
+    stretch: Stretch
 
     @property
     def total(self) -> int:
+        """All that would have moved, in minor units."""
         return sum(row.total for row in self.rows)
 
     @property
@@ -125,7 +127,7 @@ def replay(
     walk.go()
     rows = sorted(walk.rows.values(), key=lambda row: (row.due, row.at))
     silent = dict.fromkeys(t.kind for t in triggers if t.kind in SILENT)
-    return Replay(tuple(rows), tuple(silent), walk.course)
+    return Replay(tuple(rows), tuple(silent), walk.course, stretch)
 
 
 @dataclass(order=True, slots=True)

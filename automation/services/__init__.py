@@ -10,11 +10,14 @@ from .keeping import write_rule
 from .planning import preview
 from .plans import plan_data
 from .proving import prove_connection, to_prove
+from .replaying import ReplayError, replay, replay_data
 from .resolving import NotWaiting, ReferenceWrong, resolve
 from .routes import NoRoute, route
+from .rules_as_code import Change, differences, export_rules, import_rules
 from .runs import execute_run, reread, start_run
 from .shortage import wake_short
 from .simulating import simulate, typed_accounts
+from .strict_yaml import YamlError
 from .sweeping import due_again, due_runs, due_transfers, wake
 from .switches import is_dry, pause, unpause
 from .telling import rule_data
@@ -22,25 +25,33 @@ from .terms import holdings, rule_spec
 from .waking import wake_triggers, wake_webhooks
 
 __all__ = [
+    "Change",
     "NoRoute",
     "NotDecidable",
     "NotWaiting",
     "ReferenceWrong",
+    "ReplayError",
     "RuleInvalid",
+    "YamlError",
     "approve_run",
     "cancel_run",
+    "differences",
     "dispatch_due_rules",
     "due_again",
     "due_runs",
     "due_transfers",
     "duplicate_rule",
     "execute_run",
+    "export_rules",
     "holdings",
+    "import_rules",
     "is_dry",
     "pause",
     "plan_data",
     "preview",
     "prove_connection",
+    "replay",
+    "replay_data",
     "reread",
     "resolve",
     "resume_run",
@@ -53,8 +64,8 @@ __all__ = [
     "typed_accounts",
     "unpause",
     "wake",
+    "wake_short",
     "wake_triggers",
     "wake_webhooks",
-    "wake_short",
     "write_rule",
 ]

@@ -108,6 +108,11 @@ MATRIX = {
     ("post", "rules/<uuid:pk>/simulate/"): Row(
         "operator", "rule", lambda _: {"balances": {}}
     ),
+    ("post", "rules/<uuid:pk>/replay/"): Row(
+        "operator",
+        "rule",
+        lambda _: {"since": "2026-03-01", "until": "2026-03-31"},
+    ),
     ("post", "rules/<uuid:pk>/duplicate/"): Row("admin", "rule", good=(201,)),
     ("get", "rules/<uuid:pk>/runs/"): Row("viewer", "rule"),
     ("post", "rules/<uuid:pk>/runs/"): Row("operator", "rule", good=(202,)),
