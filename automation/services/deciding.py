@@ -18,7 +18,7 @@ from automation.models import RuleRun, Transfer
 
 from .plans import note
 from .rows import run_state, run_step, save_run
-from .runs import succeed, transfers_of
+from .runs import transfers_of
 from .sending import Drive
 
 log = structlog.get_logger("automation.runs")
@@ -112,9 +112,9 @@ def cancel_run(run_id: UUID | str, *, user) -> RuleRun:
         after, commands = machine.step(before, events.Cancel(why, told), now())
         if after is before and any(step["step"] == "cancelled" for step in run.trace):
             return run
-        keep(run, after, trace=[*run.trace, note("cancelled", why)])
-        if events.RunCommand.SUCCEED in commands:
-            succeed(run)
+        success = events.RunCommand.SUCCEED in commands
+        told = [*run.trace, note("cancelled", why)]
+        keep(run, after, success=success, trace=told)
     log.info("run_cancelled", run=str(run.pk), user=user.pk, status=run.status)
     return run
 
@@ -150,9 +150,9 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
         after, commands = machine.step(before, events.Resume(told), now())
         if after is before:
             raise NotResumable
-        keep(run, after, trace=[*run.trace, note("resumed", f"Resumed by {user}")])
-        if events.RunCommand.SUCCEED in commands:
-            succeed(run)
+        success = events.RunCommand.SUCCEED in commands
+        told = [*run.trace, note("resumed", f"Resumed by {user}")]
+        keep(run, after, success=success, trace=told)
     log.info("run_resumed", run=str(run.pk), user=user.pk, status=run.status)
     return run
 
