@@ -1,0 +1,297 @@
+"""Carries out runs as `automation.services` does: the same commits, in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from automation import machine
+from automation.machine import Command, RunCommand, RunState, events
+from automation.machine import run as run_events
+from automation.rules import Limits, Plan, RuleSpec, plan
+from automation.rules.draft import LIVE_SECONDS
+from automation.services.driving import TURN
+from automation.services.planning import BY_HAND, verdict
+from automation.services.rows import KEPT, part_of, run_state, run_step
+from automation.services.terms import age, holding
+from providers.errors import ProviderError
+
+from .bank import MAIN
+from .database import Busy
+from .network import TICK
+from .stage import Process
+from .transfers import transfer
+
+Steps = Generator[float, None, Any]
+
+
+class Worker:
+    """One task in a process of its own; `token` is the one it read with its rows."""
+
+    def __init__(self, world: Any, process: Process) -> None:
+        self.world, self.process = world, process
+        self.token = world.rows.connection.token
+
+    # -- tasks
+
+    def execute_run(self, pk: str) -> Steps:
+        """Carry out a run as far as it goes now, and queue those that waited for it."""
+        yield TICK
+        run = self.world.rows.load(pk)
+        steps: list[Any] | None = None
+        commands = yield from self.claim(run)
+        while commands:
+            if RunCommand.PLAN in commands:
+                commands, steps = yield from self.plan_run(run)
+            elif RunCommand.DRIVE in commands:
+                steps = self.world.rows.steps_of(run) if steps is None else steps
+                more = yield from self.drive(run, steps)
+                yield from self.conclude(run, steps, more=more)
+                break
+            else:
+                break
+        yield TICK
+        for other in self.world.rows.wake(run):
+            self.world.queue.publish("execute_run", other)
+
+    def reread(self, pk: object) -> Steps:
+        """Ask once more what came of a transfer that waits for a person."""
+        yield TICK
+        run = self.world.rows.load(self.world.rows.transfers[pk].run_id)
+        steps = self.world.rows.steps_of(run)
+        mine = next(step for step in steps if step.pk == pk)
+        yield from self.world.parts.drive(self, run, mine, steps).go()
+        yield from self.conclude(run, steps)
+
+    def dispatch(self, occurrence: Any) -> Steps:
+        """Start the run of an occurrence, and queue it."""
+        yield TICK
+        rule = self.world.rows.rules[occurrence.rule]
+        pk = self.world.rows.create_run(
+            rule, occurrence.key, occurrence.kind, occurrence.at
+        )
+        occurrence.started = True
+        yield TICK
+        self.world.queue.publish("execute_run", pk)
+
+    # -- runs
+
+    def apply(self, run: Any, event: machine.RunEvent) -> Steps:
+        """Return the commands that follow; None if somebody else was faster."""
+        before = run_state(run)
+        after, commands = machine.step(before, event, self.world.now)
+        if after is before and not commands:
+            return ()
+        yield TICK
+        return commands if self.world.rows.save_run(run, after, {}) else None
+
+    def claim(self, run: Any) -> Steps:
+        """Take `run`, or give it up for good: with its transfers, all or nothing."""
+        state = run_state(run)
+        after, commands = machine.step(state, run_events.Claim(), self.world.now)
+        if after is state and not commands:
+            return ()
+        yield TICK
+        if not self.world.rows.save_run(run, after, {}):
+            return ()
+        if RunCommand.QUARANTINE in commands:
+            self.quarantine(run)
+        return commands
+
+    def drive(self, run: Any, steps: list[Any]) -> Steps:
+        """Take the transfers further, one at a time; True if time ended the turn."""
+        ends = self.world.now + timedelta(seconds=TURN)
+        for row in iter_open(steps):
+            if self.world.now >= ends:
+                return True
+            turn = self.world.parts.drive(self, run, row, steps)
+            if (yield from self.apply(run, run_events.Renew())) is None:
+                yield from turn.let_go()
+                break
+            yield from turn.go()
+            if turn.added is not None:
+                steps.append(turn.added)
+            if run_step(row, steps).open and self.world.parts.in_order:
+                break
+        return False
+
+    def conclude(self, run: Any, steps: Sequence[Any], *, more: bool = False) -> Steps:
+        """Say how `run` ended, or when it is looked at again."""
+        progress = run_events.Progress([run_step(row, steps) for row in steps], more)
+        commands = yield from self.apply(run, progress)
+        if commands and RunCommand.SUCCEED in commands:
+            yield TICK
+            self.world.rows.rules[run.rule_id].last_success_at = run.finished_at
+            self.world.watch.succeeds(run)
+
+    def quarantine(self, run: Any) -> None:
+        """Send nothing more of `run`: in the transaction that says so."""
+        steps, rows = self.world.rows.steps_of(run), self.world.rows
+        for row in steps:
+            state = rows.transfer_state(row, part_of(row, steps))
+            after, _ = machine.step(state, events.Quarantine(), self.world.now)
+            if after is not state:
+                rows.save_transfer(row, after)
+
+    # -- plans
+
+    def plan_run(self, run: Any) -> Steps:
+        """Read, decide, and commit all transfers with frozen amounts in one transaction."""
+        if why := held_back(run, self.world.now):
+            event = run_events.Planned(*why)
+            return (yield from self.apply(run, event)) or (), []
+        yield from self.sync()
+        while (done := (yield from self.write_plan(run, at_once=True))) is None:
+            pass
+        return done
+
+    def write_plan(self, run: Any, *, at_once: bool) -> Steps:
+        """Decide and write under the lock; None if the transaction was ended."""
+        world = self.world
+        yield from world.rows.lock(self.process)
+        decided = self.decide(run)
+        after, commands = machine.step(run_state(run), verdict(run, decided), world.now)
+        rows = list(self.transfers(run, after)) if RunCommand.DRIVE in commands else []
+        if at_once and rows:
+            self.begin(run, rows)
+        yield TICK
+        if not world.rows.unlock(self.process):
+            return None
+        kept = world.rows.runs[run.pk].copy()
+        if not world.rows.save_run(run, after, {"readings": readings(decided)}):
+            return (), []
+        try:
+            world.rows.create_transfers(rows)
+        except Busy:  # nothing of it was written
+            world.rows.runs[run.pk].__dict__.update(kept.__dict__)
+            run.__dict__.update(kept.__dict__)
+            return (yield from self.write_plan(run, at_once=False))
+        return commands, rows
+
+    def begin(self, run: Any, rows: Sequence[Any]) -> None:
+        """Claim the first transfer on the plan's own readings, if they are live."""
+        row, known = rows[0], self.world.rows
+        if age(known.balances[row.source_id], self.world.now) > LIVE_SECONDS:
+            return
+        turn = self.world.parts.drive(self, run, row, rows)
+        state = known.transfer_state(row, turn.part)
+        claimed, _ = machine.step(state, events.Claim(), self.world.now)
+        event, _ = turn.judge(begun=False)
+        sending, commands = machine.step(claimed, event, self.world.now)
+        if commands == (Command.SEND,):
+            row.__dict__.update({name: getattr(sending, name) for name in KEPT})
+            row.begun = True
+
+    def decide(self, run: Any) -> Plan:
+        """Return the plan for what is held now."""
+        now, rows, rule = self.world.now, self.world.rows, run.rule
+        held = {}
+        for leg in rule.spec.legs:
+            account = rows.accounts[leg.account].copy()
+            account.balance = known = rows.balance(leg.account)
+            held[leg.account] = holding(account, now, reserved=known.leaving)
+        return plan(self.spec(rule), held, now=now)
+
+    def spec(self, rule: Any) -> RuleSpec:
+        """Return what `rule` says, and what it moved today."""
+        spec, limit = rule.spec, rule.spec.limits.per_day
+        if limit is None:
+            return spec
+        words = {name: getattr(spec, name) for name in RuleSpec.__dataclass_fields__}
+        words["limits"] = Limits(per_day=limit, spent_today=self.moved(rule))
+        return RuleSpec(**words)
+
+    def moved(self, rule: Any) -> int:
+        total = 0
+        for pk, steps in self.world.rows.steps.items():
+            if self.world.rows.runs[pk].rule_id != rule.pk:
+                continue
+            for row in steps:
+                last = row.step < 2 and not any(
+                    s.depends_on_id == row.pk for s in steps
+                )
+                if last and (row.settled_at is None or row.status == "done"):
+                    total += row.amount
+        return total
+
+    def transfers(self, run: Any, planned: RunState) -> Iterator[Any]:
+        """Yield one row per provider call; a second step waits for the first."""
+        accounts = self.world.rows.accounts
+        expires = self.world.now + timedelta(seconds=run.rule.plan_ttl_seconds)
+        for number, move in enumerate(planned.moves):
+            places = [move.source, move.target]
+            if MAIN not in places:
+                places.insert(1, MAIN)
+            before = None
+            for step in range(len(places) - 1):
+                ends = accounts[places[step]], accounts[places[step + 1]]
+                row = transfer(run, number, step, *ends, move.amount)
+                row.depends_on_id = before.pk if before else None
+                row.expires_at = expires
+                yield row
+                before = row
+
+    # -- readings
+
+    def sync(self) -> Steps:
+        """Read every account and record it, unless something newer is known."""
+        world, bank = self.world, self.world.bank
+        asked, told = world.now, {}
+        names = list(world.rows.accounts)
+        apart = bank.traits.reads_apart
+        try:
+            for some in (names[:1], names[1:]) if apart else (names,):
+                told |= yield from world.network.call(
+                    self, lambda some=some: bank.read(some)
+                )
+        except ProviderError as error:
+            world.stage.note("unread", error.code)
+            return
+        fetched = world.now
+        while True:
+            yield from world.rows.lock(self.process)
+            yield TICK
+            if world.rows.unlock(self.process):
+                break
+        for name, held in told.items():
+            record(world.rows.balances[name], held, asked, fetched)
+        world.rows.named |= bank.names_ids()
+        world.stage.note("read", *told.values())
+
+
+def record(known: Any, held: int, asked: Any, fetched: Any) -> None:
+    """Keep a reading; between sources the later to be heard counts."""
+    if known.source == "live":
+        if asked < known.as_of:
+            return
+    elif asked < max(known.as_of, known.fetched_at):
+        return
+    known.total = known.available = held
+    known.as_of, known.fetched_at, known.source = asked, fetched, "live"
+
+
+def held_back(run: Any, now: Any) -> tuple[str, str] | None:
+    rule = run.rule
+    if not rule.enabled:
+        return "skipped_disabled", "This rule is disabled"
+    if run.trigger_kind in BY_HAND or rule.last_success_at is None:
+        return None
+    if now >= rule.last_success_at + timedelta(seconds=rule.cooldown_seconds):
+        return None
+    return "skipped_not_due", "Cooling down"
+
+
+def readings(decided: Plan) -> list[dict[str, Any]]:
+    return [
+        {"account": held.account, "available": {"minor": str(held.available)}}
+        for held in decided.readings
+        if held.available is not None
+    ]
+
+
+def iter_open(steps: list[Any]) -> Iterator[Any]:
+    """Yield what is not settled, in order; also what is added meanwhile."""
+    for row in steps:
+        if row.settled_at is None and not run_step(row, steps).needs_person:
+            yield row
