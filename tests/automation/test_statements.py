@@ -10,7 +10,7 @@ from automation import services, tasks
 
 pytestmark = pytest.mark.django_db
 FRAME = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
-FOR_ONE = 17  # statements of a run that makes one transfer
+FOR_ONE = 12  # statements of a run that makes one transfer
 FOR_ANOTHER = 7  # for each further transfer of the same run
 
 
