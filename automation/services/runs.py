@@ -100,10 +100,8 @@ def execute_run(run_id: UUID | str) -> RuleRun:
     """Carry out one run as far as it goes now. Safe to repeat, and from many workers."""
     run = load(run_id)
     steps: list[Transfer] | None = None
-    commands = apply(run, events.Claim(held_up(run) or waits_for(run)))
+    commands = claim(run)
     while commands:
-        if RunCommand.QUARANTINE in commands:
-            quarantine(run)
         if RunCommand.PLAN in commands:
             commands, steps = plan_run(run)
         elif RunCommand.DRIVE in commands:
@@ -114,6 +112,20 @@ def execute_run(run_id: UUID | str) -> RuleRun:
     if run.finished_at is not None:
         log.info(f"run_{run.status}", run=str(run.pk), reason=run.reason)
     return run
+
+
+def claim(run: RuleRun) -> Sequence[RunCommand]:
+    """Take `run`, if it is free; one that is given up takes its transfers with it.
+
+    Both are written or neither: nobody would look again at what a quarantined run left.
+    """
+    if run.attempts < events.ATTEMPTS:
+        return apply(run, events.Claim(held_up(run) or waits_for(run))) or ()
+    with transaction.atomic():
+        commands = apply(run, events.Claim(held_up(run) or waits_for(run))) or ()
+        if RunCommand.QUARANTINE in commands:
+            quarantine(run)
+    return commands
 
 
 def conclude(

@@ -1,0 +1,56 @@
+"""What a worker must not do that slept too long, and what it leaves when it dies."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from automation import services
+from automation.models import RuleRun, Transfer
+from automation.services import sending
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """What happens to a worker."""
+
+
+def test_nothing_is_sent_on_a_reading_that_grew_old_meanwhile(
+    alice, topup, run, bank, monkeypatch
+):
+    later = now() + timedelta(seconds=10)  # within its lease, beyond its reading
+    monkeypatch.setattr(sending, "now", lambda: later)
+
+    run(topup)
+
+    transfer = Transfer.objects.get()
+    assert (transfer.status, transfer.error_code) == ("pending", "too_late")
+    assert not bank.moved(str(transfer.pk))
+
+
+def test_a_run_is_given_up_together_with_its_transfers(
+    alice, topup, run, bank, let_time_pass, monkeypatch
+):
+    def die(*args):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sending, "call", die)
+        started, _ = services.start_run(topup, "poison", trigger_kind="daily")
+        for _ in range(5):
+            with pytest.raises(Killed):
+                services.execute_run(started.pk)
+            let_time_pass()
+    with monkeypatch.context() as patched:
+        patched.setattr(services.runs, "quarantine", die)
+        with pytest.raises(Killed):
+            services.execute_run(started.pk)
+    assert RuleRun.objects.get().status == "planned"
+
+    services.execute_run(started.pk)
+
+    assert RuleRun.objects.get().status == "quarantined"
+    assert Transfer.objects.get().needs_person
