@@ -1,0 +1,166 @@
+"""What left a bills pot since payday is put back, and only once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from accounts import services as accounts
+from accounts.models import Account
+from automation import services
+from automation.models import Rule, RuleRun
+
+from .conftest import Person, gbp, leg
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def bills(alice: Person) -> Account:
+    alice.fill(alice.main, 2000_00)
+    alice.fill(alice.pots[0], 500_00)
+    return alice.pots[0]
+
+
+def pay(alice: Person, bills: Account, amount: int, days_ago: int = 0) -> None:
+    """Let a bill be paid from the pot: its money comes to the account around it."""
+    when = now() - days_ago * DAY
+    alice.bank.move(bills.external_id, alice.main.external_id, amount, when=when)
+    read_all(alice)
+
+
+def read_all(alice: Person) -> None:
+    """Read the past again: a bank does not change it, these tests do."""
+    accounts.sync([alice.connection], "manual", full=True)
+
+
+def rule_of(alice: Person, bills: Account, **more) -> Rule:
+    more.setdefault("pay_cycle", {"day": str((now() - 10 * DAY).day)})
+    more.setdefault("timezone", "UTC")
+    target = more.pop("target", None)
+    words = {"target": gbp(target)} if target else {}
+    return alice.rule(
+        "autosort",
+        leg(alice.main, "source"),
+        leg(bills, "bills", strategy="replenish", **words),
+        **more,
+    )
+
+
+def put_back(run: RuleRun) -> int:
+    return sum(int(move["money"]["minor"]) for move in run.moves)
+
+
+def test_what_was_spent_since_payday_is_put_back(alice, bills, run):
+    rule = rule_of(alice, bills)
+    pay(alice, bills, 70_00, days_ago=12)
+    pay(alice, bills, 40_00, days_ago=9)
+    pay(alice, bills, 1_50)
+
+    first = run(rule, "one")
+
+    assert first.status == "succeeded"
+    assert put_back(first) == 41_50
+    assert run(rule, "two").status == "nothing_to_do"
+
+
+def test_what_is_spent_after_that_is_put_back_next_time(alice, bills, run):
+    rule = rule_of(alice, bills)
+    pay(alice, bills, 40_00, days_ago=9)
+    run(rule, "one")
+    pay(alice, bills, 5_00)
+    # Made long ago, told late: it belongs to this pay cycle and was not put back yet.
+    pay(alice, bills, 2_00, days_ago=8)
+
+    assert put_back(run(rule, "two")) == 7_00
+
+
+def test_a_target_is_not_passed(alice, bills, run):
+    rule = rule_of(alice, bills, target=480_00)
+    pay(alice, bills, 40_00)
+
+    assert put_back(run(rule)) == 20_00
+
+
+def test_on_payday_the_period_that_has_just_ended_counts(alice, bills, run):
+    rule = rule_of(alice, bills, pay_cycle={"day": str(now().day)})
+    pay(alice, bills, 40_00, days_ago=20)
+
+    assert put_back(run(rule)) == 40_00
+
+
+def test_a_rule_that_runs_the_day_after_payday_forgets_nothing(alice, bills, run):
+    rule = rule_of(alice, bills, pay_cycle={"day": str((now() - DAY).day)})
+    done = now() - 27 * DAY
+    Rule.objects.filter(pk=rule.pk).update(last_success_at=done)
+    pay(alice, bills, 70_00, days_ago=28)
+    pay(alice, bills, 40_00, days_ago=20)
+
+    assert put_back(run(rule)) == 40_00
+
+
+def test_payday_may_be_a_trigger_of_the_rule(alice, bills, run):
+    weekday = (now() - 2 * DAY).isoweekday()
+    rule = rule_of(
+        alice,
+        bills,
+        triggers=[{"kind": "manual"}, {"kind": "weekly", "weekday": weekday}],
+        pay_cycle={"trigger": 1},
+    )
+    pay(alice, bills, 70_00, days_ago=4)
+    pay(alice, bills, 30_00, days_ago=1)
+
+    assert put_back(run(rule)) == 30_00
+
+
+SALARY = [{"kind": "payday", "pattern": "ACME"}]
+
+
+def test_a_salary_is_a_payday_and_the_one_before_it_begins_the_period(
+    alice, bills, run
+):
+    rule = rule_of(alice, bills, triggers=SALARY, pay_cycle=None)
+    for days in (31, 1):
+        when = now() - days * DAY
+        alice.bank.pay(alice.main.external_id, 9_00, counterparty="ACME", when=when)
+    pay(alice, bills, 70_00, days_ago=33)
+    pay(alice, bills, 30_00, days_ago=20)
+    pay(alice, bills, 3_00)
+
+    due = run(rule, kind="payday", happened_at=now() - DAY)
+
+    assert put_back(due) == 33_00
+
+
+@pytest.mark.parametrize("triggers", [SALARY, [{"kind": "manual"}]])
+def test_without_a_known_payday_the_leg_is_left_out_not_zero(
+    triggers, alice, bills, run
+):
+    rule = rule_of(alice, bills, triggers=triggers, pay_cycle=None)
+    pay(alice, bills, 40_00)
+
+    found = run(rule)
+
+    assert found.status == "skipped_stale"
+    assert "Nobody knows what was spent" in found.reason
+
+
+def test_transactions_that_cannot_be_read_make_it_unknown(alice, bills):
+    rule = rule_of(alice, bills)
+    pay(alice, bills, 40_00)
+    alice.sync()
+    Account.objects.update(movements_read_at=now() - timedelta(seconds=901))
+
+    assert services.preview(rule).outcome == "skipped_stale"
+
+
+def test_a_declined_movement_did_not_leave(alice, bills, run):
+    rule = rule_of(alice, bills)
+    alice.bank.move(
+        bills.external_id, alice.main.external_id, 9_00, declined="CARD_BLOCKED"
+    )
+
+    assert run(rule).status == "nothing_to_do"
