@@ -11,6 +11,7 @@ from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from .safety import Safety
 from .worker import Heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "balsync_project.settings")
@@ -19,6 +20,7 @@ app = Celery("balsync")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(DjangoStructLogInitStep)
+app.steps["consumer"].add(Safety)
 app.steps["consumer"].add(Heartbeat)
 
 

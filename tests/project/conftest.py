@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import fixtures_worker
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -59,3 +61,7 @@ def eventually_fixture():
 @pytest.fixture(name="runs")
 def runs_fixture():
     return runs
+
+
+private_valkey = fixtures_worker.private_valkey
+worker_settings = fixtures_worker.worker_settings
