@@ -172,6 +172,11 @@ LIMITS = {
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = " ".join(
     f"-c {name}={value}" for name, value in LIMITS.items()
 )
+# A connection that carries nothing any more is given up after 20 s, not after two hours.
+SILENCE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
+DATABASES["default"]["OPTIONS"].update(
+    SILENCE, tcp_user_timeout=20_000, connect_timeout=5
+)
 
 # --- Redis or Valkey: the queue, the cache, breakers and budgets ---
 
