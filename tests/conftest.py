@@ -24,7 +24,13 @@ hypothesis.register_profile(
 hypothesis.load_profile("patient")
 
 # Whole trees, workers that are killed, browsers: nothing should wait for them at the end.
-LONGEST = ("project/test_tree", "crash/", "browser/", "project/test_supervisor")
+LONGEST = (
+    "chaos/",
+    "project/test_tree",
+    "crash/",
+    "browser/",
+    "project/test_supervisor",
+)
 
 
 @pytest.hookimpl(trylast=True)

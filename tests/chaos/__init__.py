@@ -1,1 +1,1 @@
-"""Proof by destruction, run by command: `manage.py chaos`."""
+"""Proof by destruction: `manage.py chaos`, and short forms of it."""

@@ -31,6 +31,8 @@ WORKER = "worker-automation"
 PAUSE_SECONDS = (4.0, 12.0)  # for which a worker stands still
 KEEP_ALIVE = 20.0  # seconds until a kernel gives a silent connection up
 CLOCK = (-90, 90)  # seconds by which the bank's clock steps
+UNSETTLED = ("pending", "sending", "unknown")
+PERSON_SECONDS = 100.0  # after which what waits for a person is left to one
 INTERVAL = 60.0  # seconds between two runs of a rule that nobody asks for
 
 
@@ -134,7 +136,7 @@ def _play(stage: Stage, demo: Demo, seconds: float, chance: random.Random) -> Ta
     tally.faults = soak.struck(bank)
     bank.calm()
     turns.paying = False
-    tally.drain = soak.drain(lambda: turns.over, tick)
+    tally.drain = soak.drain(Rest(turns).has_come, tick)
     judge(payroll, tally)
     return tally
 
@@ -176,6 +178,27 @@ class Turns:
     @property
     def over(self) -> bool:
         return not any(self.payroll.open)
+
+
+@dataclass
+class Rest:
+    """Says when nothing is open any more, whoever asked for it."""
+
+    turns: Turns
+    begun: float = field(default_factory=time.monotonic)
+    next: float = 0.0
+
+    def has_come(self) -> bool:
+        if not self.turns.over or time.monotonic() < self.next:
+            return False
+        self.next = time.monotonic() + 1
+        demo = self.turns.payroll.demo
+        if any(demo.get("/runs/", status=s, page_size=1)["results"] for s in OPEN_RUNS):
+            return False
+        left = [t for s in UNSETTLED for t in demo.every("/transfers/", status=s)]
+        # The bank is asked once more about what waits for a person: that has its time.
+        for_people = time.monotonic() - self.begun > PERSON_SECONDS
+        return all(t["needs_person"] and for_people for t in left)
 
 
 @dataclass

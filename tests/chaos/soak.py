@@ -27,7 +27,7 @@ from providers.sandbox.remote import Remote
 CONSOLE = Console()
 EVENT_EVERY = 4.0  # seconds
 DRAIN_SECONDS = 180.0
-CUSTOMERS = 6
+CUSTOMERS = 10
 LATENCY = 0.05  # seconds a bank takes to answer
 # Together three orders of ten; each strikes what those before it let pass.
 FAULTS: Sequence[tuple[str, float, dict[str, Any]]] = (
