@@ -87,6 +87,8 @@ def prove(start: int, seeds: int, jobs: int) -> int:
     began, figures = time.monotonic(), Figures()
     for done, part in enumerate(parts(start, seeds, jobs), 1):
         figures.merge(part)
+        for told in part.broken:
+            print(f"seed {told.seed}: {told.why}", flush=True)
         if done % 40 == 0:
             print(figures.line(time.monotonic() - began), flush=True)
     print(figures.line(time.monotonic() - began))

@@ -12,7 +12,8 @@ from django.db import models
 from automation.machine import RunState, TransferState
 from automation.machine import run as run_events
 from automation.machine.events import Part
-from automation.models import RuleRun
+from automation.models import RuleRun, Trigger
+from automation.services.line import WAITS
 from automation.services.plans import moves_of, told_moves
 from automation.services.rows import KEPT, RUN_KEPT
 
@@ -46,6 +47,7 @@ def columns(model: type[models.Model]) -> dict[str, Any]:
 
 
 RUN = columns(RuleRun)
+SAME = ("status", "attempts", "sent_at", "needs_person")
 RUN_SAME = ("status", "lease_until", "attempts", "approved_at", "notice_until")
 
 
@@ -103,8 +105,7 @@ class Database:
         """Write `after` unless the row has moved on; raises Busy."""
         kept = self.transfers[row.pk]
         if self.one_at_a_time:
-            same = kept.status == row.status and kept.attempts == row.attempts
-            if not same or kept.sent_at != row.sent_at:
+            if any(kept.__dict__[name] != row.__dict__[name] for name in SAME):
                 return False
             if after.status in UNCERTAIN and not after.needs_person:
                 self.refuse_second(kept)
@@ -125,8 +126,13 @@ class Database:
             ):
                 raise Busy
 
-    def save_run(self, run: Any, after: RunState, more: dict[str, Any]) -> bool:
-        """Write `after` unless another worker has taken the run meanwhile."""
+    def save_run(
+        self, run: Any, after: RunState, *, success: bool = False, **more: Any
+    ) -> bool:
+        """Write `after` unless another worker has taken the run meanwhile.
+
+        With a `success`, the cooldown of the rule begins in the same statement.
+        """
         kept = self.runs[run.pk]
         same = all(kept.__dict__[name] == run.__dict__[name] for name in RUN_SAME)
         if self.one_at_a_time and not same:
@@ -136,6 +142,8 @@ class Database:
             fields["moves"] = told_moves(after.moves, run.rule.asset)
         kept.__dict__.update(fields)
         run.__dict__.update(fields)
+        if success:
+            self.rules[run.rule_id].last_success_at = run.finished_at
         self.stage.note("run", run.pk, after.status, after.attempts, after.reason)
         return True
 
@@ -191,6 +199,40 @@ class Database:
         known.leaving = self.leaving(account, **how)
         return known
 
+    # -- whose turn it is
+
+    def waits_for(self, run: Any) -> str:
+        """Return whose run goes first on a shared account, in words, or nothing."""
+        if run.trigger_kind in Trigger.BY_HAND or run.status != "due":
+            return ""
+        mine = self.rules[run.rule_id]
+        for other in self.runs.values():
+            at = other.next_attempt_at
+            if other.status != "due" or (at is not None and at > self.stage.now):
+                continue
+            rule = self.rules[other.rule_id]
+            first = (rule.priority, rule.pk) < (mine.priority, mine.pk)
+            if first and rule.enabled and rule.accounts & mine.accounts:
+                return f"{WAITS}{rule.name}, which goes first on the same account"
+        return ""
+
+    def wake_line(self) -> list[str]:
+        """Make due the runs that need wait no longer for another to go first."""
+        now = self.stage.now
+        waiting = [
+            run
+            for run in self.runs.values()
+            if run.status == "due"
+            and run.lease_until is None
+            and run.next_attempt_at is not None
+            and run.next_attempt_at > now
+            and run.reason.startswith(WAITS)
+        ]
+        free = [run for run in waiting if not self.waits_for(run)]
+        for run in free:
+            run.next_attempt_at = now
+        return [run.pk for run in free]
+
     # -- what the sweeper looks for
 
     def free_at(self, run: Any) -> datetime | None:
@@ -237,4 +279,4 @@ class Database:
             if other.status in run_events.UNFINISHED:
                 row.next_attempt_at = other.next_attempt_at = now
                 found.append(other.pk)
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys([*found, *self.wake_line()]))

@@ -180,7 +180,8 @@ def account(name: str) -> Any:
 
 def rule(known: Known) -> Any:
     words = {name: getattr(known, name) for name in Known.__dataclass_fields__}
-    more = {"on_stale": known.spec.on_stale, "asset": "GBP/2"}
+    accounts = frozenset(leg.account for leg in known.spec.legs)
+    more = {"on_stale": known.spec.on_stale, "asset": "GBP/2", "accounts": accounts}
     return Row(**RULE | words | more)
 
 

@@ -84,16 +84,21 @@ class Worker:
         if after is before and not commands:
             return ()
         yield TICK
-        return commands if self.world.rows.save_run(run, after, {}) else None
+        success = RunCommand.SUCCEED in commands
+        kept = self.world.rows.save_run(run, after, success=success)
+        if kept and success:
+            self.world.watch.succeeds(run)
+        return commands if kept else None
 
     def claim(self, run: Any) -> Steps:
         """Take `run`, or give it up for good: with its transfers, all or nothing."""
         state = run_state(run)
-        after, commands = machine.step(state, run_events.Claim(), self.world.now)
+        held = self.world.rows.waits_for(run)
+        after, commands = machine.step(state, run_events.Claim(held), self.world.now)
         if after is state and not commands:
             return ()
         yield TICK
-        if not self.world.rows.save_run(run, after, {}):
+        if not self.world.rows.save_run(run, after):
             return ()
         if RunCommand.QUARANTINE in commands:
             self.quarantine(run)
@@ -119,11 +124,7 @@ class Worker:
     def conclude(self, run: Any, steps: Sequence[Any], *, more: bool = False) -> Steps:
         """Say how `run` ended, or when it is looked at again."""
         progress = run_events.Progress([run_step(row, steps) for row in steps], more)
-        commands = yield from self.apply(run, progress)
-        if commands and RunCommand.SUCCEED in commands:
-            yield TICK
-            self.world.rows.rules[run.rule_id].last_success_at = run.finished_at
-            self.world.watch.succeeds(run)
+        yield from self.apply(run, progress)
 
     def quarantine(self, run: Any) -> None:
         """Send nothing more of `run`: in the transaction that says so."""
@@ -159,7 +160,7 @@ class Worker:
         if not world.rows.unlock(self.process):
             return None
         kept = world.rows.runs[run.pk].copy()
-        if not world.rows.save_run(run, after, {"readings": readings(decided)}):
+        if not world.rows.save_run(run, after, readings=readings(decided)):
             return (), []
         try:
             world.rows.create_transfers(rows)
