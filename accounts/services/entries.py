@@ -9,6 +9,7 @@ from accounts.models import SyncRun
 from accounts.verdicts import Heard, Verdict
 from providers.errors import ProviderError
 
+from .knowledge import Knowledge
 from .reading import Visit
 
 
@@ -32,6 +33,7 @@ class Entry:
     error: ProviderError | None = None
     verdict: Verdict | None = None
     settled: Verdict | None = None  # where no answer is judged
+    knowledge: Knowledge | None = None  # as it was before anybody was asked
 
     @property
     def connection_id(self) -> UUID:

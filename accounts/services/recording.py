@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from uuid import UUID
@@ -19,9 +18,9 @@ from accounts.signals import BalanceChange, balance_changed
 from accounts.verdicts import Accepted, Heard, Known, Verdict
 from providers.errors import ProviderError
 
-from . import statements, writing
+from . import knowledge, statements, writing
 from .entries import Entry, State
-from .statements import ask, moment
+from .statements import ask
 
 log = structlog.get_logger(__name__)
 QUIET = frozenset({SyncRun.Kind.PERIODIC})  # kinds whose balances are logged at debug
@@ -54,49 +53,21 @@ def _record(entries: Sequence[Entry]) -> None:
     ids = sorted(entry.connection_id for entry in entries)
     with transaction.atomic():
         states = {row[0]: State(*row[1:]) for row in ask(statements.LOCK, ids)}
-        known = read_known(ids)
+        earlier = {entry.connection_id: entry.knowledge for entry in entries}
+        known = {
+            pk: found.accounts for pk, found in knowledge.current(earlier, ids).items()
+        }
         # A connection archived meanwhile has nothing to say any more.
         present = [e for e in entries if e.connection_id in states]
         for entry in present:
             entry.verdict = _verdict(entry, known[entry.connection_id])
         writing.write_accounts(present)
-        writing.write_balances(present)
+        writing.write_balances(present, known)
         writing.write_movements(present, known)
         writing.write_outcomes(present, states)
         writing.write_findings(present)
         _announce(present)
     _log(present)
-
-
-def read_known(ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Known]]:
-    """Return what is known of the accounts of each connection, by external id."""
-    known: dict[UUID, dict[str, Known]] = defaultdict(dict)
-    for row in ask(statements.KNOWN, ids):
-        (owner, name, pk, asset, kind, label, goal, parent, *flags) = row
-        can_send, can_receive, active, closed, since, reads, *held = flags
-        total, available, hold, as_of, fetched_at, source, names = held
-        known[owner][name] = Known(
-            pk,
-            asset,
-            kind,
-            label,
-            None if goal is None else int(goal),
-            parent,
-            can_send,
-            can_receive,
-            active,
-            closed,
-            moment(since),
-            reads,
-            None if total is None else int(total),
-            None if available is None else int(available),
-            int(hold),
-            moment(as_of),
-            moment(fetched_at),
-            source or "live",
-            names,
-        )
-    return known
 
 
 def _verdict(entry: Entry, known: Mapping[str, Known]) -> Verdict:

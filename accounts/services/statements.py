@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -16,15 +17,6 @@ SEPARATOR, NULL = "\x1e", "\x1d"
 ARRAY = re.compile(r"%s::(\w+)\[\]")
 SPLIT = r"(string_to_array(%s, E'\\x1e', E'\\x1d'))[2:]::\1[]"
 
-CLOCK_AND_CURSORS = """
-SELECT clock_timestamp(), a.connection_id, a.external_id, b.total, b.available,
-       a.movements_cursor, a.movements_read_at::text,
-       CASE WHEN a.parent_id IS NULL AND a.closed_at IS NULL THEN a.kind END, a.asset
-FROM (SELECT 1) AS one
-LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
-LEFT JOIN accounts_balance b ON b.account_id = a.id
-"""
-
 # In order of id, so that two batches never wait for each other in a circle.
 LOCK = """
 SELECT id, health, failures, sync_interval_seconds, last_success_at IS NOT NULL
@@ -32,15 +24,27 @@ FROM accounts_connection WHERE id = ANY(%s::uuid[]) AND archived_at IS NULL
 ORDER BY id FOR NO KEY UPDATE
 """
 
+# With the time, once; that row is there even where there is no account.
 KNOWN = """
-SELECT a.connection_id, a.external_id, a.id, a.asset, a.kind, a.name, a.goal,
-       a.parent_id, a.can_send, a.can_receive, a.active, a.closed_at IS NOT NULL,
-       a.missing_since::text, a.missing_reads, b.total, b.available,
-       coalesce(b.held, 0), b.as_of::text, b.fetched_at::text, b.source,
+SELECT (SELECT clock_timestamp()::text), a.connection_id, a.external_id, a.movements_cursor, a.movements_read_at::text,
+       a.xmin::text::bigint + coalesce(b.xmin::text::bigint, 0),
+       a.id, a.asset, a.kind, a.name, a.goal, a.parent_id, a.can_send, a.can_receive,
+       a.active, a.closed_at IS NOT NULL, a.missing_since::text, a.missing_reads,
+       b.total, b.available, coalesce(b.held, 0), b.as_of::text, b.fetched_at::text,
+       b.source,
        ARRAY(SELECT d.name FROM accounts_discrepancy d
              WHERE d.account_id = a.id AND d.status = 'open')
+FROM (SELECT 1) AS one
+LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
+LEFT JOIN accounts_balance b ON b.account_id = a.id
+"""
+
+# Whoever writes a row marks it with a transaction's number, and those only grow.
+VERSIONS = """
+SELECT a.connection_id,
+       sum(a.xmin::text::bigint + coalesce(b.xmin::text::bigint, 0))::bigint
 FROM accounts_account a LEFT JOIN accounts_balance b ON b.account_id = a.id
-WHERE a.connection_id = ANY(%s::uuid[])
+WHERE a.connection_id = ANY(%s::uuid[]) GROUP BY a.connection_id
 """
 
 # Only one connection automates an account; the constraint decides a race.
@@ -79,7 +83,17 @@ FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::uuid[], %s::boolean[],
 WHERE a.id = t.id
 """
 
-# A balance that did not change is confirmed: only a change makes a snapshot.
+# Most often nothing changed: all that a connection holds is confirmed at one moment.
+CONFIRMED = """
+UPDATE accounts_balance b
+SET as_of = t.as_of, fetched_at = t.fetched_at, error = '', error_at = NULL
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[])
+  AS t(connection_id, as_of, fetched_at)
+JOIN accounts_account a ON a.connection_id = t.connection_id
+WHERE b.account_id = a.id AND a.closed_at IS NULL
+"""
+
+# Only a change makes a snapshot.
 BALANCES = """
 WITH told AS (
   SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[], %s::numeric[],
@@ -218,13 +232,18 @@ def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
 
 def column(values: Iterable[Any]) -> str:
     """Return `values` as one text that the server splits again."""
-    texts = [
-        NULL if v is None else v if type(v) is str else str(v) for v in ("", *values)
-    ]
+    texts = [v if type(v) is str else _text(v) for v in ("", *values)]
     joined = SEPARATOR.join(texts)
     if joined.count(SEPARATOR) < len(texts):
         return joined
     return SEPARATOR.join(text.replace(SEPARATOR, " ") for text in texts)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return NULL
+    # The server reads both, and this one is written in a third of the time.
+    return value.hex if type(value) is UUID else str(value)
 
 
 def moment(text: str | None) -> datetime | None:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import cache
 from time import monotonic
 from uuid import UUID
 
 from django.conf import settings
 
-import providers
 from accounts.models import Connection, SyncRun
 from accounts.verdicts import Verdict
-from providers.base import Authorizes, ListsMovements, Place, TakesTypedBalances
+from providers.base import Authorizes, ListsMovements, TakesTypedBalances
 from providers.drivers.fleet import fleet
 from providers.errors import AuthenticationFailed, ProviderError
-from providers.money import Asset
 
-from . import statements, tokens
+from . import knowledge, tokens
 from .adapters import adapter_of
 from .entries import Entry
-from .reading import Before, Clock, Visit
+from .knowledge import Knowledge
+from .reading import Clock, Visit
 from .recording import record
-from .statements import moment
 
 TOGETHER = 500  # connections written in one transaction
 LINGER = 1.0  # seconds for which an answer may wait for others before it is written
@@ -44,9 +41,9 @@ def sync(
     run per connection, in order.
     """
     wanted = {c.pk: c for c in connections if c.archived_at is None}
-    clock, before = _look(() if full else wanted.values())
+    clock, known = _look(() if full else wanted.values())
     entries = [
-        _enter(connection, (runs or {}).get(pk), kind, clock, before.get(pk, {}))
+        _enter(connection, (runs or {}).get(pk), kind, clock, known.get(pk))
         for pk, connection in wanted.items()
     ]
     _renew([e for e in entries if _expires(e, clock)])
@@ -59,30 +56,10 @@ def sync(
 
 def _look(
     connections: Iterable[Connection],
-) -> tuple[Clock, dict[UUID, dict[str, Before]]]:
-    """Return the database's time, and from where movements have to be read."""
-    listing = [c.pk for c in connections if _lists_movements(c.provider)]
-    before: dict[UUID, dict[str, Before]] = {}
-    rows = statements.ask(statements.CLOCK_AND_CURSORS, listing)
-    clock = Clock(rows[0][0], monotonic())
-    for _, owner, name, total, available, cursor, read_at, kind, asset in rows:
-        if owner is not None:
-            held = (None, None) if total is None else (int(total), int(available))
-            place = Place(name, kind, asset=asset_of(asset)) if kind else None
-            before.setdefault(owner, {})[name] = Before(
-                *held, cursor, moment(read_at), place
-            )
-    return clock, before
-
-
-@cache
-def asset_of(text: str) -> Asset:
-    return Asset.parse(text)
-
-
-def _lists_movements(slug: str) -> bool:
-    known = slug in providers.slugs()
-    return known and issubclass(providers.load(slug), ListsMovements)
+) -> tuple[Clock, dict[UUID, Knowledge]]:
+    """Return the database's time, and what is known of the accounts."""
+    now, known = knowledge.read([c.pk for c in connections])
+    return Clock(now, monotonic()), known
 
 
 def _enter(
@@ -90,9 +67,9 @@ def _enter(
     run: SyncRun | None,
     kind: str,
     clock: Clock,
-    before: Mapping[str, Before],
+    known: Knowledge | None,
 ) -> Entry:
-    run = run or SyncRun(connection=connection, kind=kind)
+    run = run or _new_run(connection, kind)
     run.started = clock.moment
     since = clock.moment - timedelta(days=settings.TRANSACTION_DAYS)
     try:
@@ -101,7 +78,17 @@ def _enter(
         return Entry(run, error=error)
     if isinstance(provider, TakesTypedBalances):
         return Entry(run, settled=Verdict())  # there is nobody to ask
-    return Entry(run, Visit(connection, provider, kind, clock, since, before))
+    listing = known is not None and isinstance(provider, ListsMovements)
+    before = known.before() if listing else {}
+    visit = Visit(connection, provider, kind, clock, since, before)
+    return Entry(run, visit, knowledge=known)
+
+
+def _new_run(connection: Connection, kind: str) -> SyncRun:
+    run = SyncRun(connection_id=connection.pk, kind=kind)
+    # The constructor would check the row that it is given, and take twice as long.
+    SyncRun.connection.field.set_cached_value(run, connection)
+    return run
 
 
 def _open(entry: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from accounts import health
@@ -57,8 +58,16 @@ def write_accounts(entries: Iterable[Entry]) -> None:
     )
 
 
-def write_balances(entries: Sequence[Entry]) -> None:
+def write_balances(
+    entries: Sequence[Entry], known: Mapping[UUID, Mapping[str, Known]]
+) -> None:
     """Store accepted balances with their snapshots, and why others are unknown."""
+    steady = {
+        entry.connection_id: moments
+        for entry in entries
+        if (moments := _confirmed(entry, known[entry.connection_id])) is not None
+    }
+    write(statements.CONFIRMED, [(pk, *moments) for pk, moments in steady.items()])
     write(
         statements.BALANCES,
         [
@@ -73,6 +82,7 @@ def write_balances(entries: Sequence[Entry]) -> None:
                 entry.heard.source,
             )
             for entry in entries
+            if entry.connection_id not in steady
             for b in entry.verdict.accepted
         ],
     )
@@ -80,6 +90,24 @@ def write_balances(entries: Sequence[Entry]) -> None:
         (account, why) for entry in entries for account, why in entry.verdict.unknown
     ]
     write(statements.ERRORS, sorted(unknown))
+
+
+def _confirmed(
+    entry: Entry, known: Mapping[str, Known]
+) -> tuple[datetime, datetime] | None:
+    """Return as of when all open accounts are confirmed, and when that was heard."""
+    verdict, accepted = entry.verdict, entry.verdict.accepted
+    if not accepted or verdict.found or verdict.states:
+        return None
+    closed = [before.account_id for before in known.values() if before.closed]
+    if len(accepted) + len(closed) != len(known):
+        return None
+    if closed and any(b.account_id in closed for b in accepted):
+        return None
+    as_of = accepted[0].as_of
+    if any(b.changed or b.as_of != as_of for b in accepted):
+        return None
+    return as_of, entry.heard.fetched_at
 
 
 def write_movements(

@@ -223,7 +223,7 @@ def test_quiet_batch_takes_eight_round_trips(people):
     with CaptureQueriesContext(database) as seen:
         services.sync(rows.all(), "periodic")
 
-    # Connections, clock and cursors; then lock, known, balances, outcomes.
+    # Connections, clock and what is known; then lock, versions, balances, outcomes.
     words = [q["sql"].split()[0] for q in seen]
     assert words == [
         "SELECT",
@@ -231,7 +231,7 @@ def test_quiet_batch_takes_eight_round_trips(people):
         "BEGIN",
         "SELECT",
         "SELECT",
-        "WITH",
+        "UPDATE",
         "WITH",
         "COMMIT",
     ]

@@ -1,0 +1,125 @@
+"""What is known of the accounts of a batch, read once, and whether it is still so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+from accounts.verdicts import Known
+from providers.base import Place
+from providers.money import Asset
+
+from . import statements
+from .reading import Before
+from .statements import ask, moment
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """The accounts of one connection, by external id, at one moment.
+
+    `version` only ever grows when one of their rows, or balances, is written.
+    """
+
+    accounts: dict[str, Known] = field(default_factory=dict)
+    cursors: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    version: int = 0
+
+    def before(self) -> dict[str, Before]:
+        """Return what decides what is asked about each account."""
+        return {
+            name: Before(
+                known.total, known.available, *self.cursors[name], _place(name, known)
+            )
+            for name, known in self.accounts.items()
+        }
+
+
+def _place(name: str, known: Known) -> Place | None:
+    if known.parent is not None or known.closed:
+        return None
+    return Place(name, known.kind, asset=asset_of(known.asset))
+
+
+@cache
+def asset_of(text: str) -> Asset:
+    return Asset.parse(text)
+
+
+def read(ids: Sequence[UUID]) -> tuple[datetime, dict[UUID, Knowledge]]:
+    """Return the database's time, and what is known of each of these connections."""
+    found = {pk: Knowledge() for pk in ids}
+    rows = ask(statements.KNOWN, ids)
+    for _, owner, name, cursor, read_at, version, *about in rows:
+        if owner is not None:
+            knowledge = found[owner]
+            knowledge.version += version
+            knowledge.cursors[name] = cursor, moment(read_at)
+            knowledge.accounts[name] = _known(*about)
+    return datetime.fromisoformat(rows[0][0]), found
+
+
+def current(
+    before: Mapping[UUID, Knowledge | None], ids: Sequence[UUID]
+) -> dict[UUID, Knowledge]:
+    """Return what is known now, from `before` where nothing was written meanwhile.
+
+    Whoever syncs holds the locks of these connections.
+    """
+    hopeful = [pk for pk in ids if before.get(pk) is not None]
+    versions = dict(ask(statements.VERSIONS, hopeful)) if hopeful else {}
+    valid = {
+        pk: known
+        for pk, known in before.items()
+        if known is not None and versions.get(pk, 0) == known.version
+    }
+    if len(valid) < len(ids):
+        valid |= read([pk for pk in ids if pk not in valid])[1]
+    return valid
+
+
+def _known(
+    pk: UUID,
+    asset: str,
+    kind: str,
+    label: str,
+    goal: int | None,
+    parent: UUID | None,
+    can_send: bool,
+    can_receive: bool,
+    active: bool,
+    closed: bool,
+    since: str | None,
+    reads: int,
+    total: int | None,
+    available: int | None,
+    held: int,
+    as_of: str | None,
+    fetched_at: str | None,
+    source: str | None,
+    names: Iterable[str],
+) -> Known:
+    return Known(
+        pk,
+        asset,
+        kind,
+        label,
+        None if goal is None else int(goal),
+        parent,
+        can_send,
+        can_receive,
+        active,
+        closed,
+        moment(since),
+        reads,
+        None if total is None else int(total),
+        None if available is None else int(available),
+        int(held),
+        moment(as_of),
+        moment(fetched_at),
+        source or "live",
+        names,
+    )
