@@ -8,7 +8,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from accounts.api.fields import MoneySerializer
-from automation.models import Rule, Trigger
+from automation.models import Rule, RuleLeg, Trigger
 
 SHARE = r"^(0\.[0-9]*[1-9][0-9]*|1(\.0+)?)$"
 
@@ -26,7 +26,12 @@ def money_object() -> serializers.Field:
 class LegSerializer(serializers.Serializer):
     """One line of a rule: an account, its part in it, and how much."""
 
-    account = serializers.UUIDField()
+    account = serializers.UUIDField(required=False)
+    accounts = serializers.ChoiceField(
+        RuleLeg.Accounts.choices,
+        required=False,
+        help_text="Instead of an account, in a goal leg: every pot with a goal.",
+    )
     role = serializers.CharField()
     order = serializers.IntegerField(required=False)
     strategy = serializers.CharField(required=False)
@@ -41,6 +46,9 @@ class LegSerializer(serializers.Serializer):
     cap = money_object()
     max_share = a_share()
     min_move = money_object()
+    unit = money_object()
+    multiplier = serializers.IntegerField(required=False)
+    due = serializers.DateField(required=False)
 
 
 class TriggerSerializer(serializers.Serializer):
@@ -64,6 +72,23 @@ class TriggerSerializer(serializers.Serializer):
     category = serializers.CharField(required=False)
     look_back_days = serializers.IntegerField(required=False)
     cooldown_days = serializers.IntegerField(required=False)
+    start_day = serializers.IntegerField(required=False)
+    end_day = serializers.IntegerField(required=False)
+    account = serializers.UUIDField(required=False)
+    above = money_object()
+    below = money_object()
+    rearm = money_object()
+    rule = serializers.UUIDField(required=False)
+    min_moved = money_object()
+
+
+class PayCycleSerializer(serializers.Serializer):
+    """When the owner is paid: on a day of each month, or by one of the triggers."""
+
+    day = serializers.CharField(required=False, help_text="1–31, or last.")
+    trigger = serializers.IntegerField(
+        required=False, help_text="Its place among the triggers, from 0."
+    )
 
 
 class LimitsSerializer(serializers.Serializer):
@@ -103,6 +128,16 @@ class RuleWriteSerializer(serializers.Serializer):
     cooldown_seconds = serializers.IntegerField(required=False)
     plan_ttl_seconds = serializers.IntegerField(required=False)
     round_to = money_object()
+    conditions = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="Comparisons in all, any and not; else: skip, or a rule to run.",
+    )
+    pay_cycle = PayCycleSerializer(required=False, allow_null=True)
+    depends_on = serializers.ListField(child=serializers.UUIDField(), required=False)
+    notice_seconds = serializers.IntegerField(required=False)
+    approval = serializers.ChoiceField(Rule.Approval.choices, required=False)
+    tolerance = money_object()
 
     class Meta:
         ref_name = "RuleWrite"

@@ -15,6 +15,7 @@ from automation.rules import Holding, Plan, plan
 
 from .facts import read
 from .planning import legs_with_accounts
+from .spending import gather
 from .terms import holdings, rule_spec
 
 TYPED = "typed"
@@ -38,8 +39,9 @@ def simulate(
 
     A typed balance is of age 0 and nothing of it is reserved. An account that is left
     out counts as it is stored, at its true age: too old or never read, it is stale.
-    `spent` is what left each bills pot since payday. As in a preview, a disabled rule
-    is planned too.
+    `spent` is what left each bills pot since payday; what is left out, and what was
+    paid by card, is taken from the stored transactions of today. As in a preview, a
+    disabled rule is planned too.
     """
     moment = at or now()
     stored = holdings(
@@ -52,8 +54,15 @@ def simulate(
         name: typed(known, balances[name], moment) if name in balances else known
         for name, known in stored.items()
     }
-    spec = rule_spec(rule, now=moment)
-    return plan(spec, held, now=moment, spent=spent or {}, preview=True)
+    known = gather(rule, list(accounts.values()), now(), preview=True)
+    return plan(
+        rule_spec(rule, now=moment),
+        held,
+        now=moment,
+        spent=known.spent | dict(spent or {}),
+        payments=known.payments,
+        preview=True,
+    )
 
 
 def typed(known: Holding, available: int, moment: datetime) -> Holding:
