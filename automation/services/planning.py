@@ -27,6 +27,7 @@ from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
 from .facts import connections, decide, read
+from .instead import start_instead
 from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
 from .routes import route
@@ -102,6 +103,7 @@ def write_plan(
                 Transfer.objects.bulk_create(rows)
                 if decided.covers:
                     cover(run.rule, decided.covers, rows)
+            start_instead(run, decided)
     except DatabaseError:
         take(run, known)  # nothing of it was written
         raise

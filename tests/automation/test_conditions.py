@@ -10,7 +10,7 @@ from django.db.models import F
 from accounts.models import Balance, SyncRun
 from automation import services
 
-from .conftest import Person, gbp, leg
+from .conftest import Person, gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +98,25 @@ def test_a_preview_says_that_another_rule_would_run(alice):
     seen = services.preview(rule)
 
     assert (seen.outcome, seen.instead) == ("skipped_condition", str(other.pk))
+
+
+def test_where_conditions_do_not_hold_the_other_rule_runs_once(alice, run):
+    alice.fill(alice.pots[1], 30_00)
+    other = alice.rule(
+        "sweep",
+        leg(alice.pots[1], "source", strategy="all"),
+        leg(alice.main, "target"),
+    )
+    rule = sweeping(alice, has(alice.main, "<", 0) | {"else": str(other.pk)})
+
+    found = run(rule)
+    services.execute_run(found.pk)
+    sweep()
+
+    assert found.status == "skipped_condition"
+    assert "another rule runs instead" in found.reason
+    assert other.runs.get().status == "succeeded"
+    assert (alice.holds(alice.pots[0]), alice.holds(alice.main)) == (50_00, 30_00)
 
 
 def test_old_readings_are_asked_about_where_the_rule_wants_it(alice, bank, run):
