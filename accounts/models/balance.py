@@ -40,7 +40,9 @@ class Balance(models.Model):
 class BalanceSnapshot(models.Model):
     """A past balance, never changed: the database refuses UPDATE and DELETE."""
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="snapshots")
+    account = models.ForeignKey(  # `one_snapshot_per_moment` finds them
+        Account, models.PROTECT, related_name="snapshots", db_index=False
+    )
     total = MinorUnits()
     available = MinorUnits()
     held = MinorUnits(default=0)

@@ -54,7 +54,8 @@ class Connection(Row):
     REFRESH_LEASE = timedelta(seconds=45)
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="connections")
-    provider = models.SlugField("provider", max_length=40)
+    # Without an index of its own: each sync writes the row twice, in every index.
+    provider = models.SlugField("provider", max_length=40, db_index=False)
     label = models.CharField(max_length=100, blank=True)
     credentials = SealedJSONField(default=dict, blank=True)
     health = models.CharField(max_length=20, choices=Health, default=Health.NEW)

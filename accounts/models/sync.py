@@ -50,11 +50,17 @@ class SyncRun(Row):
     UNFINISHED = (Status.REQUESTED, Status.RUNNING)
     LEASE = timedelta(seconds=120)  # one unfinished for this long has died
 
-    connection = models.ForeignKey(Connection, models.PROTECT, related_name="sync_runs")
+    connection = models.ForeignKey(  # `sync_run_by_time` finds them
+        Connection, models.PROTECT, related_name="sync_runs", db_index=False
+    )
     kind = models.CharField(max_length=20, choices=Kind)
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
     )
     published_at = models.DateTimeField(null=True, editable=False)
     started = models.DateTimeField(null=True, blank=True)
@@ -71,6 +77,11 @@ class SyncRun(Row):
         ordering = ["-created"]
         indexes = [
             models.Index(fields=["connection", "-created"], name="sync_run_by_time"),
+            models.Index(
+                fields=["requested_by"],
+                condition=models.Q(requested_by__isnull=False),
+                name="sync_run_by_requester",
+            ),
             models.Index(
                 fields=["created"],
                 condition=models.Q(status__in=["requested", "running"]),

@@ -10,7 +10,9 @@ from .account import Account
 class Transaction(models.Model):
     """A movement the provider reports; money that left is negative."""
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="transactions")
+    account = models.ForeignKey(  # `transaction_by_time` finds them
+        Account, models.PROTECT, related_name="transactions", db_index=False
+    )
     external_id = models.CharField(max_length=100)
     amount = MinorUnits()
     asset = models.CharField(max_length=24)
