@@ -1,0 +1,144 @@
+"""A window fires once: on its first day, or on the first later one that suits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from automation import services
+from automation.models import RuleRun, Trigger
+from tests.automation.conftest import gbp
+
+pytestmark = pytest.mark.django_db
+WINDOW = {"kind": "date_range", "start_day": 28, "end_day": 3}
+START = datetime(2027, 1, 20, 12, tzinfo=UTC)
+
+
+def day(month, number, hour=9, minute=1):
+    return datetime(2027, month, number, hour, minute, tzinfo=UTC)
+
+
+@pytest.fixture
+def written(alice, rule_with):
+    """Write a rule for the window at the start of 2027."""
+
+    def write(*, conditional=False, at=START, **more):
+        if conditional:
+            rich = {"account": str(alice.main.pk), "field": "available", "op": ">="}
+            more["conditions"] = {"all": [rich | {"value": gbp(500_00)}]}
+        with time_machine.travel(at, tick=False):
+            return rule_with(WINDOW, **more)
+
+    return write
+
+
+def look(moment):
+    return services.dispatch_due_rules(moment)
+
+
+def end(run, status, at):
+    RuleRun.objects.filter(pk=run.pk).update(status=status, finished_at=at)
+
+
+def test_it_is_due_on_the_first_day_and_then_in_the_next_window(written):
+    rule = written()
+    assert rule.next_due_at == day(1, 28, 9, 0)
+
+    (run,) = look(day(1, 28))
+    assert run.key == "date_range:2027-01-28T09:00 Europe/London"
+    end(run, "skipped_funds", day(1, 28))
+
+    assert [look(day(month, n)) for month, n in ((1, 29), (2, 3))] == [[], []]
+    assert len(look(day(2, 28))) == 1
+
+
+def test_written_within_a_window_it_waits_for_the_next(written):
+    assert written(at=day(1, 30)).next_due_at == day(2, 28, 9, 0)
+
+
+def test_with_conditions_each_day_of_the_window_is_tried_under_its_one_key(written):
+    rule = written(conditional=True)
+    key = "date_range:2027-01-28T09:00 Europe/London"
+    for n in (28, 29):
+        (run,) = look(day(1, n))
+        assert (run.key, look(day(1, n, 10))) == (key, [])
+        end(run, "skipped_condition", day(1, n))
+
+    (run,) = look(day(1, 30))
+    end(run, "succeeded", day(1, 30))
+
+    assert run.key == key
+    assert [look(day(month, n)) for month, n in ((1, 31), (2, 1), (2, 3))] == [[]] * 3
+    history = RuleRun.objects.order_by("created").values_list("key", "status")
+    assert list(history) == [
+        (f"{key}, before 2027-01-29", "skipped_condition"),
+        (f"{key}, before 2027-01-30", "skipped_condition"),
+        (key, "succeeded"),
+    ]
+    (run,) = look(day(2, 28))
+    assert run.key.startswith("date_range:2027-02-28")
+    assert rule.runs.count() == 4
+
+
+def test_a_window_in_which_the_conditions_never_held_is_over(written):
+    written(conditional=True)
+    tried = 0
+    for moment in (day(1, 20 + n) for n in range(12)):
+        for run in look(moment):
+            tried += 1
+            end(run, "skipped_condition", moment)
+    for n in range(1, 10):
+        for run in look(day(2, n)):
+            tried += 1
+            end(run, "skipped_condition", day(2, n))
+
+    assert tried == 7  # 28, 29, 30, 31, 1, 2, 3
+
+
+@pytest.mark.parametrize("status", ["due", "running", "failed", "skipped_stale"])
+def test_what_is_under_way_or_went_wrong_is_not_tried_again(written, status):
+    written(conditional=True)
+    (run,) = look(day(1, 28))
+    RuleRun.objects.update(status=status)
+
+    assert look(day(1, 29)) == []
+    assert RuleRun.objects.get().key == run.key
+
+
+def test_a_day_on_which_nobody_looked_leaves_the_window_open(written):
+    written(conditional=True)
+    assert look(day(1, 28, 20)) == []  # eleven hours late
+    assert RuleRun.objects.get().status == "missed"
+
+    assert len(look(day(1, 29))) == 1
+
+
+def test_after_days_of_silence_the_newest_day_is_tried(written):
+    written(conditional=True)
+
+    (run,) = look(day(1, 31))
+
+    assert run.scheduled_for == day(1, 31, 9, 0)
+    assert RuleRun.objects.count() == 1
+
+
+def test_it_moves_money_on_the_first_day_that_suits(alice, written):
+    alice.fill(alice.main, 100_00)
+    written(conditional=True)
+    trigger = Trigger.objects.get()
+    for amount, status in ((100_00, "skipped_condition"), (600_00, "succeeded")):
+        alice.fill(alice.main, amount)
+        moment = trigger.next_at + timedelta(minutes=1)
+        (run,) = look(moment)
+        assert services.execute_run(run.pk).status == status
+        trigger.refresh_from_db()
+
+    assert alice.holds(alice.pots[0]) == 10_00
+
+
+def test_it_comes_back_as_it_was_written(written):
+    (told,) = services.rule_data(written())["triggers"]
+
+    assert told == WINDOW | {"hour": 9, "minute": 0}
