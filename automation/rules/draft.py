@@ -146,23 +146,31 @@ class Draft(Known):
 
     def finish(self, moves: tuple[Move, ...], terms: str) -> Plan:
         """Return the plan: its moves, or the gravest reason why there are none."""
-        legs = [self.reading(leg.account) for leg in self.all_legs]
-        named = {held.account for held in legs} if self.asked else ()
-        others = [self.reading(name) for name in self.asked if name not in named]
-        seen = (*legs, *others)
-        spread_out = self.all_legs is not self.rule.legs
-        more = ""
-        if self.asked or self.payments or spread_out:
-            more = besides(seen if self.asked or spread_out else (), self.payments)
+        legs = tuple([self.reading(leg.account) for leg in self.all_legs])
+        outcome, reason = self.outcome(moves)
         return Plan(
-            *self.outcome(moves),
-            moves=moves,
-            trace=tuple(self.trace),
-            readings=seen,
-            plan_hash=plan_hash(terms, moves, legs, self.spent, more),
-            retry=self.retry,
+            outcome,
+            reason,
+            moves,
+            tuple(self.trace),
+            legs + self.others(legs) if self.asked else legs,
+            plan_hash(terms, moves, legs, self.spent, self.besides(legs)),
+            self.retry,
             instead=self.instead,
         )
+
+    def others(self, legs: Sequence[Holding]) -> tuple[Holding, ...]:
+        """Return what was known of accounts that only conditions ask about."""
+        named = {held.account for held in legs}
+        return tuple(self.reading(name) for name in self.asked if name not in named)
+
+    def besides(self, legs: Sequence[Holding]) -> str:
+        """Return for the hash what only some rules look at."""
+        unnamed = self.all_legs is not self.rule.legs
+        if not (self.asked or unnamed or self.payments):
+            return ""
+        seen = [self.reading(name) for name in self.asked]
+        return besides([*legs, *seen] if unnamed else seen, self.payments)
 
     def reading(self, account: str) -> Holding:
         """Return what was known of an account, also when that is nothing."""

@@ -22,23 +22,21 @@ def trim(draft: Draft) -> tuple[Move, ...]:
         if amount:
             whole = amount == want.amount
             moves.append(want if whole else Move(want.source, want.target, amount))
-            left = {limit: room - amount for limit, room in left.items()}
+            for limit in left:
+                left[limit] -= amount
     return tuple(moves)
 
 
 def budget(draft: Draft) -> dict[str, int]:
     """Return what each limit of the rule still allows."""
-    limits = draft.rule.limits
-    allowed = {
-        "per_run": (limits.per_run, 0),
-        "per_day": (limits.per_day, limits.spent_today),
-        "per_rule": (limits.per_rule, limits.spent_ever),
-    }
-    return {
-        name: max(0, limit - spent)
-        for name, (limit, spent) in allowed.items()
-        if limit is not None
-    }
+    limits, left = draft.rule.limits, {}
+    if limits.per_run is not None:
+        left["per_run"] = limits.per_run
+    if limits.per_day is not None:
+        left["per_day"] = max(0, limits.per_day - limits.spent_today)
+    if limits.per_rule is not None:
+        left["per_rule"] = max(0, limits.per_rule - limits.spent_ever)
+    return left
 
 
 def trimmed(draft: Draft, want: Move, left: dict[str, int]) -> int:

@@ -68,5 +68,10 @@ def simulate(
 def typed(known: Holding, available: int, moment: datetime) -> Holding:
     """Return an account as somebody says it is, read just then."""
     return replace(
-        known, available=available, age_seconds=0, as_of=moment, source=TYPED
+        known,
+        available=available,
+        total=available,
+        age_seconds=0,
+        as_of=moment,
+        source=TYPED,
     )
