@@ -38,11 +38,10 @@ def plan_hash(
     said = [
         f"[{place[move.source]},{place[move.target]},{move.amount}]" for move in moves
     ]
-    known = [
-        f"[{number(held.available)},{number(held.goal)},{number(spent.get(held.account))}]"
-        for held in readings
-    ]
-    whole = f"[{terms},[{','.join(said)}],[{','.join(known)}]{more}]"
+    told = spent.get
+    known = [f"[{h.available},{h.goal},{told(h.account)}]" for h in readings]
+    held = ",".join(known).replace("None", "null")
+    whole = f"[{terms},[{','.join(said)}],[{held}]{more}]"
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
