@@ -60,7 +60,7 @@ def before_me(runs: QuerySet[RuleRun]) -> QuerySet[RuleRun]:
     earlier = Q(rule__priority__lt=OuterRef("rule__priority")) | Q(
         rule__priority=OuterRef("rule__priority"), rule__lt=OuterRef("rule")
     )
-    mine = RuleLeg.objects.filter(rule=OuterRef(OuterRef("rule")))
+    mine = RuleLeg.objects.filter(rule=OuterRef(OuterRef(OuterRef("rule"))))
     shared = RuleLeg.objects.filter(
         rule=OuterRef("rule"), account__in=mine.values("account")
     )
