@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from automation.machine.run import ENDED_BADLY
 from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
@@ -40,10 +41,14 @@ def first_of(runs: QuerySet[RuleRun]) -> list[UUID]:
 
 
 def due_transfers() -> list[UUID]:
-    """Return what waits for a person and may be read again."""
-    rows = Transfer.objects.unsettled().filter(
-        needs_person=True, next_attempt_at__lte=now()
-    )
+    """Return what waits for a person and may be read again, and what was left behind.
+
+    That is a step of a run that had ended when the step before it turned out well.
+    """
+    asked = Q(needs_person=True, next_attempt_at__lte=now())
+    left = Q(needs_person=False, run__status__in=ENDED_BADLY)
+    left &= Q(depends_on=None) | Q(depends_on__needs_person=False)
+    rows = Transfer.objects.unsettled().filter(asked | left)
     rows = rows.order_by("next_attempt_at")
     return list(rows.values_list("pk", flat=True)[:BATCH])
 

@@ -11,11 +11,17 @@ from automation import services
 from automation.models import RuleRun, Transfer
 from automation.services import sending
 
+from .conftest import leg, sweep
+
 pytestmark = pytest.mark.django_db
 
 
 class Killed(BaseException):
     """What happens to a worker."""
+
+
+def die(*args, **more):
+    raise Killed
 
 
 def test_nothing_is_sent_on_a_reading_that_grew_old_meanwhile(
@@ -34,9 +40,6 @@ def test_nothing_is_sent_on_a_reading_that_grew_old_meanwhile(
 def test_a_run_is_given_up_together_with_its_transfers(
     alice, topup, run, bank, let_time_pass, monkeypatch
 ):
-    def die(*args):
-        raise Killed
-
     with monkeypatch.context() as patched:
         patched.setattr(sending, "call", die)
         started, _ = services.start_run(topup, "poison", trigger_kind="daily")
@@ -54,3 +57,34 @@ def test_a_run_is_given_up_together_with_its_transfers(
 
     assert RuleRun.objects.get().status == "quarantined"
     assert Transfer.objects.get().needs_person
+
+
+def test_a_step_is_not_left_behind_when_the_one_before_it_turns_out_well(
+    alice, run, bank, orders, let_time_pass, monkeypatch
+):
+    """Its worker dies after the first step was found, before the run learnt of it."""
+    alice.fill(alice.pots[1], 50_00)
+    rule = alice.rule(
+        "sweep",
+        leg(alice.pots[1], "source", strategy="all"),
+        leg(alice.pots[0], "target"),
+    )
+    bank.fault("act_then_drop", **orders)
+    started = run(rule)
+    first = Transfer.objects.get(step=0)
+    Transfer.objects.filter(pk=first.pk).update(needs_person=True)
+    let_time_pass()
+    services.execute_run(started.pk)
+    assert RuleRun.objects.get().status == "failed"
+    with monkeypatch.context() as patched:
+        patched.setattr(services.runs, "conclude", die)
+        with pytest.raises(Killed):
+            services.reread(first.pk)
+    assert RuleRun.objects.get().status == "failed"
+
+    for _ in range(3):
+        sweep()
+        let_time_pass()
+
+    assert RuleRun.objects.get().status == "succeeded"
+    assert alice.holds(alice.pots[0]) == 50_00

@@ -251,14 +251,23 @@ class Database:
         return [pk for _, _, pk in sorted(rows)]
 
     def due_transfers(self) -> list[object]:
+        """Return what waits for a person and may be read again, or was left behind."""
+        now = self.stage.now
         return [
             row.pk
             for row in self.transfers.values()
-            if row.needs_person
-            and row.settled_at is None
-            and row.next_attempt_at is not None
-            and row.next_attempt_at <= self.stage.now
+            if row.settled_at is None and (at := self.look_at(row)) and at <= now
         ]
+
+    def look_at(self, row: Any) -> datetime | None:
+        """Return from when `row` may be looked at though its run has ended."""
+        if row.needs_person:
+            return row.next_attempt_at
+        before = self.transfers.get(row.depends_on_id)
+        if before is not None and before.needs_person:
+            return None
+        run = self.runs[row.run_id]
+        return run.finished_at if run.status in run_events.ENDED_BADLY else None
 
     def wake(self, run: Any) -> list[str]:
         """Make due the runs that waited for an account that `run` left."""

@@ -89,12 +89,11 @@ class Queue:
         for run in rows.runs.values() if self.sweeps else ():
             if (at := rows.free_at(run)) is not None:
                 moments.append(at)
-        if not self.world.calm:
-            moments += [
-                row.next_attempt_at
-                for row in rows.transfers.values()
-                if row.needs_person and not row.settled_at and row.next_attempt_at
-            ]
+        for row in rows.transfers.values() if self.sweeps else ():
+            if row.settled_at is not None or (row.needs_person and self.world.calm):
+                continue
+            if (at := rows.look_at(row)) is not None:
+                moments.append(at)
         moments += [o.at for o in self.world.story.occurrences if not o.started]
         return min(moments, default=None)
 

@@ -61,7 +61,8 @@ class Worker:
         run = self.world.rows.load(self.world.rows.transfers[pk].run_id)
         steps = self.world.rows.steps_of(run)
         mine = next(step for step in steps if step.pk == pk)
-        yield from self.world.parts.drive(self, run, mine, steps).go()
+        if mine.needs_person:
+            yield from self.world.parts.drive(self, run, mine, steps).go()
         yield from self.conclude(run, steps)
 
     def dispatch(self, occurrence: Any) -> Steps:

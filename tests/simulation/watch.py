@@ -12,6 +12,7 @@ from providers.errors import OutcomeUnknown, ProviderError
 from .bank import MAIN
 
 LIVE = timedelta(seconds=5)
+SLOWEST = timedelta(seconds=15)  # of a reading, from the question to the answer
 MOVED = ("done", "reversed")
 NOT_MOVED = ("pending", "refused", "expired", "stranded")
 
@@ -48,7 +49,7 @@ class Watch:
                 done = other.status == "done" and other.settled_at > known.as_of
                 if done or other.status in ("sending", "unknown"):
                     left -= other.amount
-        row.permit = known.fetched_at, left, known.as_of
+        row.permit = known.fetched_at, left, known.fetched_at - SLOWEST
 
     def sends(self, turn: Any, name: object, amount: int) -> None:
         """Judge a transfer at the last moment before its request is written."""
