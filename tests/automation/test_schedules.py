@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.apps import apps
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from django_celery_beat.models import PeriodicTask
 
+from accounts.models import Transaction
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
 
@@ -88,26 +91,150 @@ def test_a_clock_put_back_does_not_repeat_an_occurrence(rule_with):
     assert RuleRun.objects.count() == 1
 
 
-def test_after_an_outage_one_run_catches_up(rule_with):
-    start = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    with time_machine.travel(start, tick=False) as clock:
-        rule_with({"kind": "interval", "minutes": 60})
-        clock.shift(timedelta(hours=72, minutes=5))
-        (run,) = services.dispatch_due_rules()
-        assert now() - run.scheduled_for < timedelta(hours=1)
+START = datetime(2027, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def written(rule_with):
+    """Write a rule in March 2027, as if it were now."""
+
+    def write(*triggers, **more):
+        with time_machine.travel(START, tick=False):
+            return rule_with(*triggers, **more)
+
+    return write
+
+
+@pytest.mark.parametrize("minutes", [1, 60, 7 * 60])
+def test_after_an_outage_one_run_catches_up(written, minutes):
+    written({"kind": "interval", "minutes": minutes})
+    moment = START + timedelta(hours=72, minutes=5)
+
+    (run,) = services.dispatch_due_rules(moment)
+
+    assert moment - run.scheduled_for < timedelta(minutes=minutes)
     assert RuleRun.objects.count() == 1
+    assert services.dispatch_due_rules(moment) == []
 
 
-def test_an_occurrence_too_old_is_missed_and_says_so(rule_with):
-    start = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    with time_machine.travel(start, tick=False) as clock:
-        rule_with({"kind": "daily", "hour": 9})
-        clock.shift(timedelta(days=1, hours=6))
+@pytest.mark.parametrize(
+    ("late", "status"), [(timedelta(hours=6), "due"), (timedelta(hours=6.01), "missed")]
+)
+def test_what_is_older_than_the_lateness_is_missed_and_says_so(written, late, status):
+    rule = written({"kind": "daily", "hour": 9})
+
+    started = services.dispatch_due_rules(rule.next_due_at + late)
+
+    run = RuleRun.objects.get()
+    assert (run.status, len(started)) == (status, int(status == "due"))
+    assert run.scheduled_for == rule.next_due_at
+    assert ("too late" in run.reason) is (status == "missed")
+
+
+def test_of_many_missed_days_one_is_told_and_the_next_is_on_time(written):
+    rule = written({"kind": "daily", "hour": 9})
+    assert services.dispatch_due_rules(START + timedelta(days=9, hours=6)) == []
+
+    assert RuleRun.objects.get().status == "missed"
+    rule.refresh_from_db()
+    assert rule.next_due_at == START + timedelta(days=9, hours=21)
+
+
+# -- clocks
+
+
+def test_the_databases_clock_decides_whatever_this_machines_says(rule_with):
+    rule_with({"kind": "interval", "minutes": 60})
+
+    with time_machine.travel(now() + timedelta(hours=5)):
+        assert services.dispatch_due_rules() == []
+    assert RuleRun.objects.count() == 0
+
+
+def test_a_clock_that_steps_back_and_forth_repeats_and_skips_nothing(written):
+    rule = written({"kind": "interval", "minutes": 60})
+    steps = [61, 10, 61, 130, 70, 125, 190, 30, 250]
+    for minutes in steps:
+        services.dispatch_due_rules(START + timedelta(minutes=minutes))
+
+    hours = [
+        (run.scheduled_for - START) / timedelta(hours=1) for run in rule.runs.all()
+    ]
+    assert sorted(hours) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", ["daily", "monthly", "payday"])
+def test_a_trigger_that_cannot_be_read_any_more_stops_nobody_else(rule_with, kind):
+    broken = {
+        "daily": {"kind": "daily"},
+        "monthly": {"kind": "monthly", "day": 1, "business_day": "next"},
+        "payday": payday(),
+    }
+    bad = rule_with(broken[kind], priority=1)
+    good = rule_with({"kind": "interval", "minutes": 60})
+    if kind == "monthly":
+        bad.triggers.update(calendar="XX")
+    else:
+        Rule.objects.filter(pk=bad.pk).update(timezone="Mars/Base")
+    Trigger.objects.update(next_at=good.created)
+
+    (run,) = services.dispatch_due_rules()
+
+    assert run.rule == good
+    assert bad.triggers.get().next_at > now()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_that_is_being_written_is_left_to_the_next_beat(rule_with):
+    rule = rule_with({"kind": "interval", "minutes": 60})
+    Trigger.objects.update(next_at=rule.created)
+
+    with transaction.atomic():
+        Rule.objects.select_for_update().get(pk=rule.pk)
+        (started,) = at_once(lambda _: services.dispatch_due_rules(), count=1)
+        assert started == []
+
+    assert len(services.dispatch_due_rules()) == 1
+
+
+def test_what_is_due_among_many_is_found_by_an_index(rule_with):
+    rule = rule_with({"kind": "interval", "minutes": 60})
+    rows = Rule.objects.bulk_create(
+        Rule(workspace=rule.workspace, name=str(n), kind="topup", asset="GBP/2")
+        for n in range(1000)
+    )
+    later = now() + timedelta(days=1)
+    Trigger.objects.bulk_create(
+        Trigger(rule=row, kind="daily", next_at=later) for row in rows
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE automation_rule, automation_trigger")
+    with CaptureQueriesContext(connection) as captured:
         assert services.dispatch_due_rules() == []
 
-    missed = RuleRun.objects.get()
-    assert missed.status == "missed"
-    assert "too late" in missed.reason
+    (asked,) = [q["sql"] for q in captured if q["sql"].startswith("SELECT")]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + asked)
+        assert "trigger_due" in "".join(row[0] for row in cursor.fetchall())
+
+
+def test_what_is_due_just_now_is_not_lost_by_rewriting_the_rule(alice, rule_with):
+    rule = rule_with({"kind": "interval", "minutes": 60})
+    Trigger.objects.update(next_at=rule.created)
+    told = services.rule_data(rule)
+    services.write_rule(alice.workspace, told | {"name": "Other"}, rule=rule)
+
+    assert len(services.dispatch_due_rules()) == 1
+
+
+def test_a_rule_that_was_off_catches_nothing_up(alice, rule_with):
+    rule = rule_with({"kind": "interval", "minutes": 60})
+    told = services.rule_data(rule)
+    services.write_rule(alice.workspace, told | {"enabled": False}, rule=rule)
+    Trigger.objects.update(next_at=rule.created)
+    services.write_rule(alice.workspace, told, rule=rule)
+
+    assert services.dispatch_due_rules() == []
 
 
 @pytest.mark.parametrize("off", [{"enabled": False}, {"archived_at": now()}])
@@ -148,6 +275,67 @@ def test_money_of_another_size_is_no_salary(alice, bank, rule_with):
     assert services.dispatch_due_rules() == []
 
 
+@pytest.fixture
+def paid(alice, bank):
+    """Let a salary come in and be read, and return the runs that it starts."""
+
+    def pay(amount=2500_00, **about):
+        bank.pay(alice.main.external_id, amount, **about)
+        alice.sync()
+        Trigger.objects.update(next_at=now())
+        return services.dispatch_due_rules()
+
+    return pay
+
+
+def test_a_run_of_a_salary_knows_its_amount_and_its_day(rule_with, paid):
+    rule_with(payday())
+    (run,) = paid(2500_00)
+
+    run.refresh_from_db()
+    assert run.amount == 2500_00
+    assert run.happened_at == Transaction.objects.get(amount=2500_00).created
+
+
+def test_after_a_success_no_other_salary_of_the_cycle_counts(rule_with, paid):
+    rule = rule_with(payday())
+    (run,) = paid()
+    assert services.execute_run(run.pk).status == "succeeded"
+
+    assert rule.triggers.get().last_fired_at == run.happened_at
+    assert paid() == []
+
+
+def test_after_a_failure_the_next_salary_counts(alice, bank, rule_with, paid, orders):
+    rule_with(payday())
+    (run,) = paid()
+    bank.fault("refuse", **orders)
+    assert services.execute_run(run.pk).status == "failed"
+
+    assert len(paid()) == 1
+
+
+def test_a_second_salary_waits_until_the_first_is_done_with(rule_with, paid):
+    rule_with(payday())
+    (run,) = paid()
+
+    assert paid() == []  # it may yet turn out to be of the same cycle
+    RuleRun.objects.filter(pk=run.pk).update(status="failed")
+    Trigger.objects.update(next_at=now())
+    assert len(services.dispatch_due_rules()) == 1
+
+
+def test_a_changed_payday_remembers_its_cycle(alice, rule_with, paid):
+    rule = rule_with(payday())
+    (run,) = paid()
+    services.execute_run(run.pk)
+    told = services.rule_data(rule)
+    told["triggers"][0]["look_back_days"] = 30
+    services.write_rule(alice.workspace, told, rule=rule)
+
+    assert paid() == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_sync_that_brings_money_wakes_the_payday_trigger(alice, bank, rule_with):
     rule_with(payday())
@@ -183,17 +371,19 @@ def test_a_person_need_not_wait_for_a_cooldown(alice, rule_with, run):
 # -- beat and tasks
 
 
-def test_beat_gets_two_rows_that_the_operator_may_edit(db):
-    migration = import_module("automation.migrations.0002_schedule")
+def test_beat_gets_few_rows_that_the_operator_may_edit(db):
     mine = PeriodicTask.objects.filter(task__startswith="automation.")
-    migration.add(apps, None)
     mine.update(enabled=False)
+    migration = import_module("automation.migrations.0002_schedule")
     migration.add(apps, None)
 
-    assert set(mine.values_list("task", "enabled")) == {
-        ("automation.tasks.dispatch_due_rules", False),
-        ("automation.tasks.sweep_unsettled", False),
+    told = dict(mine.values_list("task", "enabled"))
+    assert told.keys() >= {
+        "automation.tasks.dispatch_due_rules",
+        "automation.tasks.sweep_unsettled",
     }
+    assert not any(told.values())
+    assert PeriodicTask.objects.count() < 20
 
 
 @pytest.mark.django_db(transaction=True)
