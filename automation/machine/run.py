@@ -28,7 +28,16 @@ from .runs import (
     Terms,
 )
 from .transfer import HOLD, LEASE
-from .waiting import AFTER_SYNC, RETRY, again, approve, finish, planned
+from .waiting import (
+    AFTER_SYNC,
+    RETRY,
+    again,
+    approve,
+    awaits,
+    finish,
+    overdue,
+    planned,
+)
 
 __all__ = [
     "AFTER_SYNC",
@@ -118,11 +127,6 @@ def take(state: RunState, now: datetime) -> RunState:
     return replace(state, attempts=state.attempts + 1, lease_until=now + LEASE)
 
 
-def awaits(state: RunState) -> bool:
-    """Say whether only a person can let it go on."""
-    return state.status == Status.AWAITING_APPROVAL and state.approved_at is None
-
-
 def early(state: RunState, now: datetime) -> bool:
     """Say whether it may still be cancelled before anything is begun."""
     until = state.notice_until if state.status == Status.NOTIFIED else None
@@ -134,14 +138,3 @@ def renew(state: RunState, now: datetime) -> RunState:
     if state.lease_until is None or state.lease_until > now + LEASE - FRESH:
         return state
     return replace(state, lease_until=now + LEASE)
-
-
-def overdue(state: RunState, now: datetime) -> RunState:
-    """End it: what was tried in vain says so, what nobody began is missed."""
-    if awaits(state):
-        why = f"Nobody approved the plan within {state.terms.shelf_life}; it is too old"
-        return finish(state, Status.MISSED, why, now)
-    if state.outcome.startswith("skipped_"):
-        return finish(state, state.outcome, state.reason, now)
-    last = f" ({state.reason})" if state.reason else ""
-    return finish(state, Status.MISSED, f"Nobody could start it in time{last}", now)

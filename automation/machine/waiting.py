@@ -16,6 +16,8 @@ def planned(state: RunState, event: Planned, now: datetime) -> Result:
     """Return what follows from a decision that a worker came to."""
     if state.lease_until is None:
         return state, ()  # nobody was asked to decide
+    if now > state.too_late:
+        return overdue(state, now), ()
     state = replace(state, outcome=event.outcome)
     if event.outcome == Status.PLANNED:
         return look(state, event, now) if event.dry else agree(state, event, now)
@@ -149,6 +151,22 @@ def approve(state: RunState, now: datetime) -> RunState:
     if now >= state.too_late:
         return state
     return replace(state, approved_at=now, next_attempt_at=now)
+
+
+def awaits(state: RunState) -> bool:
+    """Say whether only a person can let it go on."""
+    return state.status == Status.AWAITING_APPROVAL and state.approved_at is None
+
+
+def overdue(state: RunState, now: datetime) -> RunState:
+    """End it: what was tried in vain says so, what nobody began is missed."""
+    if awaits(state):
+        why = f"Nobody approved the plan within {state.terms.shelf_life}; it is too old"
+        return finish(state, Status.MISSED, why, now)
+    if state.outcome.startswith("skipped_"):
+        return finish(state, state.outcome, state.reason, now)
+    last = f" ({state.reason})" if state.reason else ""
+    return finish(state, Status.MISSED, f"Nobody could start it in time{last}", now)
 
 
 def finish(state: RunState, status: str, reason: str, now: datetime) -> RunState:
