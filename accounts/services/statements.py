@@ -142,7 +142,11 @@ WITH told AS (
 UPDATE accounts_connection c SET health = t.health, failures = t.failures,
   error_code = t.error_code, error = t.error, last_sync_at = now(),
   last_success_at = CASE WHEN t.worked THEN now() ELSE c.last_success_at END,
-  next_sync_at = now() + t.next_in * interval '1 second',
+  next_sync_at = CASE
+    -- The claim has set it; where it stays, no index has to be written.
+    WHEN t.worked AND t.kind = 'periodic' AND c.next_sync_at > now()
+      THEN least(c.next_sync_at, now() + t.next_in * interval '1 second')
+    ELSE now() + t.next_in * interval '1 second' END,
   accounts_listed_at = CASE WHEN t.status <> 'ok' THEN NULL  -- look at them anew
     WHEN t.listed THEN now() ELSE c.accounts_listed_at END
 FROM told t WHERE c.id = t.connection_id AND c.archived_at IS NULL
