@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings as configured
+from django.db import connection
 
 from accounts.services import call
 from automation.services.routes import place
+from providers.sandbox.server import Sandbox, serve
 from tests.crash.points import Ground
 from tests.crash.tracing import MOVES
 from tests.crash.workers import Workers
+from tests.fixtures_bank import BANK
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KIND = "pot to pot"  # two calls, of which the second waits for the first
+DEATHS = 4  # the fifth in a row would be taken for the run's own fault
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[Sandbox]:
+    """One bank for all tests here, because it takes long to start the workers."""
+    with serve(BANK) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def workers(town, django_db_setup) -> Iterator[Workers]:
+    database = urlsplit(os.environ["DATABASE_URL"])
+    name = connection.settings_dict["NAME"]
+    workers = Workers(
+        os.environ
+        | {
+            "DATABASE_URL": database._replace(path=f"/{name}").geturl(),
+            "BALSYNC_PROVIDER_URLS": json.dumps(town.urls()),
+            "BALSYNC_INSTALLATION_ID": str(configured.INSTALLATION_ID),
+            "CREDENTIAL_KEYS": ",".join(configured.CREDENTIAL_KEYS),
+        }
+    )
+    yield workers
+    workers.close()
 
 
 @pytest.fixture
-def ground(bank, workspace, worker_environment) -> Iterator[Ground]:
-    workers = Workers(worker_environment)
-    yield Ground(bank, workspace, workers)
-    workers.close()
+def ground(town, workspace, workers, settings) -> Ground:
+    settings.PROVIDER_URLS = town.urls()
+    return Ground(town[BANK], workspace, workers)
 
 
 def test_the_tracer_sees_every_sort_of_step(ground):
@@ -44,9 +75,22 @@ def test_a_worker_killed_at_any_boundary_moves_each_leg_once(ground, phase):
     assert {point: said for point, said in wrong.items() if said} == {}
 
 
+def test_a_run_outlives_four_workers_in_a_row(ground):
+    scene = ground.scene("autosort")
+    sent = next(x for x in ground.labels(scene.kind, "first run") if x.endswith(MOVES))
+    sent = sent.replace("before", "after")
+
+    for _ in range(DEATHS):
+        ground.let_leases_lapse(scene)
+        ground.workers.work(*scene.task, at=(sent, 0))
+
+    ground.recover(scene)
+    assert ground.judge(scene) == []
+
+
 def test_a_judge_sees_a_leg_that_was_moved_twice(ground):
     scene = ground.scene(KIND)
-    ground.workers.work(*scene.task)
+    ground.recover(scene)
     assert ground.judge(scene) == []
     first = scene.run.transfers.select_related("source__connection").first()
     again = (place(first.source), place(first.target), int(first.amount))
@@ -64,7 +108,7 @@ def test_a_judge_sees_a_leg_that_was_moved_twice(ground):
 
 def test_a_judge_sees_books_that_differ_from_the_bank(ground):
     scene = ground.scene(KIND)
-    ground.workers.work(*scene.task)
+    ground.recover(scene)
 
     scene.run.transfers.update(amount=1)
 

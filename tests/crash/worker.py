@@ -1,4 +1,4 @@
-"""Worker processes: take one run further, or all that is due, and end."""
+"""Several processes that begin one run together, and end."""
 
 from __future__ import annotations
 
@@ -9,24 +9,14 @@ import django
 
 django.setup()
 
-from automation import services, tasks  # noqa: E402  # needs Django
+from automation import services  # noqa: E402  # needs Django
 
 
-def main(run_id: str = "", processes: str = "1") -> None:
-    """Carry out a run, in so many processes at once, or whatever is due."""
-    if not run_id:
-        tasks.sweep_unsettled()
-    elif processes == "1":
-        services.execute_run(run_id)
-    else:
-        race(run_id, int(processes))
-
-
-def race(run_id: str, processes: int) -> None:
+def main(run_id: str, processes: str) -> None:
     """Let `processes` children begin together; fails if one of them does."""
     gate, go = os.pipe()
     children = []
-    for _ in range(processes):
+    for _ in range(int(processes)):
         if child := os.fork():
             children.append(child)
             continue

@@ -64,6 +64,8 @@ class Workers:
         )
         self._stopped: dict[int, Path] = {}
         self._count = 0
+        self.warm = False
+        self.labels: dict[tuple[str, str], list[str]] = {}  # by what was carried out
 
     def work(
         self, task: str, *args: str, at: Place | None = None, fault: str = "kill"
@@ -77,6 +79,7 @@ class Workers:
     def warm_up(self, task: str, *args: str) -> None:
         """Carry out one task where workers are forked: the others start warm."""
         self._send({"warm_up": True, "task": task, "args": args})
+        self.warm = True
 
     def go_on(self, worked: Worked) -> Worked:
         """Let a worker that stands still go on, to its end."""

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from accounts.models import Workspace
 from providers.sandbox.server import serve
-from tests.crash.points import FAULTS, KINDS, PHASES, Ground, Point
+from tests.crash.points import FAULTS, KINDS, NOT_HIT, PHASES, Ground, Point
 from tests.crash.workers import Workers
 from tests.fixtures_bank import BANK
 
@@ -86,7 +86,7 @@ def play(place: Ground, points: Sequence[Point]) -> Report:
     report = Report(points=len(points))
     for point in points:
         said = place.strike(point)
-        if any("was not hit" in text for text in said):
+        if any(text.startswith(NOT_HIT) for text in said):
             report.wrong[point] = said
             continue
         report.hit += 1
