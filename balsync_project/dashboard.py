@@ -21,6 +21,8 @@ from accounts.models import Account, Connection, Discrepancy
 from automation.admin.run import moved, with_moved
 from automation.models import Rule, RuleRun, Transfer
 
+from .switch import switches
+
 RUNS = 8
 DUE = 6
 OPEN = 8
@@ -94,6 +96,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "stuck": transfers.filter(needs_person=True).count(),
         "stuck_url": reverse("admin:automation_transfer_changelist")
         + "?needs_person__exact=1",
+        "switches": switches(request),
         "connect_url": reverse("admin:accounts_connection_add"),
         "empty": not connections,
         "title": "Dashboard",

@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from . import api, health
+from . import api, health, switch
 
 v1 = [
     path("", include("accounts.api.urls")),
@@ -16,6 +16,7 @@ v1 = [
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/pause/<uuid:pk>/", admin.site.admin_view(switch.turn), name="pause"),
     path("admin/", admin.site.urls),
     path("health/live", health.live),
     path("health/ready", health.ready),

@@ -68,6 +68,14 @@ def can_sync(row: Account) -> bool:
     return row.connection.archived_at is None and not is_typed(row)
 
 
+def is_open(row: Account) -> bool:
+    return row.closed_at is None and row.protected_at is None
+
+
+def is_protected(row: Account) -> bool:
+    return row.protected_at is not None
+
+
 @admin.register(Account)
 class AccountAdmin(ScopedAdmin):
     """Accounts and pots, each with what it holds and how old that knowledge is."""
@@ -75,7 +83,7 @@ class AccountAdmin(ScopedAdmin):
     form = AccountForm
     may_change = True
     change_role = Role.ADMIN
-    verbs = ("sync_now", "record_balance")
+    verbs = ("sync_now", "record_balance", "protect", "release")
     actions = ["sync_chosen"]
     list_display = [
         "title",
@@ -210,6 +218,9 @@ class AccountAdmin(ScopedAdmin):
         )
 
     def notices(self, request, row: Account) -> Iterable[str]:
+        if row.protected_at:
+            since = show.exact(row.protected_at)
+            yield f"Protected since {since}: no rule moves money in or out."
         if row.closed_at:
             yield "This account is closed at the provider. Its history stays."
         if not row.automates:
@@ -232,6 +243,16 @@ class AccountAdmin(ScopedAdmin):
     def record_balance(self, request, row: Account, total: int) -> None:
         services.record_typed_balance(row, total, user=request.user)
         tell(request, f"{row} holds {row.unit.major(total)} {row.unit.code}.")
+
+    @verb("Protect", hint="No rule moves money in or out", shown=is_open)
+    def protect(self, request, row: Account) -> None:
+        services.protect(row, user=request.user)
+        tell(request, f"{row} is protected.")
+
+    @verb("Release", hint="Rules may move its money again", shown=is_protected)
+    def release(self, request, row: Account) -> None:
+        services.release(row, user=request.user)
+        tell(request, f"{row} is released: rules may move its money again.")
 
     @admin.action(description="Sync now", permissions=["operate"])
     def sync_chosen(self, request, rows: QuerySet[Account]) -> None:

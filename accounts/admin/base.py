@@ -26,13 +26,17 @@ Role = Membership.Role
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A button that does something to one row; `once`: a double click does it once."""
+    """A button that does something to one row; `once`: a double click does it once.
+
+    `carries` names a field of the row that is sent along, as the page showed it.
+    """
 
     label: str
     role: str = Role.OPERATOR
     tone: str = ""
     hint: str = ""
     once: bool = False
+    carries: str = ""
     form: type[Form] | None = None  # what it asks for; its answers become arguments
     shown: Callable[[Any], bool] = field(default=lambda row: True)
 
@@ -210,6 +214,7 @@ class ScopedAdmin(ModelAdmin):
                 "mark": mark,
                 "url": self.verb_url(row, name),
                 "nonce": uuid.uuid4() if mark.once else "",
+                "carried": getattr(row, mark.carries) if mark.carries else "",
                 "form": mark.form and mark.form(row=row, auto_id=f"id_{name}_%s"),
             }
             for name, mark in marks.items()

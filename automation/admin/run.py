@@ -8,13 +8,16 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils.safestring import SafeString
 
 from accounts.admin import show
-from accounts.admin.base import HistoryAdmin, Panel
+from accounts.admin.base import HistoryAdmin, Panel, tell, verb, warn
+from automation import services, tasks
+from automation.machine.run import ENDED_BADLY
 from automation.models import RuleRun, Transfer
 
 from . import plans
 from .transfer import transfers_panel
 
 NEWEST = 10
+WAITING = (RuleRun.Status.NOTIFIED, RuleRun.Status.AWAITING_APPROVAL)
 # A move over two calls counts once: by the call that ends it.
 ARRIVED = Q(transfers__status=Transfer.Status.DONE, transfers__dependents=None) & Q(
     transfers__step__lt=2
@@ -33,11 +36,24 @@ def moved(row: RuleRun) -> SafeString:
     return show.money(int(row.arrived), row.rule.asset)
 
 
+def awaits(row: RuleRun) -> bool:
+    return row.status == RuleRun.Status.AWAITING_APPROVAL and row.approved_at is None
+
+
+def is_open(row: RuleRun) -> bool:
+    return row.status in (*RuleRun.UNFINISHED, RuleRun.Status.QUARANTINED)
+
+
+def ended_badly(row: RuleRun) -> bool:
+    return row.status in (*ENDED_BADLY, RuleRun.Status.QUARANTINED)
+
+
 @admin.register(RuleRun)
 class RuleRunAdmin(HistoryAdmin):
     """Every occurrence of a rule: what was known, decided, sent and confirmed."""
 
     workspace = "rule__workspace"
+    verbs = ("approve", "cancel", "resume")
     change_form_outer_after_template = "automation/run_plan.html"
     list_display = ["moment", "rule", "state", "moved_money", "trigger_kind", "why"]
     list_display_links = ["moment"]
@@ -62,11 +78,15 @@ class RuleRunAdmin(HistoryAdmin):
                 "fields": [
                     ("scheduled_for", "created"),
                     ("planned_at", "finished_at"),
+                    ("approved_at", "notice_until"),
                     ("attempts", "next_attempt_at"),
                 ]
             },
         ),
-        ("Traces", {"fields": ["key", "requested_by", "plan_hash"]}),
+        (
+            "Traces",
+            {"fields": ["key", ("requested_by", "approved_by"), "plan_hash", "dry"]},
+        ),
     ]
 
     def get_queryset(self, request):
@@ -92,8 +112,43 @@ class RuleRunAdmin(HistoryAdmin):
     def rule_link(self, row: RuleRun) -> SafeString:
         return show.link(row.rule)
 
+    def notices(self, request, row: RuleRun) -> Iterable[str]:
+        if awaits(row):
+            yield f"This plan waits for your approval: {row.reason}"
+        if row.status == RuleRun.Status.NOTIFIED and row.notice_until:
+            yield f"It is carried out after {show.exact(row.notice_until)}."
+        if row.dry:
+            yield "This was a dry run: nothing was moved."
+
+    @verb("Approve", tone="main", shown=awaits, carries="plan_hash")
+    def approve(self, request, row: RuleRun) -> None:
+        seen = request.POST.get("plan_hash", "")
+        said = "Approved: it is read again, and carried out if the plan is the same."
+        self._decide(request, services.approve_run, row, said, plan_hash=seen)
+
+    @verb("Cancel", tone="bad", hint="Begins nothing more of it", shown=is_open)
+    def cancel(self, request, row: RuleRun) -> None:
+        said = "Cancelled; what had been begun is finished."
+        self._decide(request, services.cancel_run, row, said)
+
+    @verb("Resume", hint="Tries again where nothing can move twice", shown=ended_badly)
+    def resume(self, request, row: RuleRun) -> None:
+        self._decide(request, services.resume_run, row, "It goes on.")
+
+    def _decide(self, request, act, row: RuleRun, said: str, **told: str) -> None:
+        """Do what a person decided, or say why that is not possible."""
+        try:
+            decided = act(row.pk, user=request.user, **told)
+        except services.NotDecidable as error:
+            warn(request, str(error))
+            return
+        tasks.follow(decided)
+        tell(request, said)
+
     def panels(self, request, row: RuleRun) -> Iterable[Panel]:
         plan, names = stored(row)
+        if row.status in WAITING or row.dry:
+            yield plans.moves_panel(plan, names)
         yield plans.readings_panel(plan, names)
         yield transfers_panel(row.transfers.all())
 
