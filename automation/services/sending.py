@@ -21,7 +21,7 @@ from providers.errors import OutcomeUnknown, ProviderError, Refused
 from providers.wire import Call
 
 from .asking import ask, failure
-from .booking import book, lock
+from .booking import book
 from .funds import check
 from .routes import place
 from .rows import (
@@ -100,8 +100,10 @@ class Drive:
                 if Command.SEND in commands:
                     guard(self.row)
                 if Command.BOOK in commands:
-                    lock(self.row)
+                    told = self.receipt.balances if self.receipt else {}
+                    book(self.row, after.settled_at, told)
                 if not save_transfer(self.row, after):
+                    transaction.set_rollback(True)  # nor is anything booked
                     return False
                 self.enter(commands)
         except DatabaseError as error:
@@ -128,7 +130,7 @@ class Drive:
             )
 
     def book(self) -> None:
-        book(self.row, self.receipt.balances if self.receipt else {})
+        """Do what follows once the balances are entered."""
         if self.part == Part.BACK and self.before is not None:
             Drive(self.run, self.before, [self.before, self.row]).reverse()
 
