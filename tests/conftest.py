@@ -17,10 +17,19 @@ from balsync_project.celery import app
 
 from .emptying import Emptying
 
-# How long an example takes says how busy the machine is, and nothing else.
-hypothesis.register_profile(
-    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# How long an example takes says how busy the machine is, and nothing else. The longer
+# ones are asked for: `manage.py test <path> --hypothesis-profile=thorough`.
+for profile, examples in {
+    "patient": 100,
+    "thorough": 2_000,
+    "exhaustive": 100_000,
+}.items():
+    hypothesis.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 hypothesis.load_profile("patient")
 
 # Whole trees, workers that are killed, browsers: nothing should wait for them at the end.

@@ -68,13 +68,19 @@ def periods_left(cycle: PayCycle | None, zone: str, today: date, due: date) -> i
 
     Without a calendar of paydays a period is a month, counted from `today`.
     """
-    clock = clock_of(cycle) or TriggerSpec("monthly", day=str(today.day), hour=0)
+    clock = clock_of(cycle) or monthly_from(today)
     count = 1
     for _ in paydays(clock, zone, today, due):
         count += 1
         if count >= MOST_PERIODS:
             break
     return count
+
+
+def monthly_from(today: date) -> TriggerSpec:
+    """Return a month's clock that begins today; the end of a month means every end."""
+    ends = (today + timedelta(1)).month != today.month
+    return TriggerSpec("monthly", day=LAST if ends else str(today.day), hour=0)
 
 
 def last_payday(cycle: PayCycle | None, zone: str, now: datetime) -> datetime | None:
