@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from .arithmetic import apportion, split
 from .cup import Cup
 from .draft import Draft
+from .shares import percent
 
 TIERS = ("bills", "priority", "goal", "investment")
 
@@ -64,7 +65,7 @@ def invest(draft: Draft, tier: Sequence[Cup], base: int) -> int:
         if cup.leg.strategy == "fixed":
             left -= cup.owe(draft, left)
         elif cup.leg.strategy == "share":
-            why = f", {cup.leg.share}{told}"
+            why = f", {percent(cup.leg.share)}{told}"
             left -= cup.take(draft, min(parts[id(cup)], left), why)
     return equal(draft, tier, left)
 

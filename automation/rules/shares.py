@@ -24,3 +24,8 @@ def parse_share(text: object) -> Decimal:
     if not share:
         raise ShareError("A share must be more than 0")
     return share
+
+
+def percent(share: Decimal | None) -> str:
+    """Return `share` for people: `70 %`."""
+    return "" if share is None else f"{(share * 100).normalize():f} %"
