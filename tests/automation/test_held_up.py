@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from accounts.models import Balance
 from automation import services
 from automation.models import RuleRun, Transfer
 from automation.services import sending
 
-from .conftest import leg, sweep
+from .conftest import gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +89,26 @@ def test_a_step_is_not_left_behind_when_the_one_before_it_turns_out_well(
 
     assert RuleRun.objects.get().status == "succeeded"
     assert alice.holds(alice.pots[0]) == 50_00
+
+
+def test_what_was_reserved_stays_so_when_another_move_is_booked(
+    alice, run, bank, orders, let_time_pass
+):
+    """A move that was sent twice is not booked: a reading between may show it."""
+    alice.fill(alice.main, 100_00)
+    fixed = {"strategy": "fixed", "amount": gbp(30_00)}
+    rule = alice.rule(
+        "autosort",
+        leg(alice.main, "source"),
+        *(leg(pot, "bills", **fixed) for pot in alice.pots[:2]),
+    )
+    bank.fault("drop_before", **orders)
+    started = run(rule)
+    let_time_pass()
+
+    services.execute_run(started.pk)
+
+    moving = Transfer.objects.unread().sum_out_of("account")
+    known = Balance.objects.annotate(leaving=moving).get(account=alice.main)
+    assert RuleRun.objects.get().status == "succeeded"
+    assert known.available - known.leaving <= alice.holds(alice.main) == 40_00

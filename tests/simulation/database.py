@@ -193,6 +193,18 @@ class Database:
                 total += row.amount
         return total
 
+    def unread(self, account: str, *, but: object) -> int:
+        """Return what left `account` for sure after its balance was known."""
+        seen = self.balances[account].as_of
+        return sum(
+            row.amount
+            for row in self.transfers.values()
+            if row.source_id == account
+            and row.status == "done"
+            and row.settled_at > seen
+            and row.pk != but
+        )
+
     def balance(self, account: str, **how: Any) -> Any:
         """Return what is known of `account`, and what leaves it."""
         known = self.balances[account].copy()

@@ -126,11 +126,12 @@ class Drive:
             self.world.frozen = True
 
     def book(self) -> None:
-        """Enter both balances; `BOOK_SQL` of the services says the same to the database."""
+        """Enter both balances; `booking.ENTER` says the same to the database."""
         row, balances = self.row, self.world.rows.balances
         told = self.receipt.balances if self.receipt else {}
         for account, by in ((row.source, -row.amount), (row.target, row.amount)):
-            enter(balances[account.pk], row, told.get(account.external_id), by)
+            rest = by - self.world.rows.unread(account.pk, but=row.pk)
+            enter(balances[account.pk], row, told.get(account.external_id), rest)
         if self.part == Part.BACK and self.before is not None:
             self.reverse()
 
