@@ -7,17 +7,17 @@ passed, and each of those points is then struck once, in a world of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection
 
 from accounts.models import Workspace
-from automation import services
-from automation.models import Rule, RuleRun, Transfer
+from automation.models import RuleRun, Transfer
 from providers.sandbox.institution import Institution
-from tests.automation.conftest import Person, gbp, leg
+from tests.automation.conftest import Person
+from tests.crash.scenes import KINDS, Scene
 from tests.crash.tracing import MOVES
 from tests.crash.workers import Worked, Workers
 
@@ -26,93 +26,6 @@ PHASES = ("first run", "recovery")
 ROUNDS = 6  # of the sweeper, until a run must have ended
 TRIES = 4  # to come to a point
 NOT_HIT = "it was not hit"
-Legs = list[tuple[str, str, int]]
-
-
-@dataclass
-class Scene:
-    """Somebody with a rule, and what has to be at the bank once it was carried out."""
-
-    person: Person
-    rule: Rule
-    legs: Legs
-    kind: str = ""
-    run: RuleRun = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.run, _ = services.start_run(self.rule, "once", trigger_kind="payday")
-
-    @property
-    def task(self) -> tuple[str, str]:
-        return "execute_run", str(self.run.pk)
-
-
-def sweep(person: Person) -> Scene:
-    """What is above 100.00 leaves the account, then 50.00 a pot: three calls."""
-    main, first, second, _ = places(person, 500_00, 80_00)
-    rule = person.rule(
-        "sweep",
-        leg(main, "source", strategy="above", keep=gbp(100_00)),
-        leg(first, "source", order=1, strategy="fixed", amount=gbp(50_00)),
-        leg(second, "target"),
-    )
-    legs = [(main, second, 400_00), (first, main, 50_00), (main, second, 50_00)]
-    return Scene(person, rule, ends(legs))
-
-
-def autosort(person: Person) -> Scene:
-    main, first, second, third = places(person, 1000_00)
-    rule = person.rule(
-        "autosort",
-        leg(main, "source", keep=gbp(100_00)),
-        leg(first, "priority", strategy="fixed", amount=gbp(300_00)),
-        leg(second, "investment", order=1, strategy="share", share="0.7"),
-        leg(third, "investment", order=2, strategy="equal"),
-    )
-    legs = [(main, first, 300_00), (main, second, 420_00), (main, third, 180_00)]
-    return Scene(person, rule, ends(legs))
-
-
-def topup(person: Person) -> Scene:
-    main, first, _, _ = places(person, 1000_00, 20_00)
-    rule = person.rule(
-        "topup",
-        leg(main, "source"),
-        leg(first, "target", strategy="to_target", target=gbp(300_00)),
-    )
-    return Scene(person, rule, ends([(main, first, 280_00)]))
-
-
-def pot_to_pot(person: Person) -> Scene:
-    """Two calls for one move: out of a pot, and into the other."""
-    main, first, second, _ = places(person, 10_00, 90_00)
-    rule = person.rule(
-        "topup",
-        leg(first, "source"),
-        leg(second, "target", strategy="fixed", amount=gbp(33_33)),
-    )
-    legs = [(first, main, 33_33), (main, second, 33_33)]
-    return Scene(person, rule, ends(legs))
-
-
-KINDS: dict[str, Callable[[Person], Scene]] = {
-    "sweep": sweep,
-    "autosort": autosort,
-    "topup": topup,
-    "pot to pot": pot_to_pot,
-}
-
-
-def places(person: Person, *amounts: int):
-    """Return the account and the pots of `person`, holding these amounts."""
-    found = [person.main, *person.pots]
-    for account, amount in zip(found, amounts, strict=False):
-        person.fill(account, amount)
-    return found
-
-
-def ends(legs) -> Legs:
-    return [(a.external_id, b.external_id, amount) for a, b, amount in legs]
 
 
 @dataclass(frozen=True, slots=True)

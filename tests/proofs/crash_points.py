@@ -22,7 +22,8 @@ from rich.table import Table
 
 from accounts.models import Workspace
 from providers.sandbox.server import serve
-from tests.crash.points import FAULTS, KINDS, NOT_HIT, PHASES, Ground, Point
+from tests.crash.points import FAULTS, NOT_HIT, PHASES, Ground, Point
+from tests.crash.scenes import KINDS
 from tests.crash.workers import Workers
 from tests.fixtures_bank import BANK
 
