@@ -105,6 +105,7 @@ def test_what_was_reserved_stays_so_when_another_move_is_booked(
     bank.fault("drop_before", **orders)
     started = run(rule)
     let_time_pass()
+    alice.sync()
 
     services.execute_run(started.pk)
 
