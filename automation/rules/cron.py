@@ -109,11 +109,16 @@ class Cron:
 
     def labels(self, start: date) -> Iterator[tuple[date, int, int]]:
         """Yield (day, hour, minute) in order from `start` on, as far as there are any."""
-        ahead = min(DAYS_AHEAD, (date.max - start).days)
-        for offset in range(ahead):
-            day = start + timedelta(offset)
+        day = start
+        # The last month there is has none after it.
+        last = start + timedelta(min(DAYS_AHEAD, (date.max - start).days - 31))
+        while day < last:
+            if day.month not in self.months:
+                day = (day.replace(day=1) + timedelta(31)).replace(day=1)
+                continue
             if self.on(day):
                 yield from ((day, hour, minute) for hour, minute in self.times)
+            day += timedelta(1)
 
 
 @lru_cache(maxsize=1024)
