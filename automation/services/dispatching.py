@@ -26,6 +26,7 @@ from automation.schedules import (
 )
 
 from .movements import Found, salaries, settled
+from .plans import note
 from .runs import fitting, start_run
 from .sights import crossings, successes
 
@@ -156,6 +157,6 @@ def miss(run: RuleRun, moment: datetime) -> None:
     late = moment - run.scheduled_for
     run.status, run.outcome = RuleRun.Status.MISSED, RuleRun.Status.MISSED
     run.reason = f"It was due {late} earlier, which is too late to catch up"
-    run.finished_at = moment
-    run.save(update_fields=["status", "outcome", "reason", "finished_at"])
+    run.finished_at, run.trace = moment, [note("missed", run.reason)]
+    run.save(update_fields=["status", "outcome", "reason", "finished_at", "trace"])
     log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id), late=str(late))
