@@ -2,23 +2,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Count, F, Max, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from accounts import publishing
 from accounts.admin import show
-from accounts.admin.base import Panel, Role, ScopedAdmin, nonce_of, tell, verb
+from accounts.admin.base import Panel, Role, ScopedAdmin, nonce_of, tell, verb, warn
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
 
 from . import plans
+from .replay_page import ROUTE as REPLAY
+from .replay_page import ReplayPage, replay_url
 from .rule_page import RulePage
 from .run import runs_panel
+from .template_pages import LIST as TEMPLATES
+from .template_pages import ONE as TEMPLATE
+from .template_pages import TemplatePage
 
 
 def in_use(row: Rule) -> bool:
@@ -40,12 +47,31 @@ class RuleAdmin(ScopedAdmin):
     may_add = True
     may_change = True
     change_role = Role.ADMIN
-    verbs = ("preview", "run_now", "enable", "disable", "archive")
+    verbs = (
+        *("preview", "replay", "run_now", "enable", "disable", "duplicate", "archive"),
+    )
+    list_before_template = "automation/rules_start.html"
     actions = ["enable_chosen", "disable_chosen"]
     list_display = ["name", "kind", "state", "legs_count", "due", "last", "priority"]
     list_filter = ["kind", "enabled"]
     search_fields = ["name"]
     ordering = [F("archived_at").asc(nulls_first=True), "priority", "name"]
+
+    def get_urls(self):
+        """Add the pages of templates and replays to those of rules."""
+        own = self.admin_site.admin_view
+        return [
+            path("templates/", own(self.templates_view), name=TEMPLATES),
+            path("templates/<slug:slug>/", own(self.templates_view), name=TEMPLATE),
+            path("<uuid:object_id>/replay/", own(self.replay_view), name=REPLAY),
+            *super().get_urls(),
+        ]
+
+    def templates_view(self, request, slug: str | None = None) -> HttpResponse:
+        return TemplatePage(self, request, slug).answer()
+
+    def replay_view(self, request, object_id: UUID) -> HttpResponse:
+        return ReplayPage(self, request, str(object_id)).answer()
 
     def get_queryset(self, request):
         return (
@@ -110,6 +136,21 @@ class RuleAdmin(ScopedAdmin):
         }
         return TemplateResponse(request, "automation/preview.html", context)
 
+    @verb("Replay", hint="What it would have done", shown=in_use)
+    def replay(self, request, row: Rule) -> HttpResponse:
+        return HttpResponseRedirect(replay_url(row))
+
+    @verb("Duplicate", role=Role.ADMIN, hint="A copy, switched off", shown=in_use)
+    def duplicate(self, request, row: Rule) -> HttpResponse | None:
+        """Copy the rule and go to the copy, or say why that is refused."""
+        try:
+            copy = services.duplicate_rule(row, user=request.user)
+        except services.RuleInvalid as error:
+            warn(request, f"It cannot be copied: {error}")
+            return None
+        tell(request, f"“{copy}” is a copy, and switched off.")
+        return HttpResponseRedirect(show.page(copy))
+
     @verb("Run now", once=True, hint="Syncs, decides and moves", shown=is_on)
     def run_now(self, request, row: Rule) -> HttpResponse:
         """Start one run; the same button pressed twice leads to the same run."""
@@ -148,10 +189,17 @@ class RuleAdmin(ScopedAdmin):
         return Rule.objects.filter(pk__in=self.changeable(request, rows))
 
     def _switch(self, request, rows: QuerySet[Rule], *, on: bool) -> None:
+        switched = 0
         for rule in rows.in_use():
             data = services.rule_data(rule) | {"enabled": on}
-            services.write_rule(rule.workspace, data, rule=rule, user=request.user)
-        tell(request, "Enabled." if on else "Disabled.")
+            try:
+                services.write_rule(rule.workspace, data, rule=rule, user=request.user)
+            except services.RuleInvalid as error:
+                warn(request, f"“{rule}” stays as it is: {error}")
+            else:
+                switched += 1
+        if switched:
+            tell(request, "Enabled." if on else "Disabled.")
 
 
 def preview_context(rule: Rule, plan: Any) -> dict[str, Any]:
@@ -185,4 +233,6 @@ def due_panel(row: Rule) -> Panel:
             for trigger in row.triggers.all()
         ],
         empty="It has no trigger: it runs only when somebody asks.",
+        more=replay_url(row),
+        more_text="What it would have done",
     )
