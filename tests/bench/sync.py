@@ -1,7 +1,8 @@
 """The main job, measured: naive design, this product and the floor, side by side.
 
 `python3 manage.py bench sync` runs all three against the same sandbox bank in one go
-and prints ratios. An account here is one customer: a current account with two pots.
+and prints ratios. An account is one customer: a current account with `--pots` pots in
+it. Several numbers of pots are measured one after the other.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +43,6 @@ from tests.bench import naive
 from tests.bench.meter import Cost, Meter, wait_until
 
 ROOT = Path(__file__).parents[2]
-POTS = 2
 GUARD = Guard()
 CONSOLE = Console()
 CELERY = [sys.executable, "-m", "celery", "-A", "balsync_project", "worker"]
@@ -52,13 +53,26 @@ def main(argv: Sequence[str]) -> None:
     """Measure everything asked for and print it."""
     wish = parser().parse_args(argv)
     call_command("migrate", verbosity=0)
+    for pots in wish.pots:
+        measure_shape(pots, wish)
+
+
+def measure_shape(pots: int, wish: argparse.Namespace) -> None:
+    """Measure customers with so many pots, at each latency."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, bank(folder) as remote:
-        open_connections(remote, wish.accounts)
-        rows = Connection.objects.prefetch_related("accounts__balance")
+        open_connections(remote, wish.accounts, pots)
+        rows = everybody().prefetch_related("accounts__balance")
         works = [recorded(row) for row in rows]
         CONSOLE.log(f"recorded the requests of {len(works)} connections")
         for latency in wish.latency:
-            report(latency, measure(remote, works, latency, wish), wish)
+            found = measure(remote, works, latency, wish)
+            report(title(latency, pots, works, wish), found)
+    everybody().update(archived_at=now())
+
+
+def everybody() -> QuerySet[Connection]:
+    """Return the connections of the customers that are measured now."""
+    return Connection.objects.in_use()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     wishes.add_argument("--accounts", type=int, default=4000)
     wishes.add_argument("--naive-accounts", type=int, default=240)
     wishes.add_argument("--latency", type=int, nargs="+", default=[100, 20])
+    wishes.add_argument("--pots", type=int, nargs="+", default=[2], help="of each")
     wishes.add_argument("--changed", type=int, default=10, help="percent per sync")
     wishes.add_argument("--workers", type=int, default=4, help="sync processes")
     wishes.add_argument("--rounds", type=int, default=3, help="of product and floor")
@@ -122,10 +137,10 @@ def running(command: Sequence[str]) -> Iterator[int]:
         GUARD.forget(pid)
 
 
-def open_connections(remote: Remote, count: int) -> None:
+def open_connections(remote: Remote, count: int, pots: int) -> None:
     """Make `count` customers there and their connections here, and discover accounts."""
     names = [f"customer-{number}" for number in range(count)]
-    customers = remote.add_customers(names, pots=POTS)
+    customers = remote.add_customers(names, pots=pots)
     workspace = Workspace.objects.create(name="bench")
     Connection.objects.bulk_create(
         Connection(
@@ -138,7 +153,7 @@ def open_connections(remote: Remote, count: int) -> None:
         for c in customers
     )
     for kind in ("start_up", "manual"):  # discover, then read the movements so far
-        for chunk in chunks(list(Connection.objects.all()), 500):
+        for chunk in chunks(list(everybody()), 500):
             services.sync(chunk, kind, seconds=60)
             CONSOLE.log(f"{kind} sync of {len(chunk)} connections")
 
@@ -150,7 +165,9 @@ def chunks(rows: list, size: int) -> Iterator[list]:
 def shake(remote: Remote, percent: int) -> None:
     """Let some customers' balances change, as they would between two syncs."""
     if percent:
-        main_accounts = Account.objects.filter(parent=None).order_by("?")
+        main_accounts = Account.objects.filter(
+            parent=None, connection__in=everybody()
+        ).order_by("?")
         some = main_accounts[: main_accounts.count() * percent // 100]
         for account in some:
             remote.pay(account.external_id, 100, description="A refund")
@@ -179,8 +196,7 @@ def run_naive(wish: argparse.Namespace, remote: Remote) -> Cost:
     """Time one task per account on eight processes."""
     command = [*CELERY, "-I", naive.__name__, "-Q", naive.QUEUE, "-c", "8"]
     ids = [
-        str(i)
-        for i in Connection.objects.values_list("pk", flat=True)[: wish.naive_accounts]
+        str(i) for i in everybody().values_list("pk", flat=True)[: wish.naive_accounts]
     ]
     counter = redis.Redis.from_url(settings.REDIS_URL)
     with running(command) as worker:
@@ -214,10 +230,10 @@ def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
 
 def sync_all() -> int:
     """Let everything be due, as beat's dispatcher finds it, and wait for the last."""
-    everybody, begun = Connection.objects.all(), now()
-    everybody.update(next_sync_at=begun)
+    begun = now()
+    everybody().update(next_sync_at=begun)
     current_app.send_task(tasks.dispatch_due_syncs.name)
-    synced, count = everybody.filter(last_success_at__gte=begun), everybody.count()
+    synced, count = everybody().filter(last_success_at__gte=begun), everybody().count()
     wait_until(lambda: synced.count() == count, seconds=300)
     return count
 
@@ -287,17 +303,25 @@ def groups(worker: int, remote: Remote) -> dict[str, list[int]]:
 # --- what came of it ---
 
 
-def report(
-    latency: int, found: dict[str, list[Cost]], wish: argparse.Namespace
-) -> None:
+def title(
+    latency: int, pots: int, works: list[dict[str, list]], wish: argparse.Namespace
+) -> str:
+    """Return what was measured: what an account is, and what it costs to ask."""
+    asked = sum(len(work["requests"]) for work in works) / len(works)
+    held = sum(len(work["rows"]) for work in works) / len(works)
+    return (
+        f"{latency} ms provider latency, {wish.changed} % of balances changed\n"
+        f"An account is a customer with {pots} pots: {held:g} balances, {asked:g} GETs"
+    )
+
+
+def report(about: str, found: dict[str, list[Cost]]) -> None:
     """Print one table of medians and the ratios that count."""
     best = {
         name: sorted(costs, key=lambda c: c.rate)[len(costs) // 2]
         for name, costs in found.items()
     }
-    table = Table(
-        title=f"{latency} ms provider latency, {wish.changed} % of balances changed"
-    )
+    table = Table(title=about)
     for heading in (
         "design",
         "accounts/s",
