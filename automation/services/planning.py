@@ -129,10 +129,11 @@ def held_back(run: RuleRun) -> tuple[str, str] | None:
 def verdict(run: RuleRun, decided: Plan, *, dry: bool = False) -> events.Planned:
     """Return what was decided; what is stale or short may be tried again.
 
-    Whoever asked by hand sees that it was stale, and can simply ask again.
+    Whoever asked by hand sees that it was stale, and can simply ask again; but who
+    approved a plan that waited has gone since.
     """
     stale = decided.outcome == RuleRun.Status.SKIPPED_STALE
-    by_itself = run.trigger_kind not in BY_HAND
+    by_itself = run.trigger_kind not in BY_HAND or run.status != RuleRun.Status.DUE
     moves = tuple(events.Move(m.source, m.target, m.amount) for m in decided.moves)
     return events.Planned(
         decided.outcome,

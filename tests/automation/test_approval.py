@@ -180,11 +180,12 @@ def test_a_plan_that_waits_too_long_for_approval_is_too_old(
     assert not Transfer.objects.exists()
 
 
+@pytest.mark.parametrize("kind", ["daily", "manual"])
 def test_an_approved_plan_waits_for_a_reading_and_keeps_its_approval(
-    bank, topup, run, anna, let_time_pass
+    kind, bank, topup, run, anna, let_time_pass
 ):
     demand(topup, approval="always")
-    started, _ = services.start_run(topup, "one", trigger_kind="daily")
+    started, _ = services.start_run(topup, "one", trigger_kind=kind)
     waiting = again(started)
     services.approve_run(waiting.pk, user=anna)
     bank.fault("drop_before", times=None)
