@@ -11,6 +11,7 @@ from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import Any
 
+from .outlays import Outlay, Salaries
 from .payday import MovementSeen
 from .terms import Holding, Move
 
@@ -64,6 +65,8 @@ class Past:
     movements: Mapping[str, Sequence[MovementSeen]] = field(default_factory=dict)
     flows: Sequence[Flow] = ()  # the rule's own, in the stretch that is replayed
     followed: Sequence[Followed] = ()
+    outlays: Mapping[str, Sequence[Outlay]] = field(default_factory=dict)
+    salaries: Mapping[str, Salaries] = field(default_factory=dict)  # by bills pot
     closed: Mapping[str, datetime] = field(default_factory=dict)  # since when
     protected: Mapping[str, datetime] = field(default_factory=dict)
     # What the rule had done before the stretch begins.

@@ -18,6 +18,8 @@ Where more than one reading was possible, this is the one.
   stretch as it was, and within it what the replay moved.
 - A disabled rule is replayed as if it were enabled, one that needs approval or gives
   notice as if nobody had objected. Protection and closing count from when they began.
+- Round-ups and bills look at the stored transactions, and what the replay moved makes
+  them good as a run would; where an account's were never read, that is not known.
 - `manual`, `api` and `webhook` come from outside: nothing says when they would have.
 """
 
@@ -31,9 +33,10 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from .finding import SILENT, Candidate, candidates, found_at
+from .outlays import Ledger
 from .past import Course, Past
 from .planner import plan
-from .terms import Holding, Limits, Move, Plan, RuleSpec, Step
+from .terms import Holding, Move, Plan, RuleSpec, Step
 from .trigger_terms import Occurrence, TriggerSpec
 
 MOST_DAYS = 400
@@ -159,6 +162,7 @@ class Walk:
             stretch,
         )
         self.course = Course(past, carry=stretch.carry)
+        self.ledger = Ledger(rule, past.outlays, past.salaries)
         self.zone = ZoneInfo(rule.timezone)
         self.rows: dict[str, Row] = {}
         self.moved = list(past.moved)
@@ -227,11 +231,14 @@ class Walk:
         limits = replace(
             self.rule.limits, spent_today=self.on_day_of(at), spent_ever=self.ever()
         )
-        return self.plan_with(limits, due, at)
-
-    def plan_with(self, limits: Limits, due: Occurrence, at: datetime) -> Plan:
-        rule = replace(self.rule, limits=limits)
-        return plan(rule, self.course.holdings(at), now=at)
+        return plan(
+            replace(self.rule, limits=limits),
+            self.course.holdings(at),
+            now=at,
+            spent=self.ledger.spent(at, due.happened, self.last_success),
+            payments=self.ledger.payments(at),
+            amount=due.amount,
+        )
 
     def cools_until(self, at: datetime) -> datetime | None:
         """Return until when the rule rests after its last success; None if it does not."""
@@ -245,6 +252,7 @@ class Walk:
     ) -> None:
         """Make the moves; cooldowns begin with success and with nothing else."""
         self.course.make(at, moves)
+        self.ledger.cover(at, moves)
         self.moved.append((at, sum(move.amount for move in moves)))
         self.last_success = at
         self.last_fired[index] = due.happened or due.at

@@ -30,6 +30,7 @@ from automation.schedules import trigger_spec
 
 from .facts import read
 from .movements import fed_accounts, movement, our_own
+from .past_spending import outlays_of, salaries_of
 from .plans import reading, trace
 from .sights import moved_by
 from .terms import holdings, rule_spec
@@ -78,6 +79,8 @@ def past_of(rule: Rule, triggers: Sequence[Trigger], stretch: Stretch) -> Past:
         movements=movements_of(rule, triggers, stretch),
         flows=flows_of(rule, stretch),
         followed=followed_by(triggers, stretch),
+        outlays=outlays_of(rule, accounts, stretch),
+        salaries=salaries_of(rule, accounts, stretch),
         closed=since_when(accounts, "closed_at"),
         protected=since_when(accounts, "protected_at"),
         last_success=before.order_by("finished_at")

@@ -211,5 +211,5 @@ def test_history_before_the_stretch_is_read_once_per_account(
     for number in range(50):
         snapshot(world.mine.main, number, FIRST - number * DAY)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(20):
         replay(rule, FIRST, FIRST + DAY)

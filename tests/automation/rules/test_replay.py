@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.rules import Limits, MovementSeen, TriggerSpec
+from automation.rules.outlays import Outlay, Salaries
 from automation.rules.past import Flow, Followed, Past, Point, Reading
 from automation.rules.replay import (
     Replay,
@@ -18,6 +20,7 @@ from automation.rules.replay import (
     TooManyOccurrences,
     replay,
 )
+from automation.rules.terms import PayCycle
 
 from .words import MAIN, current, known, leg, pot, rule
 
@@ -344,6 +347,78 @@ def test_what_comes_from_outside_is_said_to_be_silent(kind):
     found = played(past([(timedelta(), 150_00)]), TriggerSpec(kind))
 
     assert (found.rows, found.silent) == ((), (kind,))
+
+
+# -- what transactions tell
+
+
+def test_round_ups_of_a_replay_are_made_good_once():
+    """2.50 lacks 0.50 and 9.99 lacks 0.01; what settles later is rounded up later."""
+    spec = rule(
+        "sweep",
+        leg(MAIN, "source", "round_ups", unit=100),
+        leg("rent", "target"),
+    )
+    paid = [
+        Outlay("a", START + HOUR, 2_50),
+        Outlay("b", START + 2 * HOUR, 9_99),
+        Outlay("c", START + DAY + HOUR, 3_10),
+    ]
+
+    found = played(past([(timedelta(), 50_00)], outlays={MAIN: paid}), spec=spec)
+
+    assert totals(found) == [("planned", 51), ("planned", 90), ("nothing_to_do", 0)]
+
+
+def test_what_was_paid_by_card_may_not_be_known():
+    spec = rule(
+        "sweep", leg(MAIN, "source", "round_ups", unit=100), leg("rent", "target")
+    )
+
+    assert totals(played(past([(timedelta(), 50_00)]), spec=spec, days=1)) == [
+        ("skipped_stale", 0)
+    ]
+
+
+BILLS = rule(
+    "autosort",
+    leg(MAIN, "source"),
+    leg("rent", "bills", "replenish"),
+    pay_cycle=PayCycle(day="1"),
+    rest="keep",
+)
+
+
+def test_bills_are_replenished_since_the_payday_before():
+    """On the 3rd: what left since the 1st; on the 4th only what left since then."""
+    gone = [
+        Outlay("old", START - DAY, 70_00),
+        Outlay("a", START + HOUR, 30_00),
+        Outlay("b", START + 3 * DAY, 5_00),
+    ]
+    seen = past([(timedelta(), 500_00)], outlays={"rent": gone})
+
+    found = replay(BILLS, (DAILY,), seen, Stretch(START + 2 * DAY, START + 5 * DAY))
+
+    assert [row.total for row in found.rows] == [30_00, 5_00, 0]
+
+
+def test_bills_without_a_known_payday_are_not_guessed_at():
+    spec = replace(BILLS, pay_cycle=None)
+    seen = past([(timedelta(), 500_00)], outlays={"rent": []})
+
+    assert totals(played(seen, spec=spec, days=1)) == [("skipped_stale", 0)]
+
+
+def test_bills_follow_salaries_where_no_calendar_says_when():
+    gone = [Outlay("a", START - 20 * DAY, 40_00), Outlay("b", START - 40 * DAY, 9_00)]
+    paid = Salaries([START - 60 * DAY, START - 30 * DAY, START - 29 * DAY], 7)
+    seen = past(
+        [(timedelta(), 500_00)], outlays={"rent": gone}, salaries={"rent": paid}
+    )
+    spec = replace(BILLS, pay_cycle=None)
+
+    assert totals(played(seen, spec=spec, days=1)) == [("planned", 40_00)]
 
 
 # -- bounds

@@ -1,0 +1,113 @@
+"""What transactions of the past tell a plan: what was spent, and what was paid by card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .localtime import instant, zone_of
+from .paydays import clock_of, last_payday
+from .terms import Move, RuleSpec
+
+ROUND_UPS, REPLENISH = "round_ups", "replenish"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlay:
+    """A payment by card, or money that left a bills pot; `at`: since when it counts."""
+
+    id: str
+    at: datetime
+    amount: int  # positive, in minor units
+
+
+@dataclass(frozen=True, slots=True)
+class Salaries:
+    """When money came in that looked like pay, the oldest first."""
+
+    at: Sequence[datetime]
+    cooldown_days: int  # two that are closer are of one payday
+
+
+class Ledger:
+    """Tells at any moment what is not made good yet, as a replay goes on."""
+
+    def __init__(
+        self,
+        rule: RuleSpec,
+        outlays: Mapping[str, Sequence[Outlay]],
+        salaries: Mapping[str, Salaries],
+    ) -> None:
+        self.rule, self.outlays, self.salaries = rule, outlays, salaries
+        self.covered: set[str] = set()
+
+    def payments(self, at: datetime) -> dict[str, tuple[int, ...]]:
+        """Return what was paid by card from each account that is rounded up."""
+        return {
+            leg.account: tuple(o.amount for o in self.open(leg.account, at))
+            for leg in self.rule.legs
+            if leg.strategy == ROUND_UPS and leg.account in self.outlays
+        }
+
+    def spent(
+        self, at: datetime, happened: datetime | None, done: datetime | None
+    ) -> dict[str, int]:
+        """Return what left each bills pot since payday; what is not known is left out."""
+        found = {}
+        for leg in self.rule.legs:
+            if leg.strategy != REPLENISH or leg.account not in self.outlays:
+                continue
+            since = self.paid_at(leg.account, at, happened, done)
+            if since is not None:
+                rows = self.open(leg.account, at)
+                found[leg.account] = sum(o.amount for o in rows if since <= o.at)
+        return found
+
+    def open(self, account: str, at: datetime) -> list[Outlay]:
+        """Return what counts by `at` and no replayed move has made good."""
+        rows = self.outlays.get(account, ())
+        return [o for o in rows if o.at <= at and o.id not in self.covered]
+
+    def cover(self, at: datetime, moves: Sequence[Move]) -> None:
+        """Note what these moves make good."""
+        for account in {end for move in moves for end in (move.source, move.target)}:
+            self.covered |= {o.id for o in self.open(account, at)}
+
+    def paid_at(
+        self,
+        account: str,
+        at: datetime,
+        happened: datetime | None,
+        done: datetime | None,
+    ) -> datetime | None:
+        """Return since when a pot is replenished: its owner's last payday before this one.
+
+        Where the rule last succeeded in the pay period before, it is that moment.
+        """
+        paid = self.paydays(account, at, happened)
+        if len(paid) > 1 and done is not None and paid[1] <= done < paid[0]:
+            return done
+        return paid[0] if paid else None
+
+    def paydays(
+        self, account: str, at: datetime, happened: datetime | None
+    ) -> list[datetime]:
+        """Return the last two paydays, the newest first, as far as they are known."""
+        cycle, zone = self.rule.pay_cycle, self.rule.timezone
+        if clock_of(cycle) is not None:
+            newest = last_payday(cycle, zone, at)
+            older = last_payday(cycle, zone, newest) if newest else None
+            return [found for found in (newest, older) if found]
+        seen, here, found = self.salaries.get(account), zone_of(zone), list[datetime]()
+        if seen is None:
+            return found
+        today = at.astimezone(here).date()
+        last, until = happened, happened or instant(today, 0, 0, here)
+        for moment in reversed([each for each in seen.at if each < until]):
+            day = moment.astimezone(here).date()
+            apart = last.astimezone(here).date() - day if last else timedelta.max
+            if apart >= timedelta(days=seen.cooldown_days):
+                found.append(moment)
+                last = moment
+        return found[:2]
