@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
-from accounts.admin import show
-from accounts.admin.inputs import AmountField, choice, number, text
+from accounts.admin.inputs import choice, number, text
 from accounts.models import Account
-from automation.models import Rule, Trigger
-from automation.rules.grammar import GRAMMAR
-from automation.rules.trigger_problems import TAKES
+from automation.models import Rule
+
+from .line_forms import amount
 
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
-LEG_AMOUNTS = ("amount", "keep", "floor", "target", "cap", "min_move", "low", "high")
-LEG_SHARES = ("share", "keep_share", "max_share")
-# What one sees at once; the rest is folded away until it is filled.
-LEG_OFTEN = ("amount", "share", "target", "keep", "low", "high")
-LEG_SELDOM = ("keep_share", "floor", "cap", "max_share", "min_move")
-
 KINDS = {
     "sweep": "Sweep – gather from sources into one target",
     "autosort": "Autosort – pour a source into many pots, in order",
     "topup": "Top-up – fill one account from another",
 }
-LEG_HELP = {
-    "share": "0.5 is a half.",
-    "keep": "Stays there, always.",
-    "max_share": "At most this part of a run.",
-    "cap": "At most per run.",
-    "floor": "Never below this.",
-}
-NAMES = {"cap": "At most", "min_move": "Least per move", "keep_share": "Keep a part"}
 
 
-def amount(name: str, **kwargs) -> AmountField:
-    return AmountField(required=False, label=_label(name), **kwargs)
+class Typed(forms.CharField):
+    """JSON as a person types it; what it means, the service decides."""
 
+    def __init__(self, **kwargs) -> None:
+        widget = UnfoldAdminTextareaWidget({"rows": 4, "spellcheck": "false"})
+        super().__init__(widget=widget, max_length=20_000, **kwargs)
 
-def _label(name: str) -> str:
-    return NAMES.get(name) or name.replace("_", " ").capitalize()
+    def prepare_value(self, value):
+        return value if isinstance(value, str) else json.dumps(value) if value else ""
 
-
-def _words(values: Iterable[str], empty: str | None = None) -> list[tuple[str, str]]:
-    known = dict.fromkeys(v for v in values if v)
-    start = [] if empty is None else [("", empty)]
-    return [*start, *((value, show.words(value)) for value in known)]
-
-
-ROLES = _words(role for roles in GRAMMAR.values() for role in roles)
-STRATEGIES = _words(
-    (way for roles in GRAMMAR.values() for ways in roles.values() for way in ways), "–"
-)
+    def clean(self, value):
+        typed = super().clean(value)
+        if not typed:
+            return None
+        try:
+            return json.loads(typed)
+        except ValueError as error:
+            raise forms.ValidationError(f"This is no JSON: {error}") from error
 
 
 class RuleForm(forms.Form):
@@ -75,139 +65,69 @@ class RuleForm(forms.Form):
     max_staleness_seconds = number(initial=300, min_value=0)
     max_lateness_seconds = number(initial=21600, min_value=0)
     cooldown_seconds = number(initial=0, min_value=0)
+    plan_ttl_seconds = number(
+        required=False, min_value=60, help_text="How long a plan may be carried out."
+    )
     round_to = amount("round_to", help_text="Each move is rounded down to it.")
+    approval = choice(Rule.Approval.choices, required=False)
+    tolerance = amount(
+        "tolerance", help_text="By how much a move may differ from what was approved."
+    )
+    notice_seconds = number(
+        required=False, min_value=0, help_text="For cancelling, before money moves."
+    )
+    pay_day = text(
+        required=False, max_length=4, help_text="When you are paid: 1–31, or last."
+    )
+    pay_trigger = number(
+        required=False, min_value=1, help_text="Or the trigger, counted from 1."
+    )
+    conditions = Typed(
+        required=False, help_text="As the API writes them; empty: it always runs."
+    )
 
-    def __init__(self, *args, places: Any = None, **kwargs) -> None:
+    def __init__(self, *args, places: Any = None, rules: Any = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if places is not None:
             self.fields = {"workspace": places} | self.fields
         self.fields |= {f"limit_{name}": amount(name) for name in LIMITS}
+        others = Rule.objects.none() if rules is None else rules
+        self.fields["depends_on"] = forms.ModelMultipleChoiceField(
+            others,
+            required=False,
+            widget=UnfoldAdminSelectMultipleWidget(),
+            help_text="Rules that must have gone before.",
+        )
 
     def words(self) -> dict[str, Any]:
         """Return what was typed in the words of the API, amounts still as text."""
         typed = {k: v for k, v in self.cleaned_data.items() if k != "workspace"}
         typed["on_short"] = typed["on_short"] or None
+        typed["approval"] = typed["approval"] or Rule.Approval.NEVER
+        typed["notice_seconds"] = typed["notice_seconds"] or 0
+        if typed["plan_ttl_seconds"] is None:
+            del typed["plan_ttl_seconds"]
+        typed["depends_on"] = [str(rule.pk) for rule in typed["depends_on"]]
+        typed["pay_cycle"] = self.pay_cycle(
+            typed.pop("pay_day"), typed.pop("pay_trigger")
+        )
         limits = {name: typed.pop(f"limit_{name}") for name in LIMITS}
         return typed | {"limits": limits}
 
     @staticmethod
+    def pay_cycle(day: str, trigger: int | None) -> dict[str, Any] | None:
+        told: dict[str, Any] = {"day": day} if day else {}
+        if trigger is not None:
+            told["trigger"] = trigger - 1
+        return told or None
+
+    @staticmethod
     def field_of(problem: str) -> str:
         """Return the field that a problem such as `limits.per_day` belongs to."""
-        return problem.replace("limits.", "limit_")
-
-
-class LegForm(forms.Form):
-    """One line of a rule."""
-
-    role = choice(ROLES)
-    strategy = choice(STRATEGIES, required=False)
-    order = number(required=False, min_value=0)
-
-    def __init__(self, *args, accounts: Any, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        widget = UnfoldAdminSelectWidget()
-        field = AccountChoice(accounts, empty_label="Choose…", widget=widget)
-        self.fields = {"account": field} | self.fields
-        for name in LEG_OFTEN + LEG_SELDOM:
-            told = LEG_HELP.get(name, "")
-            make = amount if name in LEG_AMOUNTS else share
-            self.fields[name] = make(name, help_text=told)
-
-    def words(self) -> dict[str, Any]:
-        """Return the leg in the words of the API; an empty field is left out."""
-        typed = {k: v for k, v in self.cleaned_data.items() if v not in (None, "")}
-        typed.pop("DELETE", None)
-        return typed | {"account": str(self.cleaned_data["account"].pk)}
-
-    @property
-    def often(self) -> list:
-        return [self[name] for name in LEG_OFTEN]
-
-    @property
-    def seldom(self) -> list:
-        return [self[name] for name in LEG_SELDOM]
-
-    @property
-    def seldom_filled(self) -> bool:
-        return any(self[name].value() or self[name].errors for name in LEG_SELDOM)
-
-
-def share(name: str, **kwargs) -> forms.CharField:
-    field = text(required=False, max_length=24, label=_label(name), **kwargs)
-    field.widget.attrs |= {"inputmode": "decimal", "placeholder": "–"}
-    return field
-
-
-class AccountChoice(forms.ModelChoiceField):
-    """Accounts with what they are inside of and what they hold."""
-
-    def label_from_instance(self, row: Account) -> str:
-        balance = show.known(row)
-        held = show.pretty(balance.total, row.unit) if balance else "unknown"
-        return f"{show.place(row)} · {held}"
-
-
-class TriggerForm(forms.Form):
-    """What makes a rule due."""
-
-    kind = choice(Trigger.Kind.choices)
-    expression = text(required=False, max_length=100, help_text="Such as 0 9 * * 1.")
-    day = text(required=False, max_length=4, help_text="1–31, or last.")
-    weekday = choice(
-        [
-            ("", "–"),
-            *zip(
-                "1234567",
-                ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
-                strict=True,
-            ),
-        ],
-        required=False,
-    )
-    nth = text(required=False, max_length=4, help_text="1–5, or last.")
-    hour = number(required=False, min_value=0, max_value=23)
-    minute = number(required=False, min_value=0, max_value=59)
-    minutes = number(required=False, min_value=1)
-    business_day = choice(
-        [("", "–"), ("none", "as it falls"), ("previous", "before"), ("next", "after")],
-        required=False,
-    )
-    calendar = text(required=False, max_length=20, help_text="Such as GB-ENG.")
-    anchor = text(required=False, help_text="Since when, such as 2026-01-31T09:00Z.")
-    min_amount = amount("min_amount")
-    max_amount = amount("max_amount")
-    pattern = text(required=False, max_length=200, help_text="Who pays, such as ACME.")
-    merchant = text(required=False, max_length=200)
-    category = text(required=False, max_length=60)
-    look_back_days = number(required=False, min_value=1)
-    cooldown_days = number(required=False, min_value=0)
-
-    def words(self) -> dict[str, Any]:
-        """Return the trigger in the words of the API, with its own kind's fields only."""
-        known = TAKES[self.cleaned_data["kind"]]
-        typed = {k: v for k, v in self.cleaned_data.items() if k in known}
-        typed = {k: v for k, v in typed.items() if v not in (None, "")}
-        if "weekday" in typed:
-            typed["weekday"] = int(typed["weekday"])
-        return {"kind": self.cleaned_data["kind"], **typed}
-
-
-LegFormSet = forms.formset_factory(LegForm, extra=0, can_delete=True)
-TriggerFormSet = forms.formset_factory(TriggerForm, extra=0, can_delete=True)
-
-
-def grammar() -> dict[str, Any]:
-    """Return which fields each kind, role and strategy takes, for the page's script."""
-    return {
-        "legs": {
-            kind: {
-                role: {way: sorted(use.must | use.may) for way, use in ways.items()}
-                for role, ways in roles.items()
-            }
-            for kind, roles in GRAMMAR.items()
-        },
-        "triggers": {kind: sorted(fields) for kind, fields in TAKES.items()},
-    }
+        for path, name in (("limits.", "limit_"), ("pay_cycle.", "pay_")):
+            problem = problem.replace(path, name)
+        first = problem.split(".")[0]
+        return first if first in ("conditions", "depends_on") else problem
 
 
 def accounts_for(workspaces: Iterable) -> Any:
@@ -216,3 +136,9 @@ def accounts_for(workspaces: Iterable) -> Any:
     return rows.select_related("balance", "parent").order_by(
         "provider", "parent__name", "name"
     )
+
+
+def rules_for(workspaces: Iterable, rule: Rule | None) -> Any:
+    """Return the other rules that a rule may wait for or follow."""
+    rows = Rule.objects.in_use().filter(workspace__in=workspaces)
+    return rows.exclude(pk=rule.pk) if rule is not None else rows

@@ -20,20 +20,13 @@ from accounts.models import Workspace
 from automation import services
 from automation.models import Rule
 from automation.services import RuleInvalid
+from automation.services.trigger_document import TRIGGER_MONEY
 
-from .rule_forms import (
-    LEG_AMOUNTS,
-    LEG_SHARES,
-    LIMITS,
-    LegFormSet,
-    RuleForm,
-    TriggerFormSet,
-    accounts_for,
-    grammar,
-)
+from .line_forms import LEG_AMOUNTS, LegFormSet, TriggerFormSet, grammar
+from .rule_forms import LIMITS, RuleForm, accounts_for, rules_for
+from .rule_typed import leg_rows, rule_initial, trigger_rows
 
 NESTED = re.compile(r"(legs|triggers)\.([0-9]+)(?:\.(.+))?")
-TRIGGER_AMOUNTS = ("min_amount", "max_amount")
 # Where a rule that is being made starts.
 FIRST_LEGS = [{"role": "source"}, {"role": "target"}]
 FIRST_TRIGGERS = [{"kind": "manual"}]
@@ -85,7 +78,9 @@ class RulePage:
     def form(self) -> RuleForm:
         places = None if self.rule else inputs.workspace(self.request, Role.ADMIN)
         initial = rule_initial(self.rule) if self.rule else None
-        return RuleForm(self.typed, initial=initial, places=places)
+        form = RuleForm(self.typed, initial=initial, places=places)
+        form.fields["depends_on"].queryset = rules_for(self.places(form), self.rule)
+        return form
 
     @cached_property
     def legs(self):
@@ -98,14 +93,23 @@ class RulePage:
     @cached_property
     def triggers(self):
         first = FIRST_TRIGGERS if self.rule is None else trigger_rows(self.rule)
-        return TriggerFormSet(self.typed, prefix="triggers", initial=first)
+        choices = {
+            "accounts": accounts_for(self.workspaces),
+            "rules": rules_for(self.workspaces, self.rule),
+        }
+        return TriggerFormSet(
+            self.typed, prefix="triggers", initial=first, form_kwargs=choices
+        )
 
     @property
     def workspaces(self):
         """Return where this rule's accounts may be."""
+        return self.places(self.form)
+
+    def places(self, form: RuleForm):
         if self.rule:
             return [self.rule.workspace_id]
-        return self.form.fields["workspace"].queryset
+        return form.fields["workspace"].queryset
 
     # --- Writing ---
 
@@ -130,7 +134,8 @@ class RulePage:
     def data(self) -> dict[str, Any]:
         """Return the rule in the words of the API."""
         legs, triggers = kept(self.legs), kept(self.triggers)
-        asset = legs[0].cleaned_data["account"].asset if legs else ""
+        named = (leg.cleaned_data["account"] for leg in legs)
+        asset = next((account.asset for account in named if account), "")
         known = services.rule_data(self.rule) if self.rule else {}
         rule = self.form.words()
         limits = with_money(rule.pop("limits"), LIMITS, asset)
@@ -138,16 +143,13 @@ class RulePage:
             known |= {"asset": asset}
         return {
             **known,
-            **with_money(rule, ("round_to",), asset),
+            **with_money(rule, ("round_to", "tolerance"), asset),
             "limits": {k: v for k, v in limits.items() if v is not None},
             "legs": [
                 with_money({"order": place} | leg.words(), LEG_AMOUNTS, asset)
                 for place, leg in enumerate(legs)
             ],
-            "triggers": [
-                with_money(trigger.words(), TRIGGER_AMOUNTS, asset)
-                for trigger in triggers
-            ],
+            "triggers": [trigger_words(trigger, asset) for trigger in triggers],
         }
 
     def place(self, problems: Sequence) -> None:
@@ -202,45 +204,9 @@ def with_money(row: dict[str, Any], names: Sequence[str], asset: str) -> dict[st
     }
 
 
-def major(minor: int | None, rule: Rule) -> str | None:
-    return None if minor is None else show.Asset.parse(rule.asset).major(int(minor))
-
-
-def rule_initial(rule: Rule) -> dict[str, Any]:
-    """Return a stored rule as a person types it."""
-    known = {name: getattr(rule, name, None) for name in RuleForm.base_fields}
-    limits = {f"limit_{name}": major(getattr(rule, name), rule) for name in LIMITS}
-    return known | limits | {"round_to": major(rule.round_to, rule)}
-
-
-def leg_rows(rule: Rule) -> list[dict[str, Any]]:
-    """Return the legs of a stored rule as a person types them."""
-    return [
-        {
-            "account": leg.account_id,
-            "role": leg.role,
-            "strategy": leg.strategy,
-            "order": leg.order,
-            **{name: major(getattr(leg, name), rule) for name in LEG_AMOUNTS},
-            **{name: part(getattr(leg, name)) for name in LEG_SHARES},
-        }
-        for leg in rule.legs.all()
-    ]
-
-
-def part(share) -> str | None:
-    """Return a share without the zeros that its column adds."""
-    return None if share is None else f"{share.normalize():f}"
-
-
-def trigger_rows(rule: Rule) -> list[dict[str, Any]]:
-    """Return the triggers of a stored rule as a person types them."""
-    names = [n for n in TriggerFormSet.form.base_fields if n not in TRIGGER_AMOUNTS]
-    return [
-        {
-            **{name: getattr(trigger, name) for name in names},
-            **{name: major(getattr(trigger, name), rule) for name in TRIGGER_AMOUNTS},
-            "anchor": trigger.anchor and trigger.anchor.isoformat(),
-        }
-        for trigger in rule.triggers.all()
-    ]
+def trigger_words(form, asset: str) -> dict[str, Any]:
+    """Return a trigger in the words of the API; each amount in the asset it is of."""
+    words = form.words()
+    for name in words.keys() & set(TRIGGER_MONEY):
+        words |= with_money({name: words[name]}, (name,), form.asset(name, asset))
+    return words

@@ -34,7 +34,7 @@ from automation.services.templates import (
 )
 
 from . import plans
-from .rule_forms import AccountChoice
+from .line_forms import AccountChoice
 
 LIST, ONE = "automation_rule_templates", "automation_rule_template"
 

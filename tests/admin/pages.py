@@ -41,8 +41,8 @@ class Form(HTMLParser):
     def __init__(self, html: str, form_id: str) -> None:
         super().__init__()
         self.form_id, self.inside, self.select = form_id, False, ""
-        self.hidden_depth = 0
-        self.sent: dict[str, str] = {}
+        self.hidden_depth, self.many, self.area = 0, False, ""
+        self.sent: dict[str, str | list[str]] = {}
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
@@ -52,12 +52,25 @@ class Form(HTMLParser):
         if not self.inside:
             return
         if tag == "select":
-            self.select = said["name"]
+            self.select, self.many = said["name"], "multiple" in said
+            if self.many:
+                self.sent[self.select] = []
         elif tag == "option" and self.select:
-            if "selected" in said or self.select not in self.sent:
-                self.sent[self.select] = said.get("value", "")
+            self.handle_option(said)
+        elif tag == "textarea":
+            self.area, self.sent[said["name"]] = said["name"], ""
         elif tag == "input" and "name" in said:
             self.handle_input(said)
+
+    def handle_option(self, said: dict[str, Any]) -> None:
+        if self.many and "selected" in said:
+            self.sent[self.select] += [said.get("value", "")]
+        elif not self.many and ("selected" in said or self.select not in self.sent):
+            self.sent[self.select] = said.get("value", "")
+
+    def handle_data(self, data: str) -> None:
+        if self.area:
+            self.sent[self.area] += data
 
     def handle_input(self, said: dict[str, Any]) -> None:
         boxed = said.get("type") in ("checkbox", "radio")
@@ -69,9 +82,13 @@ class Form(HTMLParser):
             self.inside = False
         if tag == "select":
             self.select = ""
+        if tag == "textarea":
+            # The first line break belongs to the tag (HTML, 13.1.2.5).
+            self.sent[self.area] = self.sent[self.area].removeprefix("\n")
+            self.area = ""
 
 
-def typed(response, form_id: str = "rule-form") -> dict[str, str]:
+def typed(response, form_id: str = "rule-form") -> dict[str, str | list[str]]:
     """Return what the form on a page holds, as it would be sent back."""
     sent = Form(response.content.decode(), form_id).sent
     sent.pop("csrfmiddlewaretoken", None)

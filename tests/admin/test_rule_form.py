@@ -67,7 +67,14 @@ def test_saving_a_page_untouched_changes_nothing(owner, home):
             "share": "0.333333333333333333",
             "cap": {"asset": "GBP/2", "minor": "7"},
         },
+        {
+            "accounts": "all_with_goal",
+            "role": "goal",
+            "strategy": "to_target",
+            "due": "2027-06-01",
+        },
     ]
+    first = services.write_rule(home.workspace, services.rule_data(home.rule))
     rule = services.write_rule(
         home.workspace,
         {
@@ -91,7 +98,33 @@ def test_saving_a_page_untouched_changes_nothing(owner, home):
                     "minutes": 90,
                     "anchor": "2026-01-31T09:00:00+00:00",
                 },
+                {
+                    "kind": "balance",
+                    "account": str(home.main.pk),
+                    "above": {"asset": "GBP/2", "amount": "2.50"},
+                    "rearm": {"asset": "GBP/2", "amount": "1.00"},
+                },
+                {
+                    "kind": "after_rule",
+                    "rule": str(first.pk),
+                    "min_moved": {"asset": "GBP/2", "amount": "5.00"},
+                },
+                {"kind": "date_range", "start_day": 28, "end_day": 2},
             ],
+            "conditions": {
+                "not": {
+                    "account": str(home.bills.pk),
+                    "field": "total",
+                    "op": "<",
+                    "value": {"asset": "GBP/2", "amount": "-1.00"},
+                },
+                "else": str(other(home).pk),
+            },
+            "depends_on": [str(first.pk)],
+            "pay_cycle": {"trigger": 0},
+            "approval": "always",
+            "tolerance": {"asset": "GBP/2", "amount": "1.25"},
+            "notice_seconds": 600,
         },
     )
     before = services.rule_data(rule)
@@ -103,11 +136,15 @@ def test_saving_a_page_untouched_changes_nothing(owner, home):
     assert in_order(after) == in_order(before)
 
 
+def other(home) -> Rule:
+    return services.write_rule(home.workspace, services.rule_data(home.rule))
+
+
 def in_order(rule: dict) -> dict:
     """Return a rule with its legs and triggers in an order that says nothing."""
     legs = sorted(
         ({k: v for k, v in leg.items() if k != "order"} for leg in rule["legs"]),
-        key=lambda leg: leg["account"],
+        key=lambda leg: leg.get("account", ""),
     )
     told = {k: v for k, v in rule.items() if k not in ("updated", "next_due_at")}
     return told | {
@@ -130,6 +167,14 @@ REFUSED = [
     ({"max_staleness_seconds": "901"}, "max_staleness_seconds"),
     ({"legs-1-strategy": "share"}, "legs-1-strategy"),
     ({"name": ""}, "name"),
+    ({"conditions": "{"}, "conditions"),
+    ({"conditions": '{"all": []}'}, "conditions"),
+    ({"pay_day": "32"}, "pay_day"),
+    ({"pay_trigger": "2"}, "pay_trigger"),
+    ({"tolerance": "some"}, "tolerance"),
+    ({"depends_on": ["00000000-0000-0000-0000-000000000000"]}, "depends_on"),
+    ({"legs-1-account": ""}, "legs-1-account"),
+    ({"legs-1-accounts": "all_with_goal"}, "legs-1-accounts"),
 ]
 
 
