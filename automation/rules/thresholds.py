@@ -32,7 +32,7 @@ def crossed(
             armed, found = False, reading
         elif not armed and is_back(trigger, reading.available):
             armed = True
-    return armed, found and occurrence(trigger, found, since)
+    return armed, None if found is None else occurrence(trigger, found, since)
 
 
 def is_beyond(trigger: TriggerSpec, amount: int) -> bool:

@@ -10,6 +10,18 @@ from .labels import ENDED, LABELS, Label, Labels, window_days
 from .localtime import instant, zone_of
 from .trigger_terms import Occurrence, TriggerError, TriggerSpec
 
+__all__ = [
+    "ELAPSED",
+    "LABELS",
+    "Label",
+    "Occurrence",
+    "TriggerError",
+    "TriggerSpec",
+    "newest_occurrence",
+    "next_occurrence",
+    "occurrences",
+]
+
 REFERENCE = datetime(2026, 1, 1, tzinfo=UTC)
 LOOKING_BACK = tuple(timedelta(hours=n) for n in (1, 24, 24 * 32))
 
