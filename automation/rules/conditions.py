@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from providers.money import LARGEST, Asset, MoneyError
 
@@ -16,7 +17,7 @@ FIELDS = ("total", "available", "date", "amount")
 DEEPEST = 8  # groups inside of groups
 MOST = 50  # comparisons of one rule
 
-OPERATORS: Mapping[str, Callable[[object, object], bool]] = MappingProxyType(
+OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
     {
         "<": operator.lt,
         "<=": operator.le,

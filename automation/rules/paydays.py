@@ -9,7 +9,8 @@ from functools import lru_cache
 from .calendar import LAST
 from .localtime import instant, zone_of
 from .terms import PayCycle, Problem
-from .triggers import TriggerSpec, next_occurrence
+from .trigger_terms import TriggerSpec
+from .triggers import next_occurrence
 
 SALARY = "payday"  # seen among movements, so it has no calendar
 CLOCKS = frozenset({"cron", "monthly", "weekly", "daily", "date_range", "interval"})

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from .triggers import TriggerSpec
+from .trigger_terms import TriggerSpec
 
 POT = "pot"
 ALL_WITH_GOAL = "all_with_goal"

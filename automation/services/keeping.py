@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -12,43 +11,20 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.models import Account, Workspace
-from automation.models import Rule, RuleLeg, Trigger
+from automation.models import Rule
 from automation.rules import Problem, RuleSpec, problems
-from automation.rules.localtime import instant, zone_of
 from automation.rules.trigger_problems import trigger_problems
-from automation.rules.triggers import TriggerSpec
-from automation.schedules import schedule, trigger_spec
+from automation.schedules import schedule
 
 from .circles import circles
-from .condition_document import accounts_told, written_conditions
-from .document import (
-    LIMITS,
-    MONEY,
-    SHARES,
-    Document,
-    RuleInvalid,
-    read_rule,
-)
+from .condition_document import accounts_told
+from .document import Document, RuleInvalid, read_rule
 from .pay import kept_cycle
 from .routes import NoRoute, route
+from .storing import columns, keep_legs, keep_triggers
 from .terms import holdings
 
 log = structlog.get_logger("automation.rules")
-ALIKE = (
-    "name",
-    "kind",
-    "asset",
-    "enabled",
-    "timezone",
-    "rest",
-    "on_stale",
-    "round_to",
-)
-LEG_ALIKE = (
-    *("role", "order", "strategy", "accounts", "due", "multiplier"),
-    *MONEY,
-    *SHARES,
-)
 
 
 def write_rule(
@@ -206,80 +182,3 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     if wrong := list(circles(rule)):
         raise RuleInvalid(wrong)
     return Rule.objects.prefetch_related("legs", "triggers").get(pk=rule.pk)
-
-
-def columns(known: Document) -> dict[str, Any]:
-    spec = known.spec
-    return {
-        **{name: getattr(spec, name) for name in ALIKE},
-        **{name: getattr(spec.limits, name) for name in LIMITS},
-        **known.seconds,
-        "on_short": spec.on_short or "",
-        "priority": known.priority,
-        "approval": known.approval,
-        "tolerance": known.tolerance,
-        "conditions": written_conditions(spec.conditions),
-    }
-
-
-def keep_legs(rule: Rule, spec: RuleSpec) -> None:
-    """Replace the legs; one that rounds up goes on from where it began.
-
-    A new one counts the payments of today, the whole day, and later ones.
-    """
-    rounding = rule.legs.filter(strategy="round_ups")
-    begun = dict(rounding.values_list("account_id", "since"))
-    zone = zone_of(spec.timezone)
-    today = instant(now().astimezone(zone).date(), 0, 0, zone)
-    rule.legs.all().delete()
-    RuleLeg.objects.bulk_create(
-        RuleLeg(
-            rule=rule,
-            account_id=leg.account or None,
-            since=begun.get(as_uuid(leg.account), today)
-            if leg.strategy == "round_ups"
-            else None,
-            **{name: getattr(leg, name) for name in LEG_ALIKE},
-        )
-        for leg in spec.legs
-    )
-
-
-def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> list[Trigger]:
-    """Replace the triggers and return them as wanted.
-
-    One that stays as it was remembers when it fired.
-    """
-    old = list(rule.triggers.all())
-    fresh, kept = [], []
-    for spec in wanted:
-        same = next(
-            (t for t in old if written(t) == spec or trigger_spec(t) == spec), None
-        )
-        if same is not None:
-            old.remove(same)
-        else:
-            fresh.append(same := Trigger(rule=rule, **asdict_known(spec)))
-        kept.append(same)
-    fired = {t.kind: t.last_fired_at for t in old if t.last_fired_at}
-    for trigger in fresh:
-        trigger.last_fired_at = fired.get(trigger.kind)
-    Trigger.objects.filter(pk__in=[t.pk for t in old]).delete()
-    Trigger.objects.bulk_create(fresh)
-    return kept
-
-
-def written(trigger: Trigger) -> TriggerSpec:
-    """Return `trigger` as it was written down: without a default anchor."""
-    spec = asdict(trigger_spec(trigger)) | {"anchor": trigger.anchor}
-    return TriggerSpec(**spec)
-
-
-def asdict_known(spec: TriggerSpec) -> dict[str, Any]:
-    """Return `spec` as the columns of a row; ids stand for other rows."""
-    names = {f.name for f in Trigger._meta.fields} - {"rule", "account"}
-    known = {name: value for name, value in asdict(spec).items() if name in names}
-    return known | {
-        "account_id": spec.account or None,
-        "upstream_id": spec.rule or None,
-    }

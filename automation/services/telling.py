@@ -10,8 +10,8 @@ from automation.models import Rule, RuleLeg, Trigger
 from automation.rules.trigger_problems import TAKES
 
 from .document import LIMITS, MONEY, READ_ONLY, SECONDS, SHARES
-from .keeping import ALIKE
 from .pay import told_cycle
+from .storing import ALIKE
 from .trigger_document import HELD_MONEY, MOVED_MONEY, SEEN_MONEY
 
 
