@@ -23,13 +23,8 @@ from .terms import (
     Step,
 )
 from .trigger_problems import trigger_problems
-from .triggers import (
-    Occurrence,
-    TriggerError,
-    TriggerSpec,
-    next_occurrence,
-    occurrences,
-)
+from .trigger_terms import Occurrence, TriggerError, TriggerSpec
+from .triggers import next_occurrence, occurrences
 
 __all__ = [
     "KINDS",

@@ -11,7 +11,8 @@ from .calendar import LAST, CalendarError, holidays_of
 from .cron import CronError, parse_cron
 from .problems import of_amount
 from .terms import Problem
-from .triggers import TriggerSpec, next_occurrence
+from .trigger_terms import TriggerSpec
+from .triggers import next_occurrence
 
 BLANK = TriggerSpec("")
 FREE = frozenset({"kind", "anchor"})  # callers fill in the anchor for every kind

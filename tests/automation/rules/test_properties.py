@@ -419,7 +419,9 @@ def test_a_limit_that_binds_is_used_to_the_last_unit(case, limit):
     found = plan(trimmed, held, **known_)
 
     assert total(found) == min(limit, wanted)
-    assert found.outcome == "skipped_limit" or limit or not wanted
+    # A leg that is short of money besides is the graver reason.
+    stopped = ("skipped_limit", "skipped_funds")
+    assert found.outcome in stopped or limit or not wanted
 
 
 @given(st.tuples(SMALL, SMALL, SMALL).map(sorted), SMALL, SMALL, st.booleans())
