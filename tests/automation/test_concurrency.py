@@ -74,6 +74,35 @@ def test_five_rules_on_one_account_never_spend_the_same_money(alice, moved):
     assert sorted(ends) == ["skipped_funds"] * 2 + ["succeeded"] * 3
 
 
+def test_rules_of_many_priorities_at_once_read_again_after_each_other(alice, moved):
+    alice.fill(alice.main, 100_00)
+    rules = [
+        alice.rule(
+            "topup",
+            leg(alice.main, "source"),
+            leg(alice.pots[0], "target", strategy="fixed", amount=gbp(30_00)),
+            name=f"Priority {priority}",
+            priority=priority,
+        )
+        for priority in (400, 100, 500, 300, 200)
+    ]
+    runs = [services.start_run(rule, "one", trigger_kind="daily")[0] for rule in rules]
+
+    at_once(lambda number: services.execute_run(runs[number].pk))
+    for _ in range(2 * FIVE):
+        Transfer.objects.exclude(settled_at__isnull=False).update(next_attempt_at=None)
+        RuleRun.objects.unfinished().update(next_attempt_at=None)
+        sweep()
+
+    paid = RuleRun.objects.filter(status="succeeded").values_list(
+        "rule__name", flat=True
+    )
+    assert len(paid) == 3
+    assert alice.holds(alice.main) == 10_00
+    assert sorted(moved().values()) == [1, 1, 1]
+    assert not Transfer.objects.filter(settled_at=None).exists()
+
+
 def test_a_reading_taken_during_a_move_does_not_undo_it(alice, topup):
     run, _ = services.start_run(topup, "one", trigger_kind="api")
 
