@@ -253,6 +253,43 @@ def test_rules_that_follow_each_other_come_in_in_any_order(home, payday):
     assert after.triggers.get().upstream_id == upstream.pk
 
 
+def test_conditions_and_dependencies_are_named_like_everything_else(
+    home, payday, validator
+):
+    instead = home.write(
+        "Instead",
+        leg(home.main, "source"),
+        leg(home.fun, "investment", strategy="equal"),
+    )
+    other = home.write(
+        "Careful",
+        leg(home.main, "source"),
+        leg(home.fun, "investment", strategy="equal"),
+        depends_on=[str(payday.pk)],
+        conditions={
+            "any": [
+                {
+                    "account": str(home.rent.pk),
+                    "field": "available",
+                    "op": "<",
+                    "value": gbp("5.00"),
+                },
+                {"field": "date", "op": ">=", "value": "2026-01-31"},
+            ],
+            "else": str(instead.pk),
+        },
+        pay_cycle={"day": "last"},
+    )
+    text = services.export_rules(home.workspace, [other])
+
+    (told,) = load(text)["rules"]
+    assert told["depends_on"] == [{"name": "Payday", "id": str(payday.pk)}]
+    assert told["conditions"]["else"]["name"] == "Instead"
+    assert told["conditions"]["any"][0]["account"]["name"] == "Rent"
+    assert [*validator.iter_errors(yaml.safe_load(text))] == []
+    assert kinds(services.import_rules(home.workspace, text)) == ["same"]
+
+
 def test_one_mistake_keeps_every_rule_of_the_file_out(home, payday):
     data = load(home.export())
     good = json.loads(json.dumps(data["rules"][0])) | {"name": "Good"}
