@@ -14,9 +14,11 @@ from automation.models import Transfer
 
 # A reading that was made while the bank was acting may show the move: then only the
 # bank's own figure is entered, and the amount stays reserved until the next reading.
-# It counts as fresh only where the provider told the figure; the next one makes the
-# snapshot. The lock that syncs and planners take comes first, and all that is entered
-# is worked out from the row as it is after waiting for that.
+# Nor is an amount entered beside one that is reserved so: the balance would look
+# younger than that move, and nothing would reserve it any longer. It counts as fresh
+# only where the provider told the figure; the next one makes the snapshot. The lock
+# that syncs and planners take comes first, and all that is entered is worked out from
+# the row as it is after waiting for that.
 ENTER = """
 WITH held AS (
   SELECT id FROM accounts_connection WHERE id = %(connection)s FOR NO KEY UPDATE
@@ -31,6 +33,10 @@ FROM held, (VALUES (%(source_id)s, -%(amount)s, %(source_told)s::numeric),
   AS v(account_id, moved, told)
 WHERE b.account_id = v.account_id
   AND b.as_of < CASE WHEN v.told IS NULL THEN %(sent)s ELSE %(at)s END
+  AND (v.told IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM automation_transfer t
+    WHERE t.source_id = b.account_id AND t.id <> %(transfer)s
+    AND t.status = 'done' AND t.settled_at > b.as_of))
 RETURNING b.account_id, b.total, b.available, v.moved
 """
 
@@ -56,6 +62,7 @@ def words(
     row: Transfer, settled_at: datetime | None, told: Mapping[str, int]
 ) -> dict[str, Any]:
     return {
+        "transfer": row.pk,
         "connection": row.source.connection_id,
         "at": settled_at,
         "sent": row.first_sent_at,

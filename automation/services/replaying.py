@@ -186,11 +186,9 @@ def moved_before(rule: Rule, since: datetime) -> list[tuple[datetime, int]]:
     """Return what the rule had moved before `since`: one by one on its last day."""
     zone = ZoneInfo(rule.timezone)
     midnight = datetime.combine(since.astimezone(zone).date(), time(), tzinfo=zone)
-    # A move over two steps counts once: by the step that ends it.
+    # A move over two steps counts once: by the step that begins it.
     gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
-    rows = Transfer.objects.filter(
-        gone, run__rule=rule, step__lt=2, dependents=None, created__lt=since
-    )
+    rows = Transfer.objects.filter(gone, run__rule=rule, step=0, created__lt=since)
     older = rows.filter(created__lt=midnight).aggregate(sum=Sum("amount"))["sum"]
     today = rows.filter(created__gte=midnight).values_list("created", "amount")
     return [

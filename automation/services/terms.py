@@ -65,8 +65,9 @@ def moved(rule: Rule, now: datetime) -> tuple[int, int]:
     local = now.astimezone(ZoneInfo(rule.timezone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
-    # A move over two steps counts once: by the step that ends it.
-    mine = Transfer.objects.filter(gone, run__rule=rule, step__lt=2, dependents=None)
+    # A move over two steps counts once: by the step that begins it. Its money is gone
+    # from the source until it is brought back, and then that step is reversed.
+    mine = Transfer.objects.filter(gone, run__rule=rule, step=0)
     sums = mine.aggregate(
         today=Sum("amount", filter=Q(created__gte=midnight)), ever=Sum("amount")
     )

@@ -210,10 +210,8 @@ class Worker:
             if self.world.rows.runs[pk].rule_id != rule.pk:
                 continue
             for row in steps:
-                last = row.step < 2 and not any(
-                    s.depends_on_id == row.pk for s in steps
-                )
-                if last and (row.settled_at is None or row.status == "done"):
+                gone = row.settled_at is None or row.status == "done"
+                if gone and row.step == 0:
                     total += row.amount
         return total
 

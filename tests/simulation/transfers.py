@@ -131,7 +131,8 @@ class Drive:
         told = self.receipt.balances if self.receipt else {}
         for account, by in ((row.source, -row.amount), (row.target, row.amount)):
             rest = by - self.world.rows.unread(account.pk, but=row.pk)
-            enter(balances[account.pk], row, told.get(account.external_id), rest)
+            said = told.get(account.external_id)
+            enter(balances[account.pk], account.pk, row, said, rest)
         if self.part == Part.BACK and self.before is not None:
             self.reverse()
 
@@ -288,11 +289,13 @@ def maybe_moved(row: Any, since: Any) -> bool:
     return row.status in ("done", "reversed") and row.settled_at >= since
 
 
-def enter(known: Any, row: Any, told: int | None, by: int) -> None:
+def enter(known: Any, account: str, row: Any, told: int | None, by: int) -> None:
     """Change a balance, unless a reading may show the move already."""
     moment = row.first_sent_at if told is None else row.settled_at
     if moment is None or known.as_of >= moment:
         return
+    if told is None and row.source_id != account and known.fetched_at >= moment:
+        return  # it may show the money that came in
     change = by if told is None else told - known.total
     known.total += change
     known.available += change
