@@ -78,7 +78,7 @@ class Bank:
         """Move money once per id, for as long as the id is remembered."""
         now, kept = self.stage.now, self.answers.get(name)
         if kept is not None and self.remembers(kept[0]):
-            return self.repeat(kept[1], source, target)
+            return self.repeat(name, kept[1], source, target)
         try:
             self.refuse(source, target, amount)
         except Refused as error:
@@ -93,7 +93,7 @@ class Bank:
         self.stage.note("bank moves", name, source, target, amount)
         if source == MAIN and self.balances[MAIN] < 0:
             self.owes(name)
-        receipt = self.receipt(amount, source, target)
+        receipt = self.receipt(name, amount, source, target)
         self.answers[name] = now, receipt
         return receipt
 
@@ -106,12 +106,14 @@ class Bank:
         memory = self.traits.memory
         return memory is None or self.stage.now - since < memory
 
-    def repeat(self, kept: Receipt | Refused, source: str, target: str) -> Receipt:
+    def repeat(
+        self, name: object, kept: Receipt | Refused, source: str, target: str
+    ) -> Receipt:
         if isinstance(kept, Refused):
             raise kept
         if self.traits.replays_first or kept.amount is None:
             return kept
-        return self.receipt(kept.amount, source, target)
+        return self.receipt(name, kept.amount, source, target)
 
     def refuse(self, source: str, target: str, amount: int) -> None:
         if source in self.closed or target in self.closed:
@@ -120,14 +122,15 @@ class Bank:
         if self.balances[source] < amount and not may_owe:
             raise InsufficientFunds
 
-    def receipt(self, amount: int, source: str, target: str) -> Receipt:
+    def receipt(self, name: object, amount: int, source: str, target: str) -> Receipt:
         pot = target if source == MAIN else source
         told = {pot: self.balances[pot]} if self.traits.tells_pot else {}
         if self.traits.lies and self.stage.draw() < self.traits.lies:
             self.stage.note("bank lies")
             return Receipt("", amount + 1, POUND, told)
         known = (amount, POUND) if self.traits.tells_amount else (None, None)
-        reference = self.ledger[-1].reference if self.traits.refers else ""
+        own = next(m for m in reversed(self.ledger) if m.name == name)
+        reference = own.reference if self.traits.refers else ""
         return Receipt(reference, *known, told)
 
     def between(self, source: str, target: str) -> list[Entry]:
