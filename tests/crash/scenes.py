@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from accounts.models import Account
 from automation import services
 from automation.models import Rule, RuleRun
 from tests.automation.conftest import Person, gbp, leg
@@ -24,6 +25,10 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.run, _ = services.start_run(self.rule, "once", trigger_kind="payday")
+
+    @property
+    def accounts(self) -> list[Account]:
+        return [self.person.main, *self.person.pots]
 
     @property
     def task(self) -> tuple[str, str]:

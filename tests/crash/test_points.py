@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as configured
 from django.db import connection
+from django.db.models import F
 
+from accounts.models import Balance
 from accounts.services import call
 from automation.services.routes import place
 from providers.sandbox.server import Sandbox, serve
@@ -88,6 +91,20 @@ def test_a_run_outlives_four_workers_in_a_row(ground):
     assert ground.judge(scene) == []
 
 
+def test_what_is_sent_again_stays_reserved_beside_what_follows(ground):
+    scene = ground.scene("autosort")
+    ask = next(x for x in ground.labels(scene.kind, "first run") if x.endswith(MOVES))
+    ground.workers.work(*scene.task, at=(ask, 0))
+    minute = timedelta(minutes=1)  # so it is read again, after it was first sent
+    Balance.objects.filter(account__in=scene.accounts).update(
+        as_of=F("as_of") - minute, fetched_at=F("fetched_at") - minute
+    )
+
+    ground.recover(scene)
+
+    assert ground.judge(scene) == []
+
+
 def test_a_judge_sees_a_leg_that_was_moved_twice(ground):
     scene = ground.scene(KIND)
     ground.recover(scene)
@@ -103,7 +120,7 @@ def test_a_judge_sees_a_leg_that_was_moved_twice(ground):
     said = " ".join(ground.judge(scene))
     assert "the bank moved" in said
     assert "dedupe ids" in said
-    assert "is believed to hold" in said
+    assert "is said to hold" in said
 
 
 def test_a_judge_sees_books_that_differ_from_the_bank(ground):

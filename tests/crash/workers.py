@@ -54,12 +54,14 @@ class Workers:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._folder = TemporaryDirectory(prefix="workers-")
+        self._log = (Path(self._folder.name) / "log").open("a+")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.nursery", self._folder.name],
             env=dict(environment),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._log,  # a worker that is struck says much
             text=True,
         )
         self._stopped: dict[int, Path] = {}
@@ -90,13 +92,15 @@ class Workers:
         self._process.stdin.close()
         self._process.wait(PATIENCE)
         self._process.stdout.close()
+        self._log.close()
         self._folder.cleanup()
 
     def _send(self, job: dict[str, Any]) -> list[int]:
         print(json.dumps(job), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError("The nursery has ended")
+            self._log.seek(0)
+            raise RuntimeError(f"The nursery has ended: {self._log.read()[-2000:]}")
         return json.loads(answer)
 
     def _ask(self, job: dict[str, Any], told: Path) -> Worked:
