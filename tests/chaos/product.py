@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import providers
 from providers.base import Place
@@ -29,12 +32,11 @@ def play(seconds: float, chance: random.Random) -> Tally:
     """Break everything for so many seconds, wait, and judge."""
     with open_stage() as stage:
         folder, log = stage.folder / "demo", stage.folder / "demo.log"
-        words = ["--concurrency", "2", "--quiet"]
-        with running_demo(folder, log, words, **stage.urls) as demo:
+        with running_demo(folder, log, ["--concurrency", "2"], **stage.urls) as demo:
             demo = replace(demo, pause=stage.tick, timeout=8)
             tally = _play(stage, demo, seconds, chance)
-            if tally.failed:
-                print(log.read_text(errors="replace")[-6000:])
+        if tally.failed:
+            tally.log = shutil.copy(log, Path(tempfile.mkdtemp()) / "chaos.log")
     return tally
 
 

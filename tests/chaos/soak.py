@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -55,6 +56,7 @@ class Tally:
     missing: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
     drain: float | None = None  # seconds; None: it did not settle in time
+    log: Path | None = None  # kept if something went wrong
 
     @property
     def failed(self) -> bool:
@@ -149,6 +151,8 @@ def show(tally: Tally, title: str) -> None:
     for name in ("doubled", "missing", "mismatched"):
         for said in getattr(tally, name)[:20]:
             CONSOLE.print(f"[red]{name}[/]: {said}", soft_wrap=True)
+    if tally.log:
+        CONSOLE.print(f"What the parts said is in {tally.log}")
     figures = [len(getattr(tally, n)) for n in ("doubled", "missing", "mismatched")]
     drained = f"{tally.drain:.0f} s" if tally.drain is not None else "never"
     CONSOLE.print(
