@@ -87,7 +87,9 @@ class Rules(Api):
 
     def get_queryset(self):
         rules = Rule.objects.of(self.request.user)
-        return rules.prefetch_related("legs__account", "triggers")
+        return rules.prefetch_related(
+            "legs__account", "triggers__account", "triggers__upstream", "depends_on"
+        )
 
     def usable(self) -> Rule:
         """Return the rule; raises Archived if it is used no more."""
