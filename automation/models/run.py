@@ -72,6 +72,7 @@ class RuleRun(Row):
     reason = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(null=True, blank=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     wanted_hash = models.CharField(
         max_length=64, blank=True, help_text="The plan that somebody saw and wants."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from automation.machine.run import ENDED_BADLY
@@ -15,29 +17,43 @@ from .line import wake_line
 from .waking import wake_followers
 
 BATCH = 200
+UNHEARD = timedelta(seconds=30)  # after which a message is taken for lost
 
 
 def due_runs() -> list[UUID]:
-    """Return the unfinished runs that nobody holds and whose time has come."""
-    return first_of(free_runs())
+    """Return the unfinished runs that nobody holds and whose time has come.
+
+    Each is returned once for every time it comes due, and again only if nobody took it
+    for half a minute: its message was lost. A queue that grew with every look would
+    keep busy workers from what is new.
+    """
+    return claim(free_runs())
 
 
 def due_again() -> list[UUID]:
     """Return those of `due_runs` that were begun: no message of theirs is under way."""
     begun = Q(lease_until__isnull=False) | Q(next_attempt_at__isnull=False)
-    return first_of(free_runs().filter(begun))
+    return claim(free_runs().filter(begun))
 
 
 def free_runs() -> QuerySet[RuleRun]:
     moment = now()
     free = Q(lease_until=None) | Q(lease_until__lte=moment)
     due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=moment)
-    return RuleRun.objects.unfinished().filter(free, due)
+    unsaid = Q(queued_at=None) | Q(queued_at__lte=moment - UNHEARD)
+    since = Q(queued_at__lt=F("next_attempt_at")) | Q(queued_at__lt=F("lease_until"))
+    return RuleRun.objects.unfinished().filter(free, due, unsaid | since)
 
 
-def first_of(runs: QuerySet[RuleRun]) -> list[UUID]:
-    rows = runs.order_by("rule__priority", "rule_id", "created")
-    return list(rows.values_list("pk", flat=True)[:BATCH])
+@transaction.atomic
+def claim(runs: QuerySet[RuleRun]) -> list[UUID]:
+    """Return the first of `runs`, noted as queued; those another beat notes are left out."""
+    rows = runs.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    rows = rows.order_by("rule__priority", "rule_id", "created")
+    ids = list(rows.values_list("pk", flat=True)[:BATCH])
+    if ids:
+        RuleRun.objects.filter(pk__in=ids).update(queued_at=now())
+    return ids
 
 
 def due_transfers() -> list[UUID]:

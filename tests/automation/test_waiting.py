@@ -182,6 +182,7 @@ def test_a_dead_workers_run_is_free_when_its_lease_is_over(topup, run, ago, foun
     RuleRun.objects.update(status="running", lease_until=left)
 
     assert (services.due_again() == [started.pk]) is found
+    RuleRun.objects.update(queued_at=None)
     assert (services.due_runs() == [started.pk]) is found
 
 
@@ -244,3 +245,22 @@ def test_a_worker_that_lost_its_run_sends_nothing_more_of_it(
 
     assert list(moved().values()) == [0]
     assert Transfer.objects.get().status == "pending"
+
+
+def test_a_due_run_is_queued_once_until_its_message_must_be_lost(rules):
+    started, _ = services.start_run(rules[0], "one", trigger_kind="daily")
+
+    assert services.due_runs() == [started.pk]
+    assert services.due_runs() == []
+    RuleRun.objects.update(queued_at=now() - timedelta(seconds=31))
+    assert services.due_runs() == [started.pk]
+
+
+def test_a_run_that_comes_due_again_is_queued_again_at_once(rules):
+    started, _ = services.start_run(rules[0], "one", trigger_kind="daily")
+    services.due_runs()
+
+    RuleRun.objects.update(next_attempt_at=now() + timedelta(microseconds=1))
+    assert services.due_again() == [started.pk]
+    RuleRun.objects.update(next_attempt_at=None, lease_until=now())
+    assert services.due_again() == [started.pk]
