@@ -123,8 +123,8 @@ def let_time_pass() -> Callable[[], None]:
             row.save(update_fields=["next_attempt_at"])
         for row in RuleRun.objects.unfinished():
             row.next_attempt_at = row.created - ago
-            row.lease_until = None
-            row.save(update_fields=["next_attempt_at", "lease_until"])
+            row.lease_until = row.queued_at = None
+            row.save(update_fields=["next_attempt_at", "lease_until", "queued_at"])
 
     return pass_
 

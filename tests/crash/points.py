@@ -152,6 +152,7 @@ class Ground:
         runs = RuleRun.objects.unfinished().filter(pk=scene.run.pk)
         runs.exclude(next_attempt_at=None).update(next_attempt_at=past)
         runs.exclude(lease_until=None).update(lease_until=past)
+        runs.update(queued_at=None)
         waiting = scene.run.transfers.unsettled().exclude(next_attempt_at=None)
         waiting.update(next_attempt_at=past)
 
