@@ -15,7 +15,7 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Exists, Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
 from accounts.models import Account, SyncRun
@@ -37,6 +37,13 @@ from .switches import is_dry, standing
 from .terms import log_readings
 
 BY_HAND = Trigger.BY_HAND
+WRITTEN = (*RUN_KEPT, "plan_hash", "readings", "moves", "trace", "dry")
+# Whoever carries it out next loads the rule as it is then, or finds it switched off.
+CHANGED = events.Planned(
+    RuleRun.Status.SKIPPED_STALE,
+    "The rule was changed while its accounts were read",
+    retry=True,
+)
 LOCK = """
 SELECT w.paused_at IS NOT NULL, w.dry_run
 FROM accounts_connection c JOIN accounts_workspace w ON w.id = c.workspace_id
@@ -87,14 +94,17 @@ def write_plan(
     run: RuleRun, *, at_once: bool
 ) -> tuple[Sequence[RunCommand], list[Transfer]]:
     """Decide on what is held now, and write run and transfers, all or nothing."""
-    known = {name: getattr(run, name) for name in RUN_KEPT}
+    known = {name: getattr(run, name) for name in WRITTEN}
     rows: list[Transfer] = []
     try:
         with transaction.atomic():
             switches = lock(run.rule)
-            accounts, moment = list(read(run.rule)), now()
+            current = read(run.rule).annotate(unchanged=unchanged(run.rule))
+            accounts, moment = list(current), now()
             decided = decide(run.rule, accounts, moment, run=run)
             event = verdict(run, decided, dry=is_dry(run.rule))
+            if not all(account.unchanged for account in accounts):
+                event = CHANGED
             commands = apply(run, event, **record(run, decided, event))
             if commands and RunCommand.DRIVE in commands:
                 rows = transfers(run, {str(a.pk): a for a in accounts}, moment)
@@ -152,6 +162,15 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
         return ""
     names = {held.account: held.name for held in decided.readings}
     return difference(moves_of(run), moves, names, run.rule.asset)
+
+
+def unchanged(rule: Rule) -> Exists:
+    """Return, for a query, whether `rule` is in use and as it was loaded.
+
+    Who rewrites a rule waits for the lock that a planner holds.
+    """
+    same = Rule.objects.in_use().filter(pk=rule.pk, enabled=True, updated=rule.updated)
+    return Exists(same)
 
 
 def lock(rule: Rule) -> dict[str, bool]:

@@ -125,11 +125,6 @@ def unpause(workspace: Workspace, *, user) -> list[UUID]:
 def wake_held(workspace: Workspace) -> list[UUID]:
     """Make due what waited for the pause to end."""
     moment = now()
-    Transfer.objects.filter(
-        run__rule__workspace=workspace,
-        status=Transfer.Status.PENDING,
-        error_code=PAUSED,
-    ).update(next_attempt_at=moment)
     free = RuleRun.objects.unfinished().filter(
         rule__workspace=workspace, lease_until=None, next_attempt_at__gt=moment
     )
@@ -137,5 +132,11 @@ def wake_held(workspace: Workspace) -> list[UUID]:
     told = Q(status=RuleRun.Status.NOTIFIED, notice_until__lte=moment)
     waiting = Q(status=RuleRun.Status.DUE) | Q(approved_at__isnull=False)
     ids = list(free.filter(begun | told | waiting).values_list("pk", flat=True))
+    # Runs before their transfers, as who cancels or resumes a run locks them.
     RuleRun.objects.filter(pk__in=ids, lease_until=None).update(next_attempt_at=moment)
+    Transfer.objects.filter(
+        run__rule__workspace=workspace,
+        status=Transfer.Status.PENDING,
+        error_code=PAUSED,
+    ).update(next_attempt_at=moment)
     return ids

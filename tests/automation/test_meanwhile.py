@@ -1,0 +1,134 @@
+"""What others do while a run is read for, written or let go."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, connections, transaction
+from django.utils.timezone import now
+
+from accounts.models import Workspace
+from automation import services
+from automation.models import Rule, RuleRun, Transfer
+from automation.services import deciding
+
+from .conftest import gbp, leg
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let something happen while the accounts of a run are read."""
+    read = services.planning.sync
+
+    def during_the_reading(what) -> None:
+        def sync(*asked):
+            done = read(*asked)
+            what()
+            return done
+
+        monkeypatch.setattr(services.planning, "sync", sync)
+
+    return during_the_reading
+
+
+def test_a_rule_that_is_switched_off_while_it_is_read_for_moves_nothing(
+    topup, run, meanwhile, let_time_pass, moved
+):
+    meanwhile(lambda: Rule.objects.update(enabled=False))
+
+    kept = run(topup)
+
+    assert (kept.status, moved()) == ("due", {})
+    assert "changed" in kept.reason
+    let_time_pass()
+    assert services.execute_run(kept.pk).status == "skipped_disabled"
+
+
+def test_a_rule_that_is_rewritten_while_it_is_read_for_moves_what_it_says_now(
+    alice, topup, run, meanwhile, let_time_pass, monkeypatch
+):
+    target = leg(alice.pots[0], "target", strategy="to_target", target=gbp(50_00))
+    data = {"name": "topup", "kind": "topup"} | {
+        "legs": [leg(alice.main, "source"), target]
+    }
+    meanwhile(lambda: services.write_rule(alice.workspace, data, rule=topup))
+
+    kept = run(topup)
+    assert kept.status == "due"
+    monkeypatch.undo()
+    let_time_pass()
+    services.execute_run(kept.pk)
+
+    assert alice.holds(alice.pots[0]) == 50_00
+
+
+def test_a_cancelled_run_and_the_end_of_a_pause_never_wait_in_a_circle(
+    topup, run, workspace, anna
+):
+    kept = run(topup)
+    held_by_the_pause(kept, workspace)
+    failures: list[DatabaseError] = []
+
+    def go_on():
+        try:
+            services.unpause(workspace, user=anna)
+        except DatabaseError as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=go_on)
+    with transaction.atomic():
+        deciding.locked(kept.pk)  # as who cancels does first
+        thread.start()
+        while thread.is_alive() and not somebody_waits():
+            pass
+        Transfer.objects.update(next_attempt_at=None)
+    thread.join(10)
+
+    assert failures == []
+    assert RuleRun.objects.get().status == "running"
+
+
+def held_by_the_pause(run: RuleRun, workspace) -> None:
+    later = now() + timedelta(hours=1)
+    RuleRun.objects.update(status="running", finished_at=None, next_attempt_at=later)
+    Transfer.objects.update(
+        status="pending", error_code="paused", settled_at=None, next_attempt_at=later
+    )
+    Workspace.objects.filter(pk=workspace.pk).update(paused_at=now())
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0] > 0
+
+
+def test_a_plan_that_is_written_anew_beside_a_busy_account_keeps_its_moves(
+    alice, bank, run, orders
+):
+    alice.fill(alice.main, 100_00)
+    rules = [
+        alice.rule(
+            "topup",
+            leg(alice.main, "source"),
+            leg(pot, "target", strategy="fixed", amount=gbp(10_00)),
+        )
+        for pot in alice.pots[:2]
+    ]
+    bank.fault("drop_before", **orders)
+    run(rules[0])
+
+    second = run(rules[1])
+
+    assert second.transfers.get().error_code == "account_busy"
+    kept = RuleRun.objects.get(pk=second.pk)
+    assert [move["money"]["minor"] for move in kept.moves] == ["1000"]
