@@ -142,7 +142,10 @@ def quarantine(run: RuleRun) -> None:
     log.critical("run_quarantined", run=str(run.pk), reason=run.reason)
     steps = transfers_of(run)
     for row in steps:
-        Drive(run, row, steps).apply(transfer_events.Quarantine())
+        turn = Drive(run, row, steps)
+        if turn.in_vain():
+            turn.apply(transfer_events.DependencyFailed())
+        turn.apply(transfer_events.Quarantine())
 
 
 def reread(transfer_id: UUID | str) -> None:

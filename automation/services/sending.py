@@ -69,11 +69,18 @@ class Drive:
         if before is not None and self.part == Part.SECOND:
             if before.settled_at is None:
                 return None
-            if before.status != Transfer.Status.DONE:
+            if self.in_vain():
                 return events.DependencyFailed()
         if row.expires_at is not None and row.expires_at <= now():
             return events.Expire()
         return resting(self.run, row) or events.Claim()
+
+    def in_vain(self) -> bool:
+        """Say whether the step before this one ended and left no money to send on."""
+        before = self.before
+        if before is None or self.part != Part.SECOND:
+            return False
+        return before.settled_at is not None and before.status != Transfer.Status.DONE
 
     def apply(self, event: machine.Event | None) -> Sequence[Command]:
         """Return what is left to do after `event`; nothing if somebody was faster."""

@@ -60,6 +60,32 @@ def test_a_run_is_given_up_together_with_its_transfers(
     assert Transfer.objects.get().needs_person
 
 
+def test_no_money_is_said_to_wait_between_pots_where_none_left_the_first(
+    alice, run, let_time_pass, monkeypatch
+):
+    alice.fill(alice.pots[0], 100_00)
+    rule = alice.rule(
+        "topup",
+        leg(alice.pots[0], "source"),
+        leg(alice.pots[1], "target", strategy="fixed", amount=gbp(10_00)),
+    )
+    # Nothing is claimed with the plan, and then every worker dies before the first.
+    monkeypatch.setattr(services.planning, "begin", lambda *_: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(services.runs, "drive", die)
+        started, _ = services.start_run(rule, "poison", trigger_kind="daily")
+        for _ in range(5):
+            with pytest.raises(Killed):
+                services.execute_run(started.pk)
+            let_time_pass()
+
+    services.execute_run(started.pk)
+
+    assert RuleRun.objects.get().status == "quarantined"
+    ends = Transfer.objects.order_by("step").values_list("status", "needs_person")
+    assert list(ends) == [("expired", False), ("expired", False)]
+
+
 def test_a_step_is_not_left_behind_when_the_one_before_it_turns_out_well(
     alice, run, bank, orders, let_time_pass, monkeypatch
 ):
