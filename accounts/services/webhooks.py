@@ -155,7 +155,9 @@ def claim_unfetched() -> list[UUID]:
             tries=F("tries") + 1, next_try_at=moment + _pause()
         )
         owners = {row.connection_id: row.connection for row in rows}
-        return [request_sync(c, SyncRun.Kind.WEBHOOK).pk for c in owners.values()]
+        # In order of id, as whoever locks many connections takes them.
+        ordered = [owners[pk] for pk in sorted(owners)]
+        return [request_sync(c, SyncRun.Kind.WEBHOOK).pk for c in ordered]
 
 
 def _pause() -> Func:
