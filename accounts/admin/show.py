@@ -154,6 +154,8 @@ TONES = {
     "warning": "warn",
     "open": "warn",
     "missed": "warn",
+    "awaiting_approval": "warn",
+    "notified": "info",
     "unknown": "warn",
     "stranded": "bad",
     "failed": "bad",
