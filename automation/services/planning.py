@@ -167,9 +167,12 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
 def unchanged(rule: Rule) -> Exists:
     """Return, for a query, whether `rule` is in use and as it was loaded.
 
-    Who rewrites a rule waits for the lock that a planner holds.
+    Who rewrites a rule waits for the lock that a planner holds. A rule that cools down
+    and has succeeded meanwhile is not as it was either.
     """
     same = Rule.objects.in_use().filter(pk=rule.pk, enabled=True, updated=rule.updated)
+    if rule.cooldown_seconds:
+        same = same.filter(last_success_at=rule.last_success_at)
     return Exists(same)
 
 

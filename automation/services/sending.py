@@ -101,7 +101,8 @@ class Drive:
 
     def commit(self, after: machine.TransferState, commands: Sequence[Command]) -> bool:
         """Write the new state and what belongs to it, all or nothing."""
-        known = {name: getattr(self.row, name) for name in KEPT}
+        rows = [row for row in (self.row, self.before) if row is not None]
+        known = [{name: getattr(row, name) for name in KEPT} for row in rows]
         try:
             with transaction.atomic():
                 if Command.SEND in commands:
@@ -114,7 +115,8 @@ class Drive:
                     return False
                 self.enter(commands)
         except DatabaseError as error:
-            take(self.row, known)  # nothing of it was written
+            for row, fields in zip(rows, known, strict=True):
+                take(row, fields)  # nothing of it was written
             if not busy(error):
                 raise
             self.apply(events.Busy())

@@ -64,7 +64,8 @@ def due_transfers() -> list[UUID]:
     asked = Q(needs_person=True, next_attempt_at__lte=now())
     left = Q(needs_person=False, run__status__in=ENDED_BADLY)
     left &= Q(depends_on=None) | Q(depends_on__needs_person=False)
-    rows = Transfer.objects.unsettled().filter(asked | left)
+    # The status is what the index of the unsettled knows.
+    rows = Transfer.objects.filter(asked | left, status__in=Transfer.OPEN)
     rows = rows.order_by("next_attempt_at")
     return list(rows.values_list("pk", flat=True)[:BATCH])
 

@@ -66,6 +66,19 @@ def test_a_rule_that_is_rewritten_while_it_is_read_for_moves_what_it_says_now(
     assert alice.holds(alice.pots[0]) == 50_00
 
 
+def test_a_success_of_another_run_while_it_is_read_for_begins_the_cooldown(
+    topup, run, meanwhile, let_time_pass, moved
+):
+    Rule.objects.update(cooldown_seconds=3600)
+    meanwhile(lambda: Rule.objects.update(last_success_at=now()))
+
+    kept = run(topup, kind="daily")
+
+    assert (kept.status, moved()) == ("due", {})
+    let_time_pass()
+    assert services.execute_run(kept.pk).status == "skipped_not_due"
+
+
 def test_a_cancelled_run_and_the_end_of_a_pause_never_wait_in_a_circle(
     topup, run, workspace, anna
 ):
