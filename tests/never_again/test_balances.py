@@ -142,7 +142,11 @@ def test_large_holding_of_a_cheap_token_is_ok():
     cheap = Asset.parse("SHIB/18")
     amount = 25_000_000 * 10**18
 
-    validate(Observation([Reading("shib", cheap, amount, amount)]), {})
+    found = Observation([Reading("shib", cheap, amount, amount)])
+
+    validate(found, {})
+
+    assert found.readings[0].total == amount
 
 
 def test_rpc_failure_not_zero(alice, bank):
