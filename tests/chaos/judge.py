@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.chaos import soak
 from tests.chaos.payroll import Payroll
-from tests.chaos.rules import NOT_MOVED, OPEN_RUNS
+from tests.chaos.rules import NOT_MOVED, OPEN_RUNS, UNSETTLED, with_waits
 from tests.chaos.soak import Tally
 
 INTERVAL = 60.0  # seconds between two runs of a rule that nobody asks for
@@ -19,7 +19,7 @@ def judge(payroll: Payroll, tally: Tally) -> None:
     names = {row["id"]: row["external_id"] for row in payroll.demo.every("/accounts/")}
     moved = soak.by_dedupe_id(payroll.bank.movements())
     known = set()
-    for transfer in payroll.demo.every("/transfers/", page_size=200):
+    for transfer in with_waits(payroll.demo.every("/transfers/", page_size=200)):
         known.add(transfer["dedupe_id"])
         tally.legs += 1
         tally.transfers[said_of(transfer)] += 1
@@ -42,9 +42,7 @@ def weigh(transfer: dict[str, Any], made, names: dict[str, str], tally: Tally) -
         tally.missing.append(f"{said} and never took effect")
     if status in NOT_MOVED and made:
         tally.mismatched.append(f"{said} and took effect")
-    if status in {"pending", "sending"}:
-        tally.missing.append(f"{said}, and is not settled: {transfer['error']}")
-    if status == "unknown" and not transfer["needs_person"]:
+    if status in UNSETTLED and not transfer["needs_person"]:
         tally.missing.append(f"{said}, and is not settled: {transfer['error']}")
     ours = names[transfer["source"]], names[transfer["target"]]
     amount = int(transfer["money"]["minor"])

@@ -20,11 +20,10 @@ from tests.chaos.harm import Harm
 from tests.chaos.installation import Demo, running_demo
 from tests.chaos.judge import judge
 from tests.chaos.payroll import Payroll
-from tests.chaos.rules import OPEN_RUNS
+from tests.chaos.rules import OPEN_RUNS, UNSETTLED, with_waits
 from tests.chaos.soak import Tally
 from tests.chaos.stage import ROOT, Stage, open_stage
 
-UNSETTLED = ("pending", "sending", "unknown")
 PERSON_SECONDS = 100.0  # after which what waits for a person is left to one
 
 
@@ -121,4 +120,4 @@ class Rest:
         left = [t for s in UNSETTLED for t in demo.every("/transfers/", status=s)]
         # The bank is asked once more about what waits for a person: that has its time.
         for_people = time.monotonic() - self.begun > PERSON_SECONDS
-        return all(t["needs_person"] and for_people for t in left)
+        return all(t["needs_person"] and for_people for t in with_waits(left))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 OPEN_RUNS = {"due", "planned", "running", "notified", "awaiting_approval"}
 NOT_MOVED = {"refused", "expired"}
+UNSETTLED = ("pending", "sending", "unknown")
 
 
 def rule_documents(
@@ -76,3 +78,11 @@ def rule_documents(
 
 def _money(minor: int) -> dict[str, str]:
     return {"asset": "GBP/2", "minor": str(minor)}
+
+
+def with_waits(transfers: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let a step wait for a person, too, whose step before it does."""
+    rows = list(transfers)
+    asked = {row["id"] for row in rows if row["needs_person"]}
+    behind = {row["id"] for row in rows if row["depends_on"] in asked}
+    return [row | {"needs_person": row["id"] in asked | behind} for row in rows]
