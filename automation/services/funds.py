@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from accounts.models import Balance, SyncRun
@@ -16,6 +17,7 @@ from automation.rules import part_up
 from automation.rules.draft import LIVE_SECONDS, STALE_SECONDS
 from providers.money import pretty
 
+from .compiled import Compiled
 from .terms import age, largest_drops, log_readings
 
 
@@ -45,14 +47,22 @@ def judge(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine
 
 def readings(row: Transfer) -> dict[UUID, Balance]:
     """Return both balances, and what leaves each, as they were at one moment."""
-    others = Transfer.objects.unread().exclude(pk=row.pk)
-    begun = others.exclude(status=Transfer.Status.PENDING)
-    rows = Balance.objects.annotate(leaving=begun.sum_out_of("pk"))
-    found = rows.in_bulk([row.source_id, row.target_id])
+    rows = HELD(row.pk, row.source_id, row.target_id)
+    found = {balance.pk: balance for balance in rows}
     for account in (row.source, row.target):
         if account.pk in found:
             account.balance = found[account.pk]
     return found
+
+
+def held(transfer: UUID, source: UUID, target: UUID) -> QuerySet[Balance]:
+    others = Transfer.objects.unread().exclude(pk=transfer)
+    begun = others.exclude(status=Transfer.Status.PENDING)
+    rows = Balance.objects.annotate(leaving=begun.sum_out_of("pk"))
+    return rows.filter(pk__in=[source, target])
+
+
+HELD = Compiled(held)
 
 
 def oldest(row: Transfer, balances: dict[UUID, Balance]) -> int:

@@ -12,7 +12,7 @@ Runs that a person asked for stand in no line.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -41,18 +41,20 @@ FAILED = frozenset(
 Upstream = Rule.depends_on.through.objects  # from_rule depends on to_rule
 
 
-def in_line(runs: QuerySet[RuleRun]) -> QuerySet[RuleRun]:
+def in_line(
+    runs: QuerySet[RuleRun], moment: datetime | None = None
+) -> QuerySet[RuleRun]:
     """Return `runs`, each with whether there is anybody to wait for or to be waked."""
     return runs.annotate(
         depends=Exists(Upstream.filter(from_rule=OuterRef("rule"))),
-        behind=Exists(before_me(RuleRun.objects.all())),
+        behind=Exists(before_me(RuleRun.objects.all(), moment or now())),
         waited_for=Exists(Upstream.filter(to_rule=OuterRef("rule")))
         | Exists(neighbours()),
         watched=Exists(followers()),
     )
 
 
-def before_me(runs: QuerySet[RuleRun]) -> QuerySet[RuleRun]:
+def before_me(runs: QuerySet[RuleRun], moment: datetime) -> QuerySet[RuleRun]:
     """Return, within a query of runs, those to be planned first on a shared account.
 
     One that waits for something itself is passed: nobody waits in a circle.
@@ -66,7 +68,7 @@ def before_me(runs: QuerySet[RuleRun]) -> QuerySet[RuleRun]:
     )
     return runs.filter(
         earlier,
-        Q(next_attempt_at=None) | Q(next_attempt_at__lte=now()),
+        Q(next_attempt_at=None) | Q(next_attempt_at__lte=moment),
         Exists(shared),
         status=Status.DUE,
         rule__workspace=OuterRef("rule__workspace"),
@@ -98,7 +100,7 @@ def waits_for(run: RuleRun) -> str:
         return f"{WAITS}{rule}, which it depends on"
     if run.behind:
         ahead = RuleRun.objects.filter(pk=run.pk).annotate(
-            name=before_me(RuleRun.objects.all()).values("rule__name")[:1]
+            name=before_me(RuleRun.objects.all(), now()).values("rule__name")[:1]
         )
         if name := ahead.values_list("name", flat=True).first():
             return f"{WAITS}{name}, which goes first on the same account"

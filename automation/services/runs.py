@@ -10,7 +10,6 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Prefetch
 from django.utils.timezone import now
 
 from automation.machine import RunCommand
@@ -19,6 +18,7 @@ from automation.machine import run as events
 from automation.models import Rule, RuleRun, Transfer, Trigger
 from automation.rules import Plan
 
+from .compiled import Compiled
 from .driving import drive
 from .line import in_line, waits_for
 from .planning import legs_with_accounts, plan_run
@@ -83,9 +83,23 @@ def fitting(key: str) -> str:
 
 def load(run_id: UUID | str) -> RuleRun:
     """Return a run with its rule and legs; raises RuleRun.DoesNotExist."""
-    legs = legs_with_accounts()
-    rows = in_line(RuleRun.objects.select_related("rule__workspace", "trigger"))
-    return rows.prefetch_related(Prefetch("rule__legs", legs)).get(pk=run_id)
+    found = next(LOADED(UUID(str(run_id)), now()), None)
+    if found is None:
+        raise RuleRun.DoesNotExist(f"There is no run {run_id}")
+    legs = found.rule.legs.all()
+    legs._result_cache = list(LEGS(found.rule_id))
+    found.rule._prefetched_objects_cache = {"legs": legs}
+    return found
+
+
+LOADED = Compiled(
+    lambda run, moment: (
+        in_line(RuleRun.objects.select_related("rule__workspace", "trigger"), moment)
+        .filter(pk=run)
+        .order_by()
+    )
+)
+LEGS = Compiled(lambda rule: legs_with_accounts().filter(rule=rule))
 
 
 def transfers_of(run: RuleRun) -> list[Transfer]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from automation.models import RuleLeg, RuleRun
+
+from .compiled import Compiled
 
 
 def wake_short(connections: Iterable[UUID]) -> int:
@@ -17,11 +21,27 @@ def wake_short(connections: Iterable[UUID]) -> int:
     would find the same. What could not be read has a shorter pause of its own.
     """
     moment = now()
+    found = list(SHORT(moment, *connections))
+    if not found:
+        return 0
+    still = RuleRun.objects.filter(
+        pk__in=found,
+        status=RuleRun.Status.DUE,
+        lease_until=None,
+        next_attempt_at__gt=moment,
+    )
+    return still.update(next_attempt_at=moment)
+
+
+def short(moment: datetime, *connections: UUID) -> QuerySet[RuleRun]:
     fed = RuleLeg.objects.filter(role="source", account__connection__in=connections)
-    short = RuleRun.objects.filter(
+    waiting = RuleRun.objects.filter(
         status=RuleRun.Status.DUE,
         lease_until=None,
         next_attempt_at__gt=moment,
         rule__in=fed.values("rule"),
     ).exclude(outcome__in=["", RuleRun.Status.SKIPPED_STALE])
-    return short.update(next_attempt_at=moment)
+    return waiting.values_list("pk", flat=True)
+
+
+SHORT = Compiled(short)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from automation.machine.run import ENDED_BADLY
 from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
+from .compiled import Compiled
 from .line import wake_line
 from .waking import wake_followers
 
@@ -70,6 +71,26 @@ def due_transfers() -> list[UUID]:
     return list(rows.values_list("pk", flat=True)[:BATCH])
 
 
+def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
+    """Return what waits only for an account that `run` left, and is free by now."""
+    holding = Transfer.objects.uncertain().filter(
+        source=OuterRef("source"), needs_person=False
+    )
+    waiting = Transfer.objects.filter(
+        ~Exists(holding),
+        status=Transfer.Status.PENDING,
+        error_code=BUSY,
+        source__in=Transfer.objects.filter(run=run).order_by().values("source"),
+        run__in=RuleRun.objects.unfinished().filter(
+            lease_until=None, next_attempt_at__gt=moment
+        ),
+    )
+    return waiting.values_list("pk", "run_id")
+
+
+IN_LINE = Compiled(in_line)
+
+
 def wake(run: RuleRun) -> list[UUID]:
     """Make due the runs that waited for `run` or for an account it left; return them.
 
@@ -79,19 +100,7 @@ def wake(run: RuleRun) -> list[UUID]:
     if run.finished_at is not None and getattr(run, "watched", True):
         wake_followers(run)
     moment = now()
-    holding = Transfer.objects.uncertain().filter(
-        source=OuterRef("source"), needs_person=False
-    )
-    in_line = Transfer.objects.filter(
-        ~Exists(holding),
-        status=Transfer.Status.PENDING,
-        error_code=BUSY,
-        source__in=run.transfers.values("source"),
-        run__in=RuleRun.objects.unfinished().filter(
-            lease_until=None, next_attempt_at__gt=moment
-        ),
-    )
-    found = dict(in_line.values_list("pk", "run_id"))
+    found = dict(IN_LINE(run.pk, moment))
     if found:
         waiting = Transfer.objects.filter(pk__in=found, status=Transfer.Status.PENDING)
         waiting.update(next_attempt_at=moment)
