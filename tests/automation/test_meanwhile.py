@@ -118,6 +118,8 @@ def held_by_the_pause(run: RuleRun, workspace) -> None:
 
 def somebody_waits() -> bool:
     with connection.cursor() as cursor:
+        # Within a transaction the first answer would be told for ever.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity "
             "WHERE datname = current_database() AND wait_event_type = 'Lock'"
