@@ -24,7 +24,7 @@ from tests.chaos.rules import OPEN_RUNS, UNSETTLED, with_waits
 from tests.chaos.soak import Tally
 from tests.chaos.stage import ROOT, Stage, open_stage
 
-PERSON_SECONDS = 100.0  # after which what waits for a person is left to one
+PERSON_SECONDS = 100.0  # at most, until what waits for a person is left to one
 
 
 def play(seconds: float, chance: random.Random) -> Tally:
@@ -58,7 +58,9 @@ def _play(stage: Stage, demo: Demo, seconds: float, chance: random.Random) -> Ta
     tally.faults = soak.struck(bank)
     bank.calm()
     turns.paying = False
-    tally.drain = soak.drain(Rest(turns).has_come, tick)
+    tally.drain = soak.drain(
+        Rest(turns, min(PERSON_SECONDS, seconds / 2)).has_come, tick
+    )
     judge(payroll, tally)
     return tally
 
@@ -107,6 +109,7 @@ class Rest:
     """Says when nothing is open any more, whoever asked for it."""
 
     turns: Turns
+    patience: float  # seconds for what waits for a person
     begun: float = field(default_factory=time.monotonic)
     next: float = 0.0
 
@@ -119,5 +122,5 @@ class Rest:
             return False
         left = [t for s in UNSETTLED for t in demo.every("/transfers/", status=s)]
         # The bank is asked once more about what waits for a person: that has its time.
-        for_people = time.monotonic() - self.begun > PERSON_SECONDS
+        for_people = time.monotonic() - self.begun > self.patience
         return all(t["needs_person"] and for_people for t in with_waits(left))
