@@ -83,6 +83,10 @@ def play(seconds: float, chance: random.Random) -> Tally:
             stage.tick(0.05)
             wishes.tick()
 
+        # On a slow machine the worker may begin when the harm is over.
+        until = time.monotonic() + START_SECONDS
+        while soak.struck(bank)["act_then_500"] < SURE and time.monotonic() < until:
+            tick()
         tally.events = soak.disturb(harm(stage, worker), seconds, tick, chance)
         tally.faults = soak.struck(bank)
         bank.calm()
