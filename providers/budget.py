@@ -8,7 +8,7 @@ from time import monotonic
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import MovingWindowRateLimiter
 
 from .store import Store, StoreAway
 
@@ -28,7 +28,7 @@ class Budget:
         self._poor = _item(max(1, weight // PROCESSES), seconds)
         self._store = store
         self._shared = _limiter(store) if store else None
-        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._local = MovingWindowRateLimiter(MemoryStorage())
         self._lasts = min(1.0, seconds / 10)  # seconds; older leases belong to the past
         self._left, self._ends = 0, 0.0
         self._lock = Lock()
@@ -68,7 +68,7 @@ class Budget:
 
     def _take(
         self,
-        limiter: SlidingWindowCounterRateLimiter,
+        limiter: MovingWindowRateLimiter,
         item: RateLimitItemPerSecond,
         amount: int,
     ) -> bool:
@@ -76,9 +76,9 @@ class Budget:
         return limiter.hit(item, self.name, cost=min(amount, item.amount))
 
 
-def _limiter(store: Store) -> SlidingWindowCounterRateLimiter:
+def _limiter(store: Store) -> MovingWindowRateLimiter:
     storage = RedisStorage("redis://", connection_pool=store.pool)
-    return SlidingWindowCounterRateLimiter(storage)
+    return MovingWindowRateLimiter(storage)
 
 
 def _item(weight: int, seconds: float) -> RateLimitItemPerSecond:
