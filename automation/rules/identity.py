@@ -20,6 +20,14 @@ def dedupe_id(
     return uuid5(installation, f"{rule}/{occurrence}/{move}/{step}")
 
 
+def as_uuid(text: object) -> UUID | None:
+    """Return what `text` names, if it is a text and the name of anything."""
+    try:
+        return UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
 def plan_hash(
     terms: str,
     moves: Iterable[Move],

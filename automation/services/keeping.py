@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -13,6 +12,7 @@ from django.utils.timezone import now
 from accounts.models import Account, Workspace
 from automation.models import Rule
 from automation.rules import Problem, RuleSpec, problems
+from automation.rules.identity import as_uuid
 from automation.rules.trigger_problems import trigger_problems
 from automation.schedules import schedule
 
@@ -87,13 +87,6 @@ def rows_of(data: Any, *names: str) -> list[Mapping[str, Any]]:
     lists = [data.get(name) for name in names] if isinstance(data, Mapping) else []
     rows = [row for found in lists if isinstance(found, list) for row in found]
     return [row for row in rows if isinstance(row, Mapping)]
-
-
-def as_uuid(text: Any) -> UUID | None:
-    try:
-        return UUID(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def asset_of(known: Mapping[str, Account] | Mapping[str, Rule], name: Any) -> str:

@@ -9,11 +9,10 @@ from uuid import UUID
 
 from accounts.models import Transaction
 from automation.models import RuleLeg, RuleRun, Transfer, Trigger
+from automation.rules.identity import as_uuid
 from automation.rules.payday import MovementSeen, payday, transactions
 from automation.rules.triggers import Occurrence
 from automation.schedules import trigger_spec
-
-from .keeping import as_uuid
 
 Found = dict[UUID, list[Occurrence]]
 SETTLING = timedelta(days=30)  # a card payment may take that long

@@ -27,6 +27,7 @@ from automation.machine.proof import (
 )
 from automation.models import RuleLeg, RuleRun, Transfer
 from automation.rules import dedupe_id
+from automation.rules.identity import as_uuid
 from providers.base import History, ListsMovements, Movement, Provider
 from providers.errors import ProviderError
 from providers.wire import Call
@@ -187,18 +188,11 @@ def odd(
     told = [n for n in lines if n.dedupe_id and since <= n.created <= until]
     # Transfers are looked for among all: an old one is known too.
     wanted = {n.dedupe_id for n in told}
-    rows = Transfer.objects.filter(pk__in=[w for w in wanted if is_uuid(w)])
+    rows = Transfer.objects.filter(pk__in=[pk for n in wanted if (pk := as_uuid(n))])
     known = {str(pk) for pk in rows.values_list("pk", flat=True)}
     if wanted <= known:
         return []
     return strangers(told, known, set(ids_of_runs(account, since)))
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 def ids_of_runs(account: Account, since: datetime) -> Iterable[str]:

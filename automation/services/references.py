@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from uuid import UUID
 
 from accounts.models import Account, Workspace
 from automation.models import Rule
 from automation.rules import Problem
+from automation.rules.identity import as_uuid
 
 from .strict_yaml import Inline
 
@@ -47,13 +47,6 @@ def replaced(value: Any, account: Resolver, rule: Resolver, at: str = "") -> Any
         else:
             found[key] = replaced(inner, account, rule, path)
     return found
-
-
-def as_uuid(text: Any) -> UUID | None:
-    try:
-        return UUID(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def fields_of(value: Any, at: str, known: Iterable[str]) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from django.db import transaction
 from accounts.models import Workspace
 from automation.models import Rule
 from automation.rules import Problem
+from automation.rules.identity import as_uuid
 
 from .document import READ_ONLY, RuleInvalid
 from .keeping import write_rule
@@ -20,7 +21,6 @@ from .references import (
     Accounts,
     Rules,
     UnknownReference,
-    as_uuid,
     replaced,
 )
 from .strict_yaml import Inline, YamlError, dump, load

@@ -11,9 +11,9 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Account, Transaction
 from automation.models import Cover, Rule, RuleLeg, RuleRun, Transfer
+from automation.rules.identity import as_uuid
 from automation.rules.known import STALE_SECONDS
 
-from .keeping import as_uuid
 from .paid import paid_at
 
 

@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -14,6 +13,7 @@ from accounts.models import Workspace
 from automation import services
 from automation.api.rule_file import file_schema
 from automation.models import Rule
+from automation.rules.identity import as_uuid
 
 REFUSED = 2  # what `diff` exits with where it cannot tell; 1 says that it differs
 STANDARD = "-"
@@ -140,10 +140,3 @@ def rule_called(workspace: Workspace, told: str) -> Rule:
         many = "Several rules are" if found else "No rule is"
         raise CommandError(f"{many} called {told}", returncode=REFUSED)
     return found[0]
-
-
-def as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
