@@ -86,10 +86,7 @@ class Rules(Api):
     serializer_class = RuleSerializer
 
     def get_queryset(self):
-        rules = Rule.objects.of(self.request.user)
-        return rules.prefetch_related(
-            "legs__account", "triggers__account", "triggers__upstream", "depends_on"
-        )
+        return Rule.objects.of(self.request.user)
 
     def usable(self) -> Rule:
         """Return the rule; raises Archived if it is used no more."""
@@ -105,7 +102,17 @@ class Rules(Api):
         return dict(self.request.data)
 
 
-class RuleList(Rules):
+class WholeRules(Rules):
+    """Rules with all that `shown` tells of them."""
+
+    def get_queryset(self):
+        rules = super().get_queryset()
+        return rules.prefetch_related(
+            "legs", "triggers__account", "triggers__upstream", "depends_on"
+        )
+
+
+class RuleList(WholeRules):
     filterset_class = RuleFilter
     roles = {"POST": ADMIN}
 
@@ -135,7 +142,7 @@ class RuleList(Rules):
             raise serializers.ValidationError({"workspace": error.detail}) from error
 
 
-class RuleDetail(Rules):
+class RuleDetail(WholeRules):
     roles = {"PUT": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN}
 
     def get(self, request, pk):

@@ -302,6 +302,6 @@ def test_list_takes_as_many_queries_for_many_as_for_one(
 ):
     for number in range(12):
         assert write(world, autosort | {"name": str(number)}).status_code == 201
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(6):
         told = world.viewer.get(f"{V1}/rules/").json()
     assert len(told["results"]) == 13

@@ -143,7 +143,7 @@ def test_histories_take_as_many_queries_for_many_as_for_one(
             )
     for path, most in (
         ("runs/", 5),
-        (f"rules/{mine.rule.pk}/runs/", 10),
+        (f"rules/{mine.rule.pk}/runs/", 9),
         ("transfers/?page_size=200", 3),
     ):
         with django_assert_max_num_queries(most):
