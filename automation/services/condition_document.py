@@ -12,7 +12,7 @@ from automation.rules.conditions import DEEPEST
 from automation.rules.terms import Compare, Conditions, Group
 from providers.money import MoneyError
 
-from .fields import Reader
+from .fields import NO_ASSET, Reader
 
 SKIP = "skip"
 GROUPS = ("all", "any", "not")
@@ -75,12 +75,12 @@ def read_money(reader: Reader) -> tuple[int, str]:
     value = reader.data.get("value")
     if value is None:
         reader.note("value", "missing_value", "A comparison needs a value")
-        return 0, "XXX/2"
+        return 0, NO_ASSET
     try:
         return parse_money(value), str(money_asset(value))
     except MoneyError as error:
         reader.note("value", "invalid_amount", str(error))
-        return 0, "XXX/2"
+        return 0, NO_ASSET
 
 
 def written_conditions(conditions: Conditions | None) -> dict[str, Any] | None:

@@ -11,6 +11,9 @@ from accounts.moneyjson import money_asset, parse_money
 from automation.rules import Problem, ShareError, parse_share
 from providers.money import MoneyError
 
+# Stands where no asset is known, so that what follows can still be read and judged.
+# ISO 4217 keeps XXX for "no currency involved": no account ever holds it.
+NO_ASSET = "XXX/2"
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 

@@ -19,6 +19,7 @@ from automation.schedules import schedule
 from .circles import circles
 from .condition_document import accounts_told
 from .document import Document, RuleInvalid, read_rule
+from .fields import NO_ASSET
 from .pay import kept_cycle
 from .routes import NoRoute, route
 from .storing import columns, keep_legs, keep_triggers
@@ -136,7 +137,7 @@ def of_triggers(known: Document) -> Iterator[Problem]:
     for index, trigger in enumerate(known.triggers):
         if not trigger.kind:
             continue
-        for problem in trigger_problems(trigger, known.spec.asset or "XXX/2"):
+        for problem in trigger_problems(trigger, known.spec.asset or NO_ASSET):
             yield Problem(
                 f"triggers.{index}.{problem.field}", problem.code, problem.message
             )

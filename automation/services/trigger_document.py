@@ -38,8 +38,8 @@ def read_trigger(
     }
     return TriggerSpec(
         kind=kind,
-        day=label(reader, "day"),
-        nth=label(reader, "nth"),
+        day=reader.label("day"),
+        nth=reader.label("nth"),
         anchor=reader.moment("anchor"),
         account=reader.text("account").lower() if held else "",
         rule=reader.text("rule").lower() if moved else "",
@@ -49,14 +49,6 @@ def read_trigger(
         **{n: reader.text(n, getattr(blank, n)) for n in TRIGGER_TEXTS},
         **numbers,
     )
-
-
-def label(reader: Reader, name: str) -> str:
-    """Return a day or an nth as text; JSON may say 31 or "31"."""
-    value = reader.data.get(name)
-    if type(value) is int and 0 <= value < 1000:
-        return str(value)
-    return reader.text(name, longest=4)
 
 
 def known(reader: Reader, name: str, asset_of: AssetOf) -> str:
