@@ -10,6 +10,7 @@ from accounts.fields import MinorUnits
 from accounts.models import Account
 from providers.money import LARGEST
 
+from .rule import Rule
 from .run import RuleRun
 
 
@@ -26,6 +27,15 @@ class TransferQuerySet(models.QuerySet):
         return self.filter(
             status__in=[Transfer.Status.SENDING, Transfer.Status.UNKNOWN]
         )
+
+    def moved_by(self, rule: Rule) -> TransferQuerySet:
+        """Return what counts as moved by `rule`: each move once, the unclear too.
+
+        A move over two steps counts by the step that begins it. Its money is gone from
+        the source until it is brought back, and then that step is reversed.
+        """
+        gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
+        return self.filter(gone, run__rule=rule, step=0)
 
     def unread(self) -> TransferQuerySet:
         """Return those that the newest reading of their source does not show for sure."""

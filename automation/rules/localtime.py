@@ -36,6 +36,11 @@ def instant(day: date, hour: int, minute: int, zone: ZoneInfo) -> datetime:
     return jump(wall.replace(fold=1).astimezone(UTC), at, zone)
 
 
+def midnight(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the day of `moment` began in `zone`, in UTC."""
+    return instant(moment.astimezone(zone).date(), 0, 0, zone)
+
+
 def jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant between two others at which the clock of `zone` jumps."""
     old = before.astimezone(zone).utcoffset()

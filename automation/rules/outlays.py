@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .localtime import instant, zone_of
+from .localtime import midnight, zone_of
 from .paydays import clock_of, last_payday
 from .terms import Move, RuleSpec
 
@@ -102,8 +102,7 @@ class Ledger:
         seen, here, found = self.salaries.get(account), zone_of(zone), list[datetime]()
         if seen is None:
             return found
-        today = at.astimezone(here).date()
-        last, until = happened, happened or instant(today, 0, 0, here)
+        last, until = happened, happened or midnight(at, here)
         for moment in reversed([each for each in seen.at if each < until]):
             day = moment.astimezone(here).date()
             apart = last.astimezone(here).date() - day if last else timedelta.max

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.models import Account, Transaction
 from automation.models import Rule, RuleRun, Trigger
-from automation.rules.localtime import instant, zone_of
+from automation.rules.localtime import midnight, zone_of
 from automation.rules.payday import is_salary
 from automation.rules.paydays import last_payday
 from automation.schedules import trigger_spec
@@ -71,7 +71,7 @@ def salaries(
     """
     zone, spec = zone_of(rule.timezone), trigger_spec(trigger)
     due = run.happened_at if run is not None else None
-    until = due or local_midnight(moment, zone)
+    until = due or midnight(moment, zone)
     rows = Transaction.objects.filter(
         account=heard, amount__gt=0, created__gte=moment - LONGEST, created__lt=until
     )
@@ -90,7 +90,3 @@ def salaries(
 def of_other_day(early: datetime, late: datetime, days: int, zone: ZoneInfo) -> bool:
     apart = late.astimezone(zone).date() - early.astimezone(zone).date()
     return apart >= timedelta(days=days)
-
-
-def local_midnight(moment: datetime, zone: ZoneInfo) -> datetime:
-    return instant(moment.astimezone(zone).date(), 0, 0, zone)

@@ -9,6 +9,7 @@ from accounts.moneyjson import money
 from automation.machine.run import BEFORE, Move, Moves, RunState, Status
 from automation.models import RuleRun
 from automation.rules import Holding, Plan, Step
+from automation.rules import Move as PlannedMove
 from providers.money import Asset, parse_minor, pretty
 
 # Steps of a trace that no planner wrote: they outlive a new plan.
@@ -20,20 +21,14 @@ LIFE = frozenset(
 def plan_data(decided: Plan) -> dict[str, Any]:
     """Return a plan in JSON's words: money as objects of strings."""
     assets = {held.account: held.asset for held in decided.readings}
-    asset = next(iter(assets.values()), "")
+    told = [assets[move.source] for move in decided.moves if move.source in assets]
+    asset = next(iter([*told, *assets.values()]), "")  # one rule moves one asset
     return {
         "plan_hash": decided.plan_hash,
         "outcome": decided.outcome,
         "reason": decided.reason,
         "readings": [reading(held) for held in decided.readings],
-        "moves": [
-            {
-                "source": move.source,
-                "target": move.target,
-                "money": money(move.amount, assets.get(move.source, asset)),
-            }
-            for move in decided.moves
-        ],
+        "moves": told_moves(decided.moves, asset),
         "trace": list(trace(decided.trace, asset)),
     }
 
@@ -68,8 +63,8 @@ def moves_of(run: RuleRun) -> Moves:
     )
 
 
-def told_moves(moves: Moves, asset: str) -> list[dict[str, Any]]:
-    """Return moves as a run keeps them."""
+def told_moves(moves: Iterable[Move | PlannedMove], asset: str) -> list[dict[str, Any]]:
+    """Return moves in JSON's words, as a run keeps them."""
     return [
         {"source": m.source, "target": m.target, "money": money(m.amount, asset)}
         for m in moves

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
@@ -16,6 +15,7 @@ from django.utils.timezone import now
 from accounts.models import Account, BalanceSnapshot, Transaction
 from accounts.moneyjson import money
 from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.rules.localtime import midnight, zone_of
 from automation.rules.past import Flow, Followed, Past, Reading
 from automation.rules.replay import (
     MOST_DAYS,
@@ -31,7 +31,7 @@ from automation.schedules import trigger_spec
 from .facts import read
 from .movements import fed_accounts, movement, our_own
 from .past_spending import outlays_of, salaries_of
-from .plans import reading, trace
+from .plans import reading, told_moves, trace
 from .sights import moved_by
 from .terms import holdings, rule_spec
 
@@ -184,15 +184,12 @@ def last_fired(triggers: Sequence[Trigger], before) -> dict[int, datetime]:
 
 def moved_before(rule: Rule, since: datetime) -> list[tuple[datetime, int]]:
     """Return what the rule had moved before `since`: one by one on its last day."""
-    zone = ZoneInfo(rule.timezone)
-    midnight = datetime.combine(since.astimezone(zone).date(), time(), tzinfo=zone)
-    # A move over two steps counts once: by the step that begins it.
-    gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
-    rows = Transfer.objects.filter(gone, run__rule=rule, step=0, created__lt=since)
-    older = rows.filter(created__lt=midnight).aggregate(sum=Sum("amount"))["sum"]
-    today = rows.filter(created__gte=midnight).values_list("created", "amount")
+    began = midnight(since, zone_of(rule.timezone))
+    rows = Transfer.objects.moved_by(rule).filter(created__lt=since)
+    older = rows.filter(created__lt=began).aggregate(sum=Sum("amount"))["sum"]
+    today = rows.filter(created__gte=began).values_list("created", "amount")
     return [
-        *([(midnight - timedelta(days=1), int(older))] if older else []),
+        *([(began - timedelta(days=1), int(older))] if older else []),
         *((at, int(amount)) for at, amount in today),
     ]
 
@@ -228,10 +225,7 @@ def row_data(row: Row, asset: str) -> dict[str, Any]:
         "outcome": row.outcome,
         "reason": row.reason,
         "total": money(row.total, asset),
-        "moves": [
-            {"source": m.source, "target": m.target, "money": money(m.amount, asset)}
-            for m in row.moves
-        ],
+        "moves": told_moves(row.moves, asset),
         "readings": [reading(held) for held in row.readings],
         "trace": list(trace(row.trace, asset)),
     }

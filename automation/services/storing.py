@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from automation.models import Rule, RuleLeg, Trigger
 from automation.rules import RuleSpec
-from automation.rules.localtime import instant, zone_of
+from automation.rules.localtime import midnight, zone_of
 from automation.rules.triggers import TriggerSpec
 from automation.schedules import trigger_spec
 
@@ -57,8 +57,7 @@ def keep_legs(rule: Rule, spec: RuleSpec) -> None:
     begun = {
         str(pk): since for pk, since in rounding.values_list("account_id", "since")
     }
-    zone = zone_of(spec.timezone)
-    today = instant(now().astimezone(zone).date(), 0, 0, zone)
+    today = midnight(now(), zone_of(spec.timezone))
     rule.legs.all().delete()
     RuleLeg.objects.bulk_create(
         RuleLeg(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, Sum, Window
 from django.db.models.functions import Lag
@@ -14,6 +13,7 @@ from accounts.logs import balance_line
 from accounts.models import Account, BalanceSnapshot
 from automation.models import Rule, RuleLeg, Transfer
 from automation.rules import Holding, Leg, Limits, RuleSpec
+from automation.rules.localtime import midnight, zone_of
 from automation.rules.terms import POT
 
 from .condition_document import stored_conditions
@@ -62,14 +62,9 @@ def limits(rule: Rule, now: datetime | None) -> Limits:
 
 def moved(rule: Rule, now: datetime) -> tuple[int, int]:
     """Return what `rule` moved today in its own zone, and ever; the unclear counts."""
-    local = now.astimezone(ZoneInfo(rule.timezone))
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
-    # A move over two steps counts once: by the step that begins it. Its money is gone
-    # from the source until it is brought back, and then that step is reversed.
-    mine = Transfer.objects.filter(gone, run__rule=rule, step=0)
-    sums = mine.aggregate(
-        today=Sum("amount", filter=Q(created__gte=midnight)), ever=Sum("amount")
+    today = Q(created__gte=midnight(now, zone_of(rule.timezone)))
+    sums = Transfer.objects.moved_by(rule).aggregate(
+        today=Sum("amount", filter=today), ever=Sum("amount")
     )
     return int(sums["today"] or 0), int(sums["ever"] or 0)
 
