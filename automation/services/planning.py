@@ -36,7 +36,6 @@ from .spending import cover
 from .switches import is_dry, standing
 from .terms import log_readings
 
-BY_HAND = Trigger.BY_HAND
 WRITTEN = (*RUN_KEPT, "plan_hash", "readings", "moves", "trace", "dry")
 # Whoever carries it out next loads the rule as it is then, or finds it switched off.
 CHANGED = events.Planned(
@@ -128,7 +127,7 @@ def held_back(run: RuleRun) -> tuple[str, str] | None:
         return "skipped_disabled", "This rule is disabled"
     if why := blocked_by(run):
         return "skipped_condition", why
-    if run.trigger_kind in BY_HAND or rule.last_success_at is None:
+    if run.trigger_kind in Trigger.BY_HAND or rule.last_success_at is None:
         return None
     until = rule.last_success_at + timedelta(seconds=rule.cooldown_seconds)
     if now() >= until:
@@ -143,7 +142,9 @@ def verdict(run: RuleRun, decided: Plan, *, dry: bool = False) -> events.Planned
     approved a plan that waited has gone since.
     """
     stale = decided.outcome == RuleRun.Status.SKIPPED_STALE
-    by_itself = run.trigger_kind not in BY_HAND or run.status != RuleRun.Status.DUE
+    by_itself = (
+        run.trigger_kind not in Trigger.BY_HAND or run.status != RuleRun.Status.DUE
+    )
     moves = tuple(events.Move(m.source, m.target, m.amount) for m in decided.moves)
     return events.Planned(
         decided.outcome,

@@ -9,10 +9,11 @@ from typing import Any
 from automation import machine
 from automation.machine import Command, RunCommand, RunState, events
 from automation.machine import run as run_events
+from automation.models import Trigger
 from automation.rules import Limits, Plan, RuleSpec, plan
 from automation.rules.draft import LIVE_SECONDS
 from automation.services.driving import TURN
-from automation.services.planning import BY_HAND, verdict
+from automation.services.planning import verdict
 from automation.services.rows import KEPT, part_of, run_state, run_step
 from automation.services.terms import age, holding
 from providers.errors import ProviderError
@@ -275,7 +276,7 @@ def held_back(run: Any, now: Any) -> tuple[str, str] | None:
     rule = run.rule
     if not rule.enabled:
         return "skipped_disabled", "This rule is disabled"
-    if run.trigger_kind in BY_HAND or rule.last_success_at is None:
+    if run.trigger_kind in Trigger.BY_HAND or rule.last_success_at is None:
         return None
     if now >= rule.last_success_at + timedelta(seconds=rule.cooldown_seconds):
         return None
