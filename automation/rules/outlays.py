@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from .localtime import midnight, zone_of
-from .paydays import clock_of, last_payday
+from .paydays import clock_of, last_paydays, last_salaries, replenished_since
 from .terms import Move, RuleSpec
 
 ROUND_UPS, REPLENISH = "round_ups", "replenish"
@@ -58,7 +58,7 @@ class Ledger:
         for leg in self.rule.legs:
             if leg.strategy != REPLENISH or leg.account not in self.outlays:
                 continue
-            since = self.paid_at(leg.account, at, happened, done)
+            since = replenished_since(self.paydays(leg.account, at, happened), done)
             if since is not None:
                 rows = self.open(leg.account, at)
                 found[leg.account] = sum(o.amount for o in rows if since <= o.at)
@@ -74,39 +74,16 @@ class Ledger:
         for account in {end for move in moves for end in (move.source, move.target)}:
             self.covered |= {o.id for o in self.open(account, at)}
 
-    def paid_at(
-        self,
-        account: str,
-        at: datetime,
-        happened: datetime | None,
-        done: datetime | None,
-    ) -> datetime | None:
-        """Return since when a pot is replenished: its owner's last payday before this one.
-
-        Where the rule last succeeded in the pay period before, it is that moment.
-        """
-        paid = self.paydays(account, at, happened)
-        if len(paid) > 1 and done is not None and paid[1] <= done < paid[0]:
-            return done
-        return paid[0] if paid else None
-
     def paydays(
         self, account: str, at: datetime, happened: datetime | None
     ) -> list[datetime]:
         """Return the last two paydays, the newest first, as far as they are known."""
         cycle, zone = self.rule.pay_cycle, self.rule.timezone
         if clock_of(cycle) is not None:
-            newest = last_payday(cycle, zone, at)
-            older = last_payday(cycle, zone, newest) if newest else None
-            return [found for found in (newest, older) if found]
-        seen, here, found = self.salaries.get(account), zone_of(zone), list[datetime]()
+            return last_paydays(cycle, zone, at)
+        seen, here = self.salaries.get(account), zone_of(zone)
         if seen is None:
-            return found
-        last, until = happened, happened or midnight(at, here)
-        for moment in reversed([each for each in seen.at if each < until]):
-            day = moment.astimezone(here).date()
-            apart = last.astimezone(here).date() - day if last else timedelta.max
-            if apart >= timedelta(days=seen.cooldown_days):
-                found.append(moment)
-                last = moment
-        return found[:2]
+            return []
+        until = happened or midnight(at, here)
+        before = reversed([each for each in seen.at if each < until])
+        return last_salaries(before, happened, seen.cooldown_days, here)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from .calendar import LAST
 from .localtime import instant, zone_of
@@ -97,3 +98,43 @@ def last_payday(cycle: PayCycle | None, zone: str, now: datetime) -> datetime | 
         if found := list(paydays(clock, zone, today - stretch, today)):
             return found[-1].astimezone(UTC)
     return None
+
+
+def last_paydays(cycle: PayCycle | None, zone: str, now: datetime) -> list[datetime]:
+    """Return the last two paydays that a calendar tells, the newest first."""
+    newest = last_payday(cycle, zone, now)
+    older = last_payday(cycle, zone, newest) if newest else None
+    return [found for found in (newest, older) if found]
+
+
+def last_salaries(
+    moments: Iterable[datetime], spent: datetime | None, days: int, zone: ZoneInfo
+) -> list[datetime]:
+    """Return the last two of `moments`, the newest first, that are paydays of their own.
+
+    The newest comes first among `moments` too. Two that are less than `days` days apart
+    are of one payday, as is one that came so shortly before `spent`.
+    """
+    found: list[datetime] = []
+    last = spent
+    for moment in moments:
+        day = moment.astimezone(zone).date()
+        if last is None or last.astimezone(zone).date() - day >= timedelta(days=days):
+            found.append(moment)
+            last = moment
+        if len(found) == 2:
+            break
+    return found
+
+
+def replenished_since(
+    paid: Sequence[datetime], done: datetime | None
+) -> datetime | None:
+    """Return since when a bills pot is replenished: its owner's last payday before this.
+
+    Where the rule last succeeded (`done`) in the pay period before, it is that moment:
+    what was spent between the two is not forgotten. None where no payday is known.
+    """
+    if len(paid) > 1 and done is not None and paid[1] <= done < paid[0]:
+        return done
+    return paid[0] if paid else None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from accounts.models import Account, Transaction
 from automation.models import Rule, RuleRun, Trigger
 from automation.rules.localtime import midnight, zone_of
 from automation.rules.payday import is_salary
-from automation.rules.paydays import last_payday
+from automation.rules.paydays import last_paydays, last_salaries, replenished_since
 from automation.schedules import trigger_spec
 
 from .movements import movement
@@ -24,17 +23,10 @@ def paid_at(
     """Return since when the bills pot is replenished; None where nobody knows.
 
     That is the last payday before the one of today, or before the one that made the run
-    due. Where the rule last succeeded in the pay period before, it is that moment: what
-    was spent between the two is not forgotten.
+    due, or the last success of the rule: see `replenished_since`.
     """
     paid = paydays(rule, heard, moment, run)
-    if not paid:
-        return None
-    last, before = paid[0], paid[1] if len(paid) > 1 else None
-    done = rule.last_success_at
-    if done is not None and before is not None and before <= done < last:
-        return done
-    return last
+    return replenished_since(paid, rule.last_success_at)
 
 
 def paydays(
@@ -43,9 +35,7 @@ def paydays(
     """Return the last two paydays, the newest first, as far as they are known."""
     cycle, seen = pay_cycle(rule), salary_trigger(rule)
     if cycle is not None and seen is None:
-        newest = last_payday(cycle, rule.timezone, moment)
-        older = newest and last_payday(cycle, rule.timezone, newest)
-        return [found for found in (newest, older) if found]
+        return last_paydays(cycle, rule.timezone, moment)
     return salaries(rule, seen, heard, moment, run) if seen is not None else []
 
 
@@ -76,17 +66,5 @@ def salaries(
         account=heard, amount__gt=0, created__gte=moment - LONGEST, created__lt=until
     )
     rows = rows.filter(asset=rule.asset, declined="", pot="").order_by("-created")
-    found: list[datetime] = []
-    last = due
-    for row in rows:
-        if not is_salary(spec, movement(row, set())):
-            continue
-        if last is None or of_other_day(row.created, last, trigger.cooldown_days, zone):
-            found.append(row.created)
-            last = row.created
-    return found[:2]
-
-
-def of_other_day(early: datetime, late: datetime, days: int, zone: ZoneInfo) -> bool:
-    apart = late.astimezone(zone).date() - early.astimezone(zone).date()
-    return apart >= timedelta(days=days)
+    paid = (row.created for row in rows if is_salary(spec, movement(row, set())))
+    return last_salaries(paid, due, trigger.cooldown_days, zone)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
-
 from accounts.models import Account, Transaction
-from automation.models import Cover, Rule, RuleLeg
+from automation.models import Cover, Rule
 from automation.rules.outlays import REPLENISH, ROUND_UPS, Outlay, Salaries
 from automation.rules.payday import is_salary
 from automation.rules.replay import Stretch
@@ -16,17 +14,9 @@ from automation.schedules import trigger_spec
 
 from .movements import movement
 from .paid import LONGEST, salary_trigger
-from .spending import brought_back
+from .spending import by_card, heard_of, left
 
 Outlays = dict[str, Sequence[Outlay]]
-
-
-def heard_of(leg: RuleLeg, account: Account) -> Account | None:
-    """Return the account whose transactions tell of a leg; None where none were read."""
-    if account.movements_read_at is not None:
-        return account
-    around = account.parent if leg.strategy == REPLENISH else None
-    return around if around is not None and around.movements_read_at else None
 
 
 def outlays_of(rule: Rule, accounts: Iterable[Account], stretch: Stretch) -> Outlays:
@@ -44,35 +34,16 @@ def outlays_of(rule: Rule, accounts: Iterable[Account], stretch: Stretch) -> Out
             continue
         if leg.strategy == ROUND_UPS:
             start = min(leg.since or leg.created, stretch.since)
-            found[str(account.pk)] = by_card(rows.filter(account=heard), start)
+            paid = by_card(rows.filter(account=heard), start).order_by("settled")
+            found[str(account.pk)] = [outlay(row, row.settled) for row in paid]
         elif leg.strategy == REPLENISH:
-            mine = rows.filter(account=heard, created__gte=before)
-            found[str(account.pk)] = left(mine, account, heard)
+            gone = left(rows.filter(created__gte=before), account, heard)
+            found[str(account.pk)] = [outlay(row, row.created) for row in gone]
     return found
 
 
-def by_card(rows: QuerySet[Transaction], start: datetime) -> list[Outlay]:
-    """Return the settled card payments since `start`; each counts once it has settled."""
-    paid = rows.filter(amount__lt=0, settled__isnull=False, pot="")
-    paid = paid.filter(Q(created__gte=start) | Q(settled__gte=start))
-    paid = paid.exclude(~Q(counterparty=""), merchant="").order_by("settled")
-    return [Outlay(str(row.pk), row.settled, -int(row.amount)) for row in paid]
-
-
-def left(rows: QuerySet[Transaction], account: Account, heard: Account) -> list[Outlay]:
-    """Return what left a bills pot; without transactions of its own, as heard around it."""
-    if heard.pk == account.pk:
-        gone = rows.filter(amount__lt=0)
-        gone = gone if account.parent_id else gone.filter(pot="")
-    else:
-        gone = rows.filter(pot=account.external_id, amount__gt=0)
-    found = list(gone.order_by("created"))
-    back = brought_back(row.dedupe_id for row in found)
-    return [
-        Outlay(str(row.pk), row.created, abs(int(row.amount)))
-        for row in found
-        if row.dedupe_id not in back
-    ]
+def outlay(row: Transaction, at: datetime) -> Outlay:
+    return Outlay(str(row.pk), at, abs(int(row.amount)))
 
 
 def salaries_of(

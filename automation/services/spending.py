@@ -13,8 +13,11 @@ from accounts.models import Account, Transaction
 from automation.models import Cover, Rule, RuleLeg, RuleRun, Transfer
 from automation.rules.identity import as_uuid
 from automation.rules.known import STALE_SECONDS
+from automation.rules.outlays import REPLENISH, ROUND_UPS
 
 from .paid import paid_at
+
+Rows = QuerySet[Transaction]
 
 
 @dataclass(slots=True)
@@ -48,12 +51,14 @@ def gather(
         account = known.get(leg.account_id)
         if account is None:
             continue
-        if leg.strategy == "round_ups" and account.movements_read_at is not None:
+        heard = heard_of(leg, account)
+        if heard is None:
+            continue
+        if leg.strategy == ROUND_UPS:
             rows = payments(rule, leg)
             found.payments[str(account.pk)] = tuple(-amount for _, amount in rows)
             found.covers[str(account.pk)] = tuple(pk for pk, _ in rows)
-        if leg.strategy == "replenish":
-            heard = account if account.movements_read_at else account.parent or account
+        if leg.strategy == REPLENISH:
             since = paid_at(rule, heard, moment, run)
             if since is None or not fresh(rule, heard, moment, preview=preview):
                 continue
@@ -63,6 +68,14 @@ def gather(
     return found
 
 
+def heard_of(leg: RuleLeg, account: Account) -> Account | None:
+    """Return the account whose transactions tell of a leg; None where none were read."""
+    if account.movements_read_at is not None:
+        return account
+    around = account.parent if leg.strategy == REPLENISH else None
+    return around if around is not None and around.movements_read_at else None
+
+
 # Round-ups
 
 
@@ -70,23 +83,29 @@ def payments(rule: Rule, leg: RuleLeg) -> list[tuple[int, int]]:
     """Return (id, amount) of the settled card payments that were not rounded up yet.
 
     A payment is not late because it settles late: each counts once it has settled, and
-    until a transfer of this rule has made it good. One to a named person or firm, and
-    no merchant, is a bank transfer; one to or from a pot is no payment.
+    until a transfer of this rule has made it good.
     """
-    since = leg.since or leg.created
-    rows = open_rows(rule).filter(
+    rows = open_rows(rule).filter(account=leg.account_id, asset=rule.asset)
+    paid = by_card(rows, leg.since or leg.created)
+    return list(paid.values_list("pk", "amount"))
+
+
+def by_card(rows: Rows, since: datetime) -> Rows:
+    """Return of `rows` the card payments that were made, or have settled, since then.
+
+    One to a named person or firm, and no merchant, is a bank transfer; one to or from a
+    pot is no payment.
+    """
+    paid = rows.filter(
         Q(created__gte=since) | Q(settled__gte=since),
-        account=leg.account_id,
-        asset=rule.asset,
         amount__lt=0,
         settled__isnull=False,
         pot="",
     )
-    by_card = rows.exclude(~Q(counterparty=""), merchant="")
-    return list(by_card.values_list("pk", "amount"))
+    return paid.exclude(~Q(counterparty=""), merchant="")
 
 
-def open_rows(rule: Rule) -> QuerySet[Transaction]:
+def open_rows(rule: Rule) -> Rows:
     """Return the transactions that moved money and that `rule` has not made good."""
     covered = Cover.objects.standing().filter(rule=rule).values("transaction")
     return Transaction.objects.filter(declined="").exclude(pk__in=covered)
@@ -98,21 +117,26 @@ def open_rows(rule: Rule) -> QuerySet[Transaction]:
 def outgoings(
     rule: Rule, account: Account, heard: Account, since: datetime
 ) -> list[tuple[int, int]]:
-    """Return (id, amount) of what left a bills pot after `since` and is not made good.
+    """Return (id, amount) of what left a bills pot after `since` and is not made good."""
+    rows = open_rows(rule).filter(created__gte=since, asset=rule.asset)
+    return [(row.pk, row.amount) for row in left(rows, account, heard)]
+
+
+def left(rows: Rows, account: Account, heard: Account) -> list[Transaction]:
+    """Return of `rows` what left a bills pot, the oldest first.
 
     Where a pot has no transactions of its own, what left it came to the account around
     it. Money that a transfer of ours took out and brought back did not leave.
     """
-    rows = open_rows(rule).filter(created__gte=since, asset=rule.asset, account=heard)
+    rows = rows.filter(account=heard).order_by("created")
     if heard.pk == account.pk:
-        rows = rows.filter(amount__lt=0)
-        if account.parent_id is None:
-            rows = rows.filter(pot="")
+        gone = rows.filter(amount__lt=0)
+        gone = gone if account.parent_id else gone.filter(pot="")
     else:
-        rows = rows.filter(pot=account.external_id, amount__gt=0)
-    found = list(rows.values_list("pk", "amount", "dedupe_id"))
-    back = brought_back(dedupe_id for _, _, dedupe_id in found)
-    return [(pk, amount) for pk, amount, name in found if name not in back]
+        gone = rows.filter(pot=account.external_id, amount__gt=0)
+    found = list(gone.only("amount", "created", "dedupe_id"))
+    back = brought_back(row.dedupe_id for row in found)
+    return [row for row in found if row.dedupe_id not in back]
 
 
 def brought_back(names: Iterable[str]) -> set[str]:
