@@ -24,6 +24,7 @@ from tests.fixtures_bank import BANK
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KIND = "pot to pot"  # two calls, of which the second waits for the first
+KEPT = ("COMMIT", ", committed")
 DEATHS = 4  # the fifth in a row would be taken for the run's own fault
 
 
@@ -67,14 +68,19 @@ def test_the_tracer_sees_every_sort_of_step(ground):
     assert any(label.startswith("before GET") for label in labels)
 
 
-@pytest.mark.parametrize("phase", ["first run", "recovery"])
-def test_a_worker_killed_at_any_boundary_moves_each_leg_once(ground, phase):
+@pytest.mark.parametrize(("phase", "legs_left"), [("first run", 2), ("recovery", 1)])
+def test_a_worker_killed_at_any_boundary_moves_each_leg_once(ground, phase, legs_left):
     points = list(ground.gaps(KIND, phase))
 
     wrong = {str(point): ground.strike(point) for point in points}
 
     print(f"{len(points)} points of {KIND}, {phase}")
-    assert len(points) > 8
+    passed = [point.label for point in points]
+    asked = [spot for spot, label in enumerate(passed) if label.endswith(MOVES)]
+    assert len(asked) == legs_left
+    for spot in asked:  # a worker died with the intent kept, and with the answer kept
+        assert passed[spot - 1].endswith(KEPT)
+        assert passed[spot + 1].endswith(KEPT)
     assert {point: said for point, said in wrong.items() if said} == {}
 
 
