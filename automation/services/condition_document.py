@@ -67,6 +67,9 @@ def read_compare(reader: Reader, more: set[str]) -> Compare:
 
 
 def read_date(reader: Reader) -> tuple[date, str]:
+    """Return the day that is written as `value`."""
+    if reader.data.get("value") is None:
+        reader.note("value", "missing_value", "A comparison needs a value")
     return reader.day("value") or date.min, ""
 
 
