@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from unfold.widgets import (
     UnfoldAdminSelectMultipleWidget,
-    UnfoldAdminTextareaWidget,
+    UnfoldAdminSelectWidget,
     UnfoldBooleanSwitchWidget,
 )
 
@@ -17,6 +16,7 @@ from accounts.admin.inputs import choice, number, text
 from accounts.models import Account
 from automation.models import Rule
 
+from .condition_forms import HOW
 from .line_forms import amount
 
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
@@ -25,26 +25,6 @@ KINDS = {
     "autosort": "Autosort – pour a source into many pots, in order",
     "topup": "Top-up – fill one account from another",
 }
-
-
-class Typed(forms.CharField):
-    """JSON as a person types it; what it means, the service decides."""
-
-    def __init__(self, **kwargs) -> None:
-        widget = UnfoldAdminTextareaWidget({"rows": 4, "spellcheck": "false"})
-        super().__init__(widget=widget, max_length=20_000, **kwargs)
-
-    def prepare_value(self, value):
-        return value if isinstance(value, str) else json.dumps(value) if value else ""
-
-    def clean(self, value):
-        typed = super().clean(value)
-        if not typed:
-            return None
-        try:
-            return json.loads(typed)
-        except ValueError as error:
-            raise forms.ValidationError(f"This is no JSON: {error}") from error
 
 
 class RuleForm(forms.Form):
@@ -82,8 +62,8 @@ class RuleForm(forms.Form):
     pay_trigger = number(
         required=False, min_value=1, help_text="Or the trigger, counted from 1."
     )
-    conditions = Typed(
-        required=False, help_text="As the API writes them; empty: it always runs."
+    conditions_how = choice(
+        [*HOW.items()], required=False, initial="all", label="It moves money only if"
     )
 
     def __init__(self, *args, places: Any = None, rules: Any = None, **kwargs) -> None:
@@ -98,10 +78,19 @@ class RuleForm(forms.Form):
             widget=UnfoldAdminSelectMultipleWidget(),
             help_text="Rules that must have gone before.",
         )
+        self.fields["conditions_else"] = forms.ModelChoiceField(
+            others,
+            required=False,
+            empty_label="nothing happens",
+            label="If that is not so",
+            help_text="Or another rule runs instead.",
+            widget=UnfoldAdminSelectWidget(),
+        )
 
     def words(self) -> dict[str, Any]:
         """Return what was typed in the words of the API, amounts still as text."""
-        typed = {k: v for k, v in self.cleaned_data.items() if k != "workspace"}
+        apart = ("workspace", "conditions_how", "conditions_else")
+        typed = {k: v for k, v in self.cleaned_data.items() if k not in apart}
         typed["on_short"] = typed["on_short"] or None
         typed["approval"] = typed["approval"] or Rule.Approval.NEVER
         typed["notice_seconds"] = typed["notice_seconds"] or 0
@@ -126,8 +115,7 @@ class RuleForm(forms.Form):
         """Return the field that a problem such as `limits.per_day` belongs to."""
         for path, name in (("limits.", "limit_"), ("pay_cycle.", "pay_")):
             problem = problem.replace(path, name)
-        first = problem.split(".")[0]
-        return first if first in ("conditions", "depends_on") else problem
+        return "depends_on" if problem.startswith("depends_on.") else problem
 
 
 def accounts_for(workspaces: Iterable) -> Any:

@@ -22,6 +22,8 @@ from automation.models import Rule
 from automation.services import RuleInvalid
 from automation.services.trigger_document import TRIGGER_MONEY
 
+from . import condition_forms
+from .condition_page import ConditionRows
 from .line_forms import LEG_AMOUNTS, LegFormSet, TriggerFormSet, grammar
 from .rule_forms import LIMITS, RuleForm, accounts_for, rules_for
 from .rule_typed import leg_rows, rule_initial, trigger_rows
@@ -79,8 +81,16 @@ class RulePage:
         places = None if self.rule else inputs.workspace(self.request, Role.ADMIN)
         initial = rule_initial(self.rule) if self.rule else None
         form = RuleForm(self.typed, initial=initial, places=places)
-        form.fields["depends_on"].queryset = rules_for(self.places(form), self.rule)
+        others = rules_for(self.places(form), self.rule)
+        form.fields["depends_on"].queryset = others
+        instead = condition_forms.otherwise(others, self.stored)
+        form.fields["conditions_else"].queryset = instead
         return form
+
+    @property
+    def stored(self) -> dict[str, Any] | None:
+        """Return the conditions of the rule as they are kept."""
+        return self.rule.conditions if self.rule else None
 
     @cached_property
     def legs(self):
@@ -101,6 +111,10 @@ class RulePage:
             self.typed, prefix="triggers", initial=first, form_kwargs=choices
         )
 
+    @cached_property
+    def conditions(self) -> ConditionRows:
+        return ConditionRows(self.typed, self.stored, self.workspaces)
+
     @property
     def workspaces(self):
         """Return where this rule's accounts may be."""
@@ -116,7 +130,8 @@ class RulePage:
     def write(self) -> Rule | None:
         """Write what was typed; where it is refused, say so at the right fields."""
         # All are asked, so that every mistake shows at once.
-        if not all([f.is_valid() for f in (self.form, self.legs, self.triggers)]):
+        typed = (self.form, self.legs, self.triggers, self.conditions)
+        if not all([part.is_valid() for part in typed]):
             return None
         try:
             with transaction.atomic():
@@ -150,12 +165,15 @@ class RulePage:
                 for place, leg in enumerate(legs)
             ],
             "triggers": [trigger_words(trigger, asset) for trigger in triggers],
+            "conditions": self.conditions.document(self.form, asset),
         }
 
     def place(self, problems: Sequence) -> None:
         """Put each problem at the field it is about."""
         rows = {"legs": kept(self.legs), "triggers": kept(self.triggers)}
         for problem in problems:
+            if self.conditions.place(self.form, problem):
+                continue
             nested = NESTED.fullmatch(problem.field)
             form, name = self.form, RuleForm.field_of(problem.field)
             if nested and int(nested[2]) < len(rows[nested[1]]):
@@ -174,6 +192,8 @@ class RulePage:
             "form": self.form,
             "legs": self.legs,
             "triggers": self.triggers,
+            "conditions": self.conditions.formset,
+            "condition_words": condition_forms.grammar(),
             "grammar": grammar(),
             "limits": [self.form[f"limit_{name}"] for name in LIMITS],
             "may_write": self.may_write(),

@@ -9,6 +9,7 @@ from automation import services
 from automation.models import Rule, Trigger
 from automation.services.trigger_document import HELD_MONEY, TRIGGER_MONEY
 
+from .condition_rows import rows_of
 from .line_forms import LEG_AMOUNTS, LEG_SHARES, TriggerFormSet
 from .rule_forms import LIMITS, RuleForm
 
@@ -24,9 +25,12 @@ def rule_initial(rule: Rule) -> dict[str, Any]:
     limits = {f"limit_{name}": major(getattr(rule, name), rule) for name in LIMITS}
     amounts = {n: major(getattr(rule, n), rule) for n in ("round_to", "tolerance")}
     paid = services.rule_data(rule)["pay_cycle"] or {}
+    instead = (rule.conditions or {}).get("else", "skip")
     return {
         **(known | limits | amounts),
         "depends_on": list(rule.depends_on.all()),
+        "conditions_how": rows_of(rule.conditions)[0],
+        "conditions_else": None if instead == "skip" else instead,
         "pay_day": paid.get("day", ""),
         "pay_trigger": paid["trigger"] + 1 if "trigger" in paid else None,
     }

@@ -42,6 +42,8 @@ def writing(home, **more) -> dict[str, str]:
         "triggers-INITIAL_FORMS": "1",
         "triggers-0-kind": "weekly",
         "triggers-0-weekday": "5",
+        "conditions-TOTAL_FORMS": "0",
+        "conditions-INITIAL_FORMS": "0",
         **more,
     }
 
@@ -167,8 +169,6 @@ REFUSED = [
     ({"max_staleness_seconds": "901"}, "max_staleness_seconds"),
     ({"legs-1-strategy": "share"}, "legs-1-strategy"),
     ({"name": ""}, "name"),
-    ({"conditions": "{"}, "conditions"),
-    ({"conditions": '{"all": []}'}, "conditions"),
     ({"pay_day": "32"}, "pay_day"),
     ({"pay_trigger": "2"}, "pay_trigger"),
     ({"tolerance": "some"}, "tolerance"),
@@ -195,6 +195,7 @@ def marked(answer) -> set[str]:
         answer.context["form"],
         *answer.context["legs"],
         *answer.context["triggers"],
+        *answer.context["conditions"],
     ]
     return {form.add_prefix(name) for form in forms for name in form.errors}
 
