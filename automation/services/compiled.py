@@ -1,12 +1,12 @@
-"""Queries that are always the same: turned into SQL once, then only given values.
+"""Statements that are always the same: turned into SQL once, then only given values.
 
-Django works out the SQL of a query each time it runs. For the reads that every run
+Django works out the SQL of a statement each time it runs. For those that every run
 makes that takes several times as long as the database needs for the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import QuerySet
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import Expression, Model, QuerySet
+from django.db.models.sql import UpdateQuery
 
 EARLY = datetime(1, 1, 1, tzinfo=UTC)  # before anything that a query could name
 
@@ -64,3 +65,56 @@ MARKS: dict[type, Callable[[int], Any]] = {
     UUID: lambda place: UUID(int=place),
     datetime: lambda place: EARLY + timedelta(microseconds=place),
 }
+
+
+class Exchange:
+    """An UPDATE of one row that is made only where the row is as it was known."""
+
+    def __init__(self, model: type[Model], *same: str) -> None:
+        self.model, self.same = model, same
+        self.shaped = cache(self.shape)
+
+    def __call__(self, row: Model, fields: Mapping[str, Any]) -> int:
+        """Write `fields` and return how many rows that was: 0 if somebody was faster."""
+        with connection.cursor() as cursor:
+            cursor.execute(*self.statement(row, fields))
+            return cursor.rowcount
+
+    def statement(
+        self, row: Model, fields: Mapping[str, Any]
+    ) -> tuple[str, list[object]]:
+        """Return the SQL that writes `fields` to `row`, and its values."""
+        blank = tuple(name for name in self.same if getattr(row, name) is None)
+        sql, wanted = self.shaped(tuple(fields), blank)
+        return sql, [given.value(row, fields) for given in wanted]
+
+    def shape(
+        self, names: Sequence[str], blank: Sequence[str]
+    ) -> tuple[str, Sequence[Given]]:
+        """Return the SQL that writes the columns `names`, and where values go in it."""
+        rows = self.model._default_manager.all()
+        for name in ("pk", *self.same):
+            known = None if name in blank else Given(self.model, name, new=False)
+            rows = rows.filter(**{name: known})
+        update = rows.query.chain(UpdateQuery)
+        update.add_update_values({n: Given(self.model, n, new=True) for n in names})
+        return update.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+
+
+class Given(Expression):
+    """Stands in a statement for a column of a row: what it was, or what it becomes."""
+
+    def __init__(self, model: type[Model], name: str, *, new: bool) -> None:
+        self.column = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        super().__init__(output_field=self.column)
+        self.name, self.new = name, new
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Given]]:
+        return "%s", [self]
+
+    def value(self, row: Model, fields: Mapping[str, Any]) -> object:
+        """Return the value of this place as the column holds it."""
+        value = fields[self.name] if self.new else getattr(row, self.name)
+        if isinstance(value, Model):
+            value = value.prepare_database_save(self.column)
+        return self.column.get_db_prep_save(value, connection)

@@ -16,6 +16,7 @@ from automation.machine.endings import CANCELLED
 from automation.machine.run import Step, Terms
 from automation.models import Rule, RuleRun, Transfer
 
+from .compiled import Exchange
 from .plans import happened, moves_of, told_moves
 from .succeeding import succeed
 
@@ -44,6 +45,11 @@ RUN_KEPT = (
     "planned_at",
     "approved_at",
     "notice_until",
+)
+# Whoever changes a row changes one of these: what was read is then no longer true.
+TRANSFER = Exchange(Transfer, "status", "attempts", "sent_at", "needs_person")
+RUN = Exchange(
+    RuleRun, "status", "lease_until", "attempts", "approved_at", "notice_until"
 )
 LONGEST = {"reference": 100, "error_code": 40, "error": 2000}
 
@@ -79,14 +85,7 @@ def save_transfer(row: Transfer, after: TransferState) -> bool:
     """
     fields = {name: fit(name, getattr(after, name)) for name in KEPT}
     fields["held_before"] = row.held_before
-    ours = Transfer.objects.filter(
-        pk=row.pk,
-        status=row.status,
-        attempts=row.attempts,
-        sent_at=row.sent_at,
-        needs_person=row.needs_person,
-    )
-    if ours.update(**fields) != 1:
+    if TRANSFER(row, fields) != 1:
         return False
     take(row, fields)
     return True
@@ -125,15 +124,7 @@ def save_run(
     fields = {name: getattr(after, name) for name in RUN_KEPT} | more
     if after.moves != moves_of(run):
         fields["moves"] = told_moves(after.moves, run.rule.asset)
-    ours = RuleRun.objects.filter(
-        pk=run.pk,
-        status=run.status,
-        lease_until=run.lease_until,
-        attempts=run.attempts,
-        approved_at=run.approved_at,
-        notice_until=run.notice_until,
-    )
-    written = succeed(ours, run, fields) if success else ours.update(**fields)
+    written = succeed(RUN, run, fields) if success else RUN(run, fields)
     if written != 1:
         return False
     take(run, fields)

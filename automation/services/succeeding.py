@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import QuerySet
-from django.db.models.sql import UpdateQuery
+from django.db import connection
 
 from automation.models import RuleRun
+
+from .compiled import Exchange
 
 # A success without its cooldown would run again too soon.
 SUCCEED = """
@@ -20,14 +20,12 @@ UPDATE automation_rule r SET last_success_at = %s FROM ended WHERE r.id = ended.
 """
 
 
-def succeed(ours: QuerySet[RuleRun], run: RuleRun, fields: dict[str, Any]) -> int:
-    """Write `fields` to the one run in `ours` and return how many runs that was.
+def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> int:
+    """Write `fields` to `run` by `exchange` and return how many runs that was.
 
     Cooldowns begin with success and with nothing else: rule and trigger learn of it.
     """
-    ended = ours.query.chain(UpdateQuery)
-    ended.add_update_values(fields)
-    sql, values = ended.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    sql, values = exchange.statement(run, fields)
     moment = fields["finished_at"]
     with connection.cursor() as cursor:
         cursor.execute(

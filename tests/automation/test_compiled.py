@@ -1,4 +1,4 @@
-"""Queries that are compiled once answer as Django's own do."""
+"""Statements that are compiled once answer, and write, as Django's own do."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.utils.timezone import now
 
 from automation.models import RuleRun
 from automation.services import runs
-from automation.services.compiled import Compiled
+from automation.services.compiled import Compiled, Exchange
 
 RUNS = Compiled(
     lambda moment, *ids: RuleRun.objects.select_related("rule").filter(
         pk__in=ids, created__lte=moment
     )
 )
+
+SWAP = Exchange(RuleRun, "status", "lease_until", "attempts")
 
 
 @pytest.fixture
@@ -64,3 +67,43 @@ def test_it_answers_on_the_connection_of_whoever_asks(two):
 
     with ThreadPoolExecutor(1) as elsewhere:
         assert elsewhere.submit(ask).result(30) == [two[0]]
+
+
+@pytest.mark.django_db
+def test_an_exchange_writes_one_row_as_it_was_known(two, anna):
+    one, other = two
+    fields = {
+        "status": "planned",
+        "lease_until": now(),
+        "trace": [{"step": "planned", "text": "100 % of it\u2026"}],
+        "amount": 2**64,
+        "approved_by": anna,
+        "reason": "",
+    }
+
+    assert SWAP(one, fields) == 1
+
+    kept = RuleRun.objects.get(pk=one.pk)
+    assert {name: getattr(kept, name) for name in fields} == fields
+    assert RuleRun.objects.get(pk=other.pk).status == "due"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "meanwhile", [{"status": "planned"}, {"lease_until": now()}, {"attempts": 3}]
+)
+@pytest.mark.parametrize("known", [None, now()])
+def test_an_exchange_writes_nothing_where_somebody_was_faster(two, meanwhile, known):
+    RuleRun.objects.update(lease_until=known)
+    mine = RuleRun.objects.get(pk=two[0].pk)
+    assert SWAP(mine, {"reason": "the same row as before"}) == 1
+    RuleRun.objects.filter(pk=mine.pk).update(**meanwhile)
+
+    assert SWAP(mine, {"reason": "mine"}) == 0
+    assert RuleRun.objects.get(pk=mine.pk).reason == "the same row as before"
+
+
+@pytest.mark.django_db
+def test_an_exchange_refuses_what_a_column_cannot_hold(two):
+    with pytest.raises(ValidationError):
+        SWAP(two[0], {"amount": 1.5})
