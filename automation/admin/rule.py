@@ -23,6 +23,8 @@ from .replay_page import ROUTE as REPLAY
 from .replay_page import ReplayPage, replay_url
 from .rule_page import RulePage
 from .run import runs_panel
+from .simulate_page import ROUTE as SIMULATE
+from .simulate_page import SimulatePage, simulate_url
 from .template_pages import LIST as TEMPLATES
 from .template_pages import ONE as TEMPLATE
 from .template_pages import TemplatePage
@@ -48,7 +50,8 @@ class RuleAdmin(ScopedAdmin):
     may_change = True
     change_role = Role.ADMIN
     verbs = (
-        *("preview", "replay", "run_now", "enable", "disable", "duplicate", "archive"),
+        *("preview", "simulate", "replay", "run_now"),
+        *("enable", "disable", "duplicate", "archive"),
     )
     list_before_template = "automation/rules_start.html"
     actions = ["enable_chosen", "disable_chosen"]
@@ -64,8 +67,12 @@ class RuleAdmin(ScopedAdmin):
             path("templates/", own(self.templates_view), name=TEMPLATES),
             path("templates/<slug:slug>/", own(self.templates_view), name=TEMPLATE),
             path("<uuid:object_id>/replay/", own(self.replay_view), name=REPLAY),
+            path("<uuid:object_id>/simulate/", own(self.simulate_view), name=SIMULATE),
             *super().get_urls(),
         ]
+
+    def simulate_view(self, request, object_id: UUID) -> HttpResponse:
+        return SimulatePage(self, request, str(object_id)).answer()
 
     def templates_view(self, request, slug: str | None = None) -> HttpResponse:
         return TemplatePage(self, request, slug).answer()
@@ -135,6 +142,10 @@ class RuleAdmin(ScopedAdmin):
             "buttons": [b for b in self.buttons(request, row) if b["mark"].once],
         }
         return TemplateResponse(request, "automation/preview.html", context)
+
+    @verb("What if", hint="What it would do with other balances", shown=in_use)
+    def simulate(self, request, row: Rule) -> HttpResponse:
+        return HttpResponseRedirect(simulate_url(row))
 
     @verb("Replay", hint="What it would have done", shown=in_use)
     def replay(self, request, row: Rule) -> HttpResponse:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.api.base import ADMIN, OPERATOR
-from accounts.api.fields import Moment, MoneySerializer, StrictSerializer, Text
+from accounts.api.fields import Moment, MoneyIn, MoneySerializer, StrictSerializer, Text
 from accounts.api.idempotency import idempotent
 from accounts.moneyjson import parse_money
 from automation import services
@@ -52,11 +52,15 @@ class MoneyByAccount(serializers.Field):
 
 
 class SimulateRequest(StrictSerializer):
-    """Balances to plan with; an account left out counts as it is stored."""
+    """Balances to plan with; an account left out counts as it is stored.
+
+    `amount`: that of the payment that set it off, for conditions on it.
+    """
 
     balances = MoneyByAccount()
     at = Moment(required=False)
     spent = MoneyByAccount(required=False, least=0)
+    amount = MoneyIn(required=False)
 
 
 class DuplicateRequest(StrictSerializer):
@@ -78,7 +82,7 @@ class RuleSimulate(Rules):
         """
         rule = self.usable()
         accounts = services.typed_accounts(rule)
-        told = self.body(SimulateRequest, accounts=accounts)
+        told = self.body(SimulateRequest, accounts=accounts, asset=rule.asset)
         plan = services.simulate(rule, accounts, **told)
         return Response(services.plan_data(plan) | {"reason": plan.reason})
 

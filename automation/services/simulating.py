@@ -34,14 +34,16 @@ def simulate(
     *,
     at: datetime | None = None,
     spent: Mapping[str, int] | None = None,
+    amount: int | None = None,
 ) -> Plan:
     """Return the plan for typed available money, in minor units; writes nothing.
 
     A typed balance is of age 0 and nothing of it is reserved. An account that is left
     out counts as it is stored, at its true age: too old or never read, it is stale.
     `spent` is what left each bills pot since payday; what is left out, and what was
-    paid by card, is taken from the stored transactions of today. As in a preview, a
-    disabled rule is planned too.
+    paid by card, is taken from the stored transactions of today. `amount` is that of
+    the transaction that made it due, in minor units of the rule's asset. As in a
+    preview, a disabled rule is planned too.
     """
     moment = at or now()
     stored = holdings(
@@ -61,6 +63,7 @@ def simulate(
         now=moment,
         spent=known.spent | dict(spent or {}),
         payments=known.payments,
+        amount=amount,
         preview=True,
     )
 

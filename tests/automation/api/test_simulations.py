@@ -200,3 +200,20 @@ def test_a_rule_that_would_be_refused_today_is_not_copied(world):
     expect_problem(duplicate(world), 400, "rule_invalid")
 
     assert Rule.objects.filter(workspace=world.mine.workspace).count() == 1
+
+
+def test_the_payment_that_set_it_off_can_be_told(world, both):
+    rule = world.mine.rule
+    salary = {"field": "amount", "op": ">=", "value": gbp(9)}
+    Rule.objects.filter(pk=rule.pk).update(conditions={"all": [salary], "else": "skip"})
+
+    assert simulate(world, balances=both).json()["outcome"] == "skipped_condition"
+    assert simulate(world, balances=both, amount=gbp(9)).json()["outcome"] == "planned"
+
+
+def test_the_payment_is_of_the_rules_own_money(world, both):
+    euros = {"asset": "EUR/2", "minor": "9"}
+
+    answer = simulate(world, balances=both, amount=euros)
+
+    assert fields_of(expect_problem(answer, 400)) == {"amount": "money"}
