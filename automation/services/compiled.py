@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from types import SimpleNamespace
+from itertools import count
+from types import NoneType, SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -18,38 +19,46 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
+Value = UUID | datetime | None
+Kind = type | tuple[type, ...]
 EARLY = datetime(1, 1, 1, tzinfo=UTC)  # before anything that a query could name
 
 
 class Compiled:
-    """A query of ids and moments that answers for any others."""
+    """A query of ids and moments, of tuples of them and of None, that answers for any.
+
+    It is worked out once for each kind of value at each place, and length of a tuple.
+    """
 
     def __init__(self, build: Callable[..., QuerySet]) -> None:
         self.build = build
         self.shaped = cache(self.shape)
 
-    def __call__(self, *values: UUID | datetime) -> Iterator[Any]:
+    def __call__(self, *values: Value | tuple[Value, ...]) -> Iterator[Any]:
         """Yield what the query finds for `values`, as the query itself would."""
-        rows, compiler, sql, params = self.shaped(tuple(map(type, values)))
-        given = [values[p.place] if type(p) is Place else p for p in params]
+        rows, compiler, sql, params = self.shaped(tuple(map(kind, values)))
+        flat = [each for value in values for each in several(value)]
+        given = [flat[p.place] if type(p) is Place else p for p in params]
         mine = copy(compiler)
         mine.connection = connections[compiler.using]  # that of this thread
         mine.as_sql = lambda *args, **more: (sql, given)
         query = SimpleNamespace(get_compiler=lambda using: mine)
         return iter(rows(SimpleNamespace(db=compiler.using, query=query, **NOTHING)))
 
-    def shape(self, kinds: Sequence[type]) -> tuple[type, Any, str, list[Any]]:
+    def shape(self, kinds: Sequence[Kind]) -> tuple[type, Any, str, list[Any]]:
         """Return how rows are made of answers, the SQL, and where values go in it."""
-        marks = [MARKS[kind](place) for place, kind in enumerate(kinds)]
+        places = count()
+        marks = [mark(each, places) for each in kinds]
         found = self.build(*marks)
         compiler = found.query.get_compiler(DEFAULT_DB_ALIAS)
         sql, params = compiler.as_sql()
-        places = {mark: Place(number) for number, mark in enumerate(marks)}
+        flat = [each for value in marks for each in several(value)]
+        known = {each: Place(number) for number, each in enumerate(flat)}
         return (
             found._iterable_class,
             compiler,
             sql,
-            [places.get(p, p) if type(p) in MARKS else p for p in params],
+            [known.get(p, p) if type(p) in MARKS else p for p in params],
         )
 
 
@@ -61,10 +70,27 @@ class Place:
 
 
 NOTHING = {"_known_related_objects": {}, "_fields": None}
-MARKS: dict[type, Callable[[int], Any]] = {
+MARKS: dict[type, Callable[[int], Value]] = {
     UUID: lambda place: UUID(int=place),
     datetime: lambda place: EARLY + timedelta(microseconds=place),
+    NoneType: lambda place: None,  # a query of its own: it asks for NULL
 }
+
+
+def kind(value: Value | tuple[Value, ...]) -> Kind:
+    """Return what tells queries apart, of a value or of each in a tuple."""
+    return tuple(map(type, value)) if type(value) is tuple else type(value)
+
+
+def mark(told: Kind, places: Iterator[int]) -> Value | tuple[Value, ...]:
+    """Return what stands for a value of this kind while the SQL is worked out."""
+    if isinstance(told, tuple):
+        return tuple(MARKS[each](next(places)) for each in told)
+    return MARKS[told](next(places))
+
+
+def several(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
+    return value if type(value) is tuple else (value,)
 
 
 class Exchange:

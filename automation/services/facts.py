@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, Q, QuerySet
 
 from accounts.models import Account, Connection
 from automation.models import Rule, RuleRun, Transfer
 from automation.rules import Plan, plan
 from automation.rules.conditions import accounts_of
 
+from .compiled import Compiled
 from .condition_document import stored_conditions
 from .spending import gather
 from .terms import holdings, largest_drops, rule_spec
+
+Ids = tuple[UUID, ...]
 
 
 def used(rule: Rule) -> list[Account]:
@@ -38,23 +42,72 @@ def connections(rule: Rule) -> list[Connection]:
     return list({a.connection_id: a.connection for a in used(rule)}.values())
 
 
-def read(rule: Rule):
+def read(rule: Rule) -> list[Account]:
     """Return the accounts of `rule` with their balances, and what leaves them.
 
     Among them are those that its money passes through, and the pots that a leg for all
     pots with a goal means.
     """
+    return related(HELD(*named(rule)))
+
+
+def read_again(rule: Rule) -> tuple[list[Account], bool]:
+    """Return the same, and whether `rule` is in use and as it was loaded.
+
+    Who rewrites a rule waits for the lock that a planner holds. A rule that cools down
+    and has succeeded meanwhile is not as it was either.
+    """
+    cools = (rule.last_success_at,) if rule.cooldown_seconds else ()
+    rows = HELD_BY_SAME(*named(rule), rule.pk, rule.updated, *cools)
+    accounts = related(rows)
+    return accounts, all(account.unchanged for account in accounts)
+
+
+def named(rule: Rule) -> tuple[UUID, Ids, Ids, Ids]:
+    """Return the workspace of `rule`, and the accounts that it means: see `held`."""
     legs = [leg for leg in rule.legs.all() if leg.account_id]
     around = {leg.account.parent_id for leg in legs} - {None}
-    wanted = Q(pk__in={leg.account_id for leg in legs} | around)
-    if ids := asked(rule):
-        wanted |= Q(workspace=rule.workspace_id, pk__in=ids)
+    roots = set()
     if any(leg.accounts for leg in rule.legs.all()):
         roots = around | {leg.account_id for leg in legs if leg.role == "source"}
+    ids = {leg.account_id for leg in legs} | around, map(UUID, asked(rule)), roots
+    return rule.workspace_id, *(tuple(sorted(each)) for each in ids)
+
+
+def held(workspace: UUID, passed: Ids, compared: Ids, roots: Ids) -> QuerySet[Account]:
+    """Return accounts that money passes, that are compared, or pots within `roots`."""
+    wanted = Q(pk__in=passed)
+    if compared:
+        wanted |= Q(workspace=workspace, pk__in=compared)
+    if roots:
         wanted |= Q(parent__in=roots, goal__gt=0, closed_at=None)
     accounts = Account.objects.filter(wanted)
     accounts = accounts.annotate(leaving=Transfer.objects.unread().sum_out_of("pk"))
-    return accounts.select_related("balance", "parent", "connection").order_by("pk")
+    return accounts.select_related("balance", "connection").order_by("pk")
+
+
+def same(rule: UUID, updated: datetime, *succeeded: datetime | None) -> Exists:
+    rows = Rule.objects.in_use().filter(pk=rule, enabled=True, updated=updated)
+    for moment in succeeded:
+        rows = rows.filter(last_success_at=moment)
+    return Exists(rows)
+
+
+HELD = Compiled(held)
+HELD_BY_SAME = Compiled(
+    lambda workspace, passed, compared, roots, *rule: held(
+        workspace, passed, compared, roots
+    ).annotate(unchanged=same(*rule))
+)
+
+
+def related(rows: Iterable[Account]) -> list[Account]:
+    """Return accounts, each pot with the account around it where that is among them."""
+    known = {account.pk: account for account in rows}
+    for account in known.values():
+        if account.parent_id in known:
+            account.parent = known[account.parent_id]
+    return list(known.values())
 
 
 def decide(

@@ -15,7 +15,7 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import Exists, Prefetch, prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
 from accounts.models import Account, SyncRun
@@ -26,7 +26,7 @@ from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
-from .facts import connections, decide, read
+from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
@@ -57,7 +57,7 @@ def preview(rule: Rule, *, refresh: bool = False) -> Plan:
     if refresh:
         sync(connections(rule), SyncRun.Kind.MANUAL)
     moment = now()
-    accounts = list(read(rule))
+    accounts = read(rule)
     log_readings(rule, accounts, moment)
     return decide(rule, accounts, moment, preview=True)
 
@@ -98,11 +98,10 @@ def write_plan(
     try:
         with transaction.atomic():
             switches = lock(run.rule)
-            current = read(run.rule).annotate(unchanged=unchanged(run.rule))
-            accounts, moment = list(current), now()
+            (accounts, same), moment = read_again(run.rule), now()
             decided = decide(run.rule, accounts, moment, run=run)
             event = verdict(run, decided, dry=is_dry(run.rule))
-            if not all(account.unchanged for account in accounts):
+            if not same:
                 event = CHANGED
             commands = apply(run, event, **record(run, decided, event))
             if commands and RunCommand.DRIVE in commands:
@@ -163,18 +162,6 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
         return ""
     names = {held.account: held.name for held in decided.readings}
     return difference(moves_of(run), moves, names, run.rule.asset)
-
-
-def unchanged(rule: Rule) -> Exists:
-    """Return, for a query, whether `rule` is in use and as it was loaded.
-
-    Who rewrites a rule waits for the lock that a planner holds. A rule that cools down
-    and has succeeded meanwhile is not as it was either.
-    """
-    same = Rule.objects.in_use().filter(pk=rule.pk, enabled=True, updated=rule.updated)
-    if rule.cooldown_seconds:
-        same = same.filter(last_success_at=rule.last_success_at)
-    return Exists(same)
 
 
 def lock(rule: Rule) -> dict[str, bool]:

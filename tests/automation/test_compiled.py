@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
+from django.db.models import Q
 from django.utils.timezone import now
 
 from automation.models import RuleRun
@@ -38,6 +39,24 @@ def test_it_finds_what_the_query_finds_for_any_values(two):
     assert set(RUNS(now(), one.pk, other.pk)) == {one, other}
     assert list(RUNS(one.created, other.pk)) == []
     assert list(RUNS(now(), uuid4())) == []
+
+
+@pytest.mark.django_db
+def test_it_takes_tuples_of_any_length_and_none_for_null(two):
+    found = Compiled(
+        lambda ids, others, lease: RuleRun.objects.filter(
+            Q(pk__in=ids) | Q(pk__in=others), lease_until=lease
+        )
+    )
+    (one, other), soon = (run.pk for run in two), now()
+    RuleRun.objects.filter(pk=other).update(lease_until=soon)
+
+    def ids(*values):
+        return {run.pk for run in found(*values)}
+
+    assert ids((one,), (other,), None) == {one}
+    assert ids((one,), (other,), soon) == {other}
+    assert ids((), (one, uuid4()), None) == ids((one, one), (), None) == {one}
 
 
 @pytest.mark.django_db
