@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from celery import shared_task
+from django.db import transaction
 
 from accounts.models import Connection
 from accounts.publishing import publish
@@ -47,9 +48,13 @@ def sweep_unsettled() -> None:
 
 
 def follow(run: RuleRun) -> None:
-    """Queue what a person's decision about `run` lets go on: it, and who waited for it."""
-    mine = [] if run.finished_at else [run.pk]
-    queue_runs(dict.fromkeys([*mine, *services.wake(run)]))
+    """Queue what a person's decision about `run` lets go on: it, and who waited for it.
+
+    Others are waked once the decision is committed: two people who decide about two
+    runs must not wait for each other's.
+    """
+    queue_runs([] if run.finished_at else [run.pk])
+    transaction.on_commit(lambda: queue_runs(services.wake(run)), robust=True)
 
 
 @shared_task

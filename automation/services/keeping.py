@@ -20,6 +20,7 @@ from .circles import circles
 from .condition_document import accounts_told
 from .document import Document, RuleInvalid, read_rule
 from .fields import NO_ASSET
+from .locks import in_order
 from .pay import kept_cycle
 from .routes import NoRoute, route
 from .storing import columns, keep_legs, keep_triggers
@@ -162,7 +163,9 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     if rule is None:
         rule = Rule(workspace=workspace)
     else:
+        in_order(rule.runs.unfinished())  # a success locks its run before its rule
         rule = Rule.objects.select_for_update().get(pk=rule.pk)
+        in_order(rule.triggers.all())
     going_on = rule.enabled and not rule._state.adding
     for name, value in columns(known).items():
         setattr(rule, name, value)

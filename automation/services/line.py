@@ -20,6 +20,8 @@ from django.utils.timezone import now
 
 from automation.models import Rule, RuleLeg, RuleRun, Trigger
 
+from .locks import update_in_order
+
 WAITS = "Waits for "
 TOGETHER = timedelta(minutes=1)
 Status = RuleRun.Status
@@ -178,5 +180,5 @@ def wake_line(run: RuleRun) -> list[UUID]:
     ]
     if free:
         rows = RuleRun.objects.filter(pk__in=free, status=Status.DUE, lease_until=None)
-        rows.update(next_attempt_at=now())
+        update_in_order(rows, next_attempt_at=now())
     return free

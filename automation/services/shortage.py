@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from automation.models import RuleLeg, RuleRun
 
 from .compiled import Compiled
+from .locks import update_in_order
 
 
 def wake_short(connections: Iterable[UUID]) -> int:
@@ -30,7 +31,7 @@ def wake_short(connections: Iterable[UUID]) -> int:
         lease_until=None,
         next_attempt_at__gt=moment,
     )
-    return still.update(next_attempt_at=moment)
+    return len(update_in_order(still, next_attempt_at=moment))
 
 
 def short(moment: datetime, *connections: UUID) -> QuerySet[RuleRun]:

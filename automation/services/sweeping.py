@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from automation.models import RuleRun, Transfer
 
 from .compiled import Compiled
 from .line import wake_line
+from .locks import in_order, update_in_order
 from .waking import wake_followers
 
 BATCH = 200
@@ -102,8 +104,15 @@ def wake(run: RuleRun) -> list[UUID]:
     moment = now()
     found = dict(IN_LINE(run.pk, moment))
     if found:
-        waiting = Transfer.objects.filter(pk__in=found, status=Transfer.Status.PENDING)
-        waiting.update(next_attempt_at=moment)
-        runs = RuleRun.objects.unfinished().filter(pk__in=found.values())
-        runs.filter(lease_until=None).update(next_attempt_at=moment)
+        let_go(found, moment)
     return list(dict.fromkeys([*found.values(), *wake_line(run)]))
+
+
+@transaction.atomic
+def let_go(waiting: Mapping[UUID, UUID], moment: datetime) -> None:
+    """Make these transfers due at `moment`, and their runs that nobody carries out."""
+    runs = RuleRun.objects.unfinished().filter(pk__in=waiting.values())
+    free = in_order(runs.filter(lease_until=None))
+    pending = Transfer.objects.filter(pk__in=waiting, status=Transfer.Status.PENDING)
+    update_in_order(pending, next_attempt_at=moment)
+    RuleRun.objects.filter(pk__in=free).update(next_attempt_at=moment)

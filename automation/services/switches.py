@@ -14,6 +14,8 @@ from accounts.models import Workspace
 from automation.machine import events
 from automation.models import Rule, RuleRun, Transfer
 
+from .locks import update_in_order
+
 log = structlog.get_logger("automation.switches")
 PAUSED, DRY, PROTECTED = "paused", "dry_run", "protected"
 # Shared: those who send do not wait for each other, but a pause waits for them, and
@@ -131,12 +133,12 @@ def wake_held(workspace: Workspace) -> list[UUID]:
     begun = Q(status__in=[RuleRun.Status.PLANNED, RuleRun.Status.RUNNING])
     told = Q(status=RuleRun.Status.NOTIFIED, notice_until__lte=moment)
     waiting = Q(status=RuleRun.Status.DUE) | Q(approved_at__isnull=False)
-    ids = list(free.filter(begun | told | waiting).values_list("pk", flat=True))
-    # Runs before their transfers, as who cancels or resumes a run locks them.
-    RuleRun.objects.filter(pk__in=ids, lease_until=None).update(next_attempt_at=moment)
-    Transfer.objects.filter(
+    mine = free.filter(begun | told | waiting)
+    ids = update_in_order(mine, next_attempt_at=moment)
+    held = Transfer.objects.filter(
         run__rule__workspace=workspace,
         status=Transfer.Status.PENDING,
         error_code=PAUSED,
-    ).update(next_attempt_at=moment)
+    )
+    update_in_order(held, next_attempt_at=moment)
     return ids

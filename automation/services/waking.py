@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
 from accounts.models import Account
 from automation.models import RuleLeg, RuleRun, Trigger
 
+from .locks import update_in_order
 from .runs import start_run
 
 SEEING = (Trigger.Kind.PAYDAY, Trigger.Kind.TRANSACTION)
@@ -33,7 +33,6 @@ def fed_from(accounts: Sequence[UUID]):
     return legs.values("rule")
 
 
-@transaction.atomic
 def look_now(which: Q) -> int:
     """Make the triggers of rules in use that `which` describes due; return how many.
 
@@ -42,10 +41,7 @@ def look_now(which: Q) -> int:
     rows = Trigger.objects.filter(
         which, next_at__isnull=False, rule__enabled=True, rule__archived_at=None
     )
-    # In order of id, so that two wakers never wait for each other in a circle.
-    held = rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    ids = list(held.values_list("pk", flat=True))
-    return Trigger.objects.filter(pk__in=ids).update(next_at=now()) if ids else 0
+    return len(update_in_order(rows, next_at=now()))
 
 
 def wake_followers(run: RuleRun) -> int:

@@ -1,0 +1,43 @@
+"""Who locks which rows, in which order: so nobody waits in a circle.
+
+Whoever locks rows of several kinds in one transaction takes the kinds in this order, and
+several rows of one kind in the order of their primary keys. An UPDATE of many rows takes
+them in any order, so they are locked first: `in_order`.
+
+1. Connections: who syncs, plans, books a move or protects an account, each alone.
+2. Workspaces: shared by who plans or sends; alone by who pauses or writes a rule.
+3. Accounts: weakly (FOR KEY SHARE) by who sends, FOR UPDATE by who protects one.
+4. Runs: by who carries them out, decides about them, wakes them or writes their rule.
+5. Transfers: by who takes them further, wakes them, or cancels or resumes their run.
+6. Rules: alone by who writes, freezes or archives one; by a success or a due trigger.
+   A planner, which shares the workspace, holds its rule weakly before its run.
+7. Triggers: by who writes their rule, wakes them, or lets them fire.
+
+Who fires triggers takes rule and trigger together, and skips what others hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+
+def in_order(rows: QuerySet) -> list[Any]:
+    """Lock `rows` in the order of their primary keys, and return those keys.
+
+    To be called in a transaction. A row that changed while it was waited for is left
+    out where it fits the query no more.
+    """
+    held = rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    return list(held.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def update_in_order(rows: QuerySet, **values: Any) -> list[Any]:
+    """Write `values` to `rows`, locked in order, and return their primary keys."""
+    ids = in_order(rows)
+    if ids:
+        rows.model._default_manager.filter(pk__in=ids).update(**values)
+    return ids
