@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
-from . import account, balance, connection, sync, transaction, workspace
+from . import (
+    account,
+    balance,
+    connection,
+    discrepancy,
+    sync,
+    transaction,
+    workspace,
+)
 
-__all__ = ["account", "balance", "connection", "sync", "transaction", "workspace"]
+__all__ = [
+    "account",
+    "balance",
+    "connection",
+    "discrepancy",
+    "sync",
+    "transaction",
+    "workspace",
+]

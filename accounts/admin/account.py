@@ -11,12 +11,20 @@ from django.utils.safestring import SafeString
 
 import providers
 from accounts import publishing, services, tasks
-from accounts.models import Account, BalanceSnapshot, Pot, SyncRun, Transaction
+from accounts.models import (
+    Account,
+    BalanceSnapshot,
+    Discrepancy,
+    Pot,
+    SyncRun,
+    Transaction,
+)
 from providers.base import TakesTypedBalances
 from providers.errors import ProviderError
 
 from . import show
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
+from .discrepancy import discrepancies_panel
 from .inputs import AmountField
 from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
 from .sync import corrections_panel
@@ -230,6 +238,9 @@ class AccountAdmin(ScopedAdmin):
         if row.parent_id is None:
             yield pots_panel(row)
         here = {"account__id__exact": row.pk}
+        if row.discrepancies.exists():
+            more = self.history_list(Discrepancy, **here)
+            yield discrepancies_panel(row.discrepancies.all(), more)
         yield snapshots_panel(row, self.history_list(BalanceSnapshot, **here))
         yield transactions_panel(row, self.history_list(Transaction, **here))
         changed = row.corrections.select_related("account")[:NEWEST]

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from django.contrib import admin
 from django.db.models import QuerySet
 
-from accounts.models import Correction, Discrepancy, SyncRun
+from accounts.models import Correction, SyncRun
 
 from . import show
-from .base import HistoryAdmin, Panel, tell, verb, warn
+from .base import HistoryAdmin, Panel
 
 
 @admin.register(SyncRun)
@@ -143,89 +143,3 @@ class CorrectionAdmin(HistoryAdmin):
     @admin.display(description="Severity", ordering="severity")
     def grade(self, row: Correction) -> str:
         return show.status(row.severity)
-
-
-def is_open(row: Discrepancy) -> bool:
-    return row.status == Discrepancy.Status.OPEN
-
-
-def difference(row: Discrepancy) -> str:
-    """Return by how much the actual figure is off, as money."""
-    return show.change(row.actual - row.expected, row.account.asset)
-
-
-@admin.register(Discrepancy)
-class DiscrepancyAdmin(HistoryAdmin):
-    """Figures that should agree and do not. A person accepts or ignores them."""
-
-    workspace = "account__workspace"
-    verbs = ("accept", "ignore")
-    actions = ["accept_chosen", "ignore_chosen"]
-    list_display = [
-        "name",
-        "account",
-        "ours",
-        "theirs",
-        "gap",
-        "grade",
-        "state",
-        "seen",
-    ]
-    list_filter = ["status", "severity"]
-    list_select_related = ["account"]
-    search_fields = ["name", "account__name"]
-    fieldsets = [
-        (None, {"fields": ["account_link", "name", "state", "grade"]}),
-        (None, {"fields": ["ours", "theirs", "gap"]}),
-        ("When", {"fields": ["created", "last_seen_at"]}),
-    ]
-
-    @admin.display(description="Account")
-    def account_link(self, row: Discrepancy) -> str:
-        return show.link(row.account)
-
-    @admin.display(description="Expected")
-    def ours(self, row: Discrepancy) -> str:
-        return show.money(row.expected, row.account.asset)
-
-    @admin.display(description="Actual")
-    def theirs(self, row: Discrepancy) -> str:
-        return show.money(row.actual, row.account.asset)
-
-    @admin.display(description="Difference")
-    def gap(self, row: Discrepancy) -> str:
-        return difference(row)
-
-    @admin.display(description="Severity", ordering="severity")
-    def grade(self, row: Discrepancy) -> str:
-        return show.status(row.severity)
-
-    @admin.display(description="Status", ordering="status")
-    def state(self, row: Discrepancy) -> str:
-        return show.status(row.status)
-
-    @admin.display(description="Last seen", ordering="last_seen_at")
-    def seen(self, row: Discrepancy) -> str:
-        return show.when(row.last_seen_at)
-
-    @verb("Accept", tone="main", hint="The difference is explained", shown=is_open)
-    def accept(self, request, row: Discrepancy) -> None:
-        self._close(request, [row.pk], Discrepancy.Status.ACCEPTED)
-
-    @verb("Ignore", hint="Do not show it any more", shown=is_open)
-    def ignore(self, request, row: Discrepancy) -> None:
-        self._close(request, [row.pk], Discrepancy.Status.IGNORED)
-
-    @admin.action(description="Accept", permissions=["operate"])
-    def accept_chosen(self, request, rows: QuerySet[Discrepancy]) -> None:
-        self._close(request, self.operable(request, rows), Discrepancy.Status.ACCEPTED)
-
-    @admin.action(description="Ignore", permissions=["operate"])
-    def ignore_chosen(self, request, rows: QuerySet[Discrepancy]) -> None:
-        self._close(request, self.operable(request, rows), Discrepancy.Status.IGNORED)
-
-    def _close(self, request, ids: list, outcome: Discrepancy.Status) -> None:
-        rows = Discrepancy.objects.filter(pk__in=ids, status=Discrepancy.Status.OPEN)
-        closed = rows.update(status=outcome)
-        say = tell if closed else warn
-        say(request, f"{closed} discrepancies {outcome}")

@@ -43,6 +43,12 @@ class DiscrepancySerializer(serializers.ModelSerializer):
 
     expected = MoneyOut(asset="account.asset")
     actual = MoneyOut(asset="account.asset")
+    decided_by = serializers.CharField(
+        source="decided_by.username",
+        default=None,
+        read_only=True,
+        help_text="Who accepted or ignored it.",
+    )
 
     class Meta:
         model = Discrepancy
@@ -51,12 +57,15 @@ class DiscrepancySerializer(serializers.ModelSerializer):
             "account",
             "sync",
             "name",
+            "subject",
             "expected",
             "actual",
             "severity",
             "status",
             "created",
             "last_seen_at",
+            "decided_by",
+            "decided_at",
         ]
         read_only_fields = fields
 
@@ -80,9 +89,8 @@ class Discrepancies(Api):
     workspace_path = "account.workspace_id"
 
     def get_queryset(self):
-        return Discrepancy.objects.filter(
-            account__workspace__memberships__user=self.request.user
-        ).select_related("account")
+        rows = Discrepancy.objects.of(self.request.user)
+        return rows.select_related("account", "decided_by")
 
 
 class DiscrepancyList(Discrepancies, generics.ListAPIView):
@@ -101,10 +109,8 @@ class Decision(Discrepancies):
         """Close the discrepancy; raises NotOpen if somebody has decided before."""
         found = self.get_object()
         self.body(Nothing)
-        still_open = Discrepancy.objects.filter(
-            pk=found.pk, status=Discrepancy.Status.OPEN
-        )
-        if still_open.update(status=self.status) != 1:
+        one = Discrepancy.objects.filter(pk=found.pk)
+        if one.decide(self.status, request.user) != 1:
             raise NotOpen
         log.info(
             "discrepancy_decided",
@@ -112,8 +118,7 @@ class Decision(Discrepancies):
             status=self.status,
             user=request.user.pk,
         )
-        found.status = self.status
-        return Response(self.get_serializer(found).data)
+        return Response(self.get_serializer(self.get_object()).data)
 
 
 class Accept(Decision):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
+from django.utils.timezone import now
 
 from accounts.fields import MinorUnits, is_money
 
@@ -112,6 +113,17 @@ class Correction(Row):
         return f"{self.field}: {self.old} → {self.new}"
 
 
+class DiscrepancyQuerySet(models.QuerySet):
+    def of(self, user) -> DiscrepancyQuerySet:
+        """Return the discrepancies that `user` may see."""
+        return self.filter(account__workspace__memberships__user=user)
+
+    def decide(self, outcome: str, user) -> int:
+        """Close those that are open as `user` says, and return how many there were."""
+        still_open = self.filter(status=Discrepancy.Status.OPEN)
+        return still_open.update(status=outcome, decided_by=user, decided_at=now())
+
+
 class Discrepancy(Row):
     """Two figures that should agree and do not; nothing is corrected silently."""
 
@@ -137,6 +149,18 @@ class Discrepancy(Row):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     last_seen_at = models.DateTimeField()
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Who accepted or ignored it; empty where it agreed by itself.",
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DiscrepancyQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts import publishing
 from accounts.admin import inputs, show
 from accounts.admin.base import HistoryAdmin, Panel, tell, verb, warn
+from accounts.admin.discrepancy import SUBJECTS, discrepancies_panel
+from accounts.models import Discrepancy
 from automation import services, tasks
 from automation.models import Transfer
+from automation.services.references import as_uuid
 
 
 class HappenedForm(forms.Form):
@@ -152,6 +156,8 @@ class TransferAdmin(HistoryAdmin):
 
     def panels(self, request, row: Transfer) -> Iterable[Panel]:
         yield resolutions_panel(row)
+        here = {"account__workspace": self.workspace_of(row), "subject": str(row.pk)}
+        yield discrepancies_panel(Discrepancy.objects.filter(**here))
 
     @verb("It happened", tone="main", form=HappenedForm, shown=waits)
     def it_happened(self, request, row: Transfer, reference: str, note: str) -> None:
@@ -170,6 +176,17 @@ class TransferAdmin(HistoryAdmin):
         if run.finished_at is None:
             publishing.publish(tasks.execute_run, str(run.pk))
         tell(request, "This is written down, with your name.")
+
+
+def linked(row: Discrepancy) -> SafeString:
+    """Return the transfer that a discrepancy is about; its id where there is none."""
+    mine = Transfer.objects.filter(run__rule__workspace=row.account.workspace_id)
+    mine = mine.select_related("source", "target")
+    known = mine.filter(pk=as_uuid(row.subject)).first()
+    return show.link(known) if known else format_html("{}", row.subject)
+
+
+SUBJECTS["transfer_"] = linked
 
 
 def resolutions_panel(row: Transfer) -> Panel:

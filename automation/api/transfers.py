@@ -12,7 +12,7 @@ from accounts.api.filters import Between, FlagFilter, IdFilter, words
 from accounts.api.idempotency import idempotent
 from accounts.api.problems import Problem
 from automation import services, tasks
-from automation.models import Transfer
+from automation.models import Resolution, Transfer
 
 
 class TransferSerializer(serializers.ModelSerializer):
@@ -94,6 +94,36 @@ class TransferList(Transfers, generics.ListAPIView):
 
 class TransferDetail(Transfers, generics.RetrieveAPIView):
     """Show one transfer: its state and what the provider calls it."""
+
+
+class ResolutionSerializer(serializers.ModelSerializer):
+    """What a person said about a transfer, and what its state was before and after."""
+
+    user = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = Resolution
+        fields = [
+            "id",
+            "transfer",
+            "user",
+            "happened",
+            "reference",
+            "note",
+            "status_before",
+            "status_after",
+            "created",
+        ]
+        read_only_fields = fields
+
+
+class TransferResolutions(Transfers):
+    @extend_schema(responses=ResolutionSerializer(many=True))
+    def get(self, request, pk):
+        """List what people decided about the transfer, newest first."""
+        known = self.get_object().resolutions.select_related("user")
+        page = self.paginate_queryset(known)
+        return self.get_paginated_response(ResolutionSerializer(page, many=True).data)
 
 
 class TransferResolve(Transfers):

@@ -20,5 +20,6 @@ urlpatterns = [
     path("pause/", switches.Pause.as_view()),
     path("transfers/", transfers.TransferList.as_view()),
     path("transfers/<uuid:pk>/", transfers.TransferDetail.as_view()),
+    path("transfers/<uuid:pk>/resolutions/", transfers.TransferResolutions.as_view()),
     path("transfers/<uuid:pk>/resolve/", transfers.TransferResolve.as_view()),
 ]

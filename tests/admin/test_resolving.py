@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.timezone import now
 
+from accounts.models import Discrepancy
 from automation.models import Resolution, Transfer
 
-from .pages import page, text, verb
+from .pages import listing, page, text, verb
 
 
 @pytest.fixture
@@ -46,3 +48,59 @@ def test_it_happened_needs_the_banks_reference(operator, waiting):
 def test_a_viewer_may_only_look(viewer, waiting):
     assert viewer.post(verb(waiting, "it-did-not-happen")).status_code == 403
     assert not Resolution.objects.exists()
+
+
+@pytest.fixture
+def missing(home) -> Discrepancy:
+    """What the proof says of a transfer that the bank has no entry of."""
+    return Discrepancy.objects.create(
+        account=home.main,
+        name="transfer_missing",
+        subject=str(home.transfer.pk),
+        expected=-5_012,
+        actual=0,
+        last_seen_at=now(),
+    )
+
+
+def test_a_discrepancy_leads_to_the_transfer_it_is_about(viewer, home, missing):
+    for where in (page(missing), listing(Discrepancy), page(home.main)):
+        shown = viewer.get(where)
+        assert page(home.transfer) in shown.content.decode(), where
+        assert "Transfer missing" in text(shown)
+        assert str(home.transfer.pk) not in text(shown)
+
+
+def test_a_transfer_shows_what_the_bank_says_otherwise(viewer, home, missing):
+    assert page(missing) in viewer.get(page(home.transfer)).content.decode()
+
+
+def test_a_subject_that_is_no_transfer_of_ours_stays_as_it_is(
+    viewer, home, foreign, missing
+):
+    for subject in ("tx_elsewhere", str(foreign.transfer.pk)):
+        Discrepancy.objects.filter(pk=missing.pk).update(subject=subject)
+        shown = viewer.get(page(missing))
+        assert subject in text(shown)
+        assert page(foreign.transfer) not in shown.content.decode()
+
+
+@pytest.mark.parametrize("word", ["accept", "ignore"])
+def test_it_is_written_down_who_decided_about_a_discrepancy(
+    word, operator, viewer, home, missing
+):
+    operator.post(verb(missing, word))
+
+    missing.refresh_from_db()
+    assert missing.decided_by == operator.user
+    assert missing.decided_at is not None
+    for where in (page(missing), page(home.transfer)):
+        assert "operator" in text(viewer.get(where))
+
+
+def test_who_decided_first_stays(operator, owner, missing):
+    operator.post(verb(missing, "accept"))
+    owner.post(verb(missing, "ignore"))
+
+    missing.refresh_from_db()
+    assert (missing.status, missing.decided_by) == ("accepted", operator.user)

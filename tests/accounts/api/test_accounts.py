@@ -248,3 +248,19 @@ def test_discrepancy_is_decided_once(world, verb, status):
     expect_problem(again, 409, "not_open")
     row.refresh_from_db()
     assert row.status == status
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"), [("accept", "accepted"), ("ignore", "ignored")]
+)
+def test_a_discrepancy_says_what_it_is_about_and_who_decided(world, word, outcome):
+    row = world.mine.discrepancy
+    Discrepancy.objects.filter(pk=row.pk).update(subject="entry 7")
+
+    told = world.operator.post(f"{V1}/discrepancies/{row.pk}/{word}/").json()
+
+    assert (told["subject"], told["status"]) == ("entry 7", outcome)
+    assert told["decided_by"] == "operator"
+    assert told["decided_at"] is not None
+    listed = world.viewer.get(f"{V1}/discrepancies/").json()["results"]
+    assert listed == [told]

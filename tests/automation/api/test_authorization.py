@@ -125,6 +125,7 @@ MATRIX = {
     ("delete", "pause/"): Row("operator"),
     ("get", "transfers/"): Row("viewer"),
     ("get", "transfers/<uuid:pk>/"): Row("viewer", "transfer"),
+    ("get", "transfers/<uuid:pk>/resolutions/"): Row("viewer", "transfer"),
     ("post", "transfers/<uuid:pk>/resolve/"): Row(
         "operator", "transfer", lambda _: {"happened": False}, good=(409,)
     ),

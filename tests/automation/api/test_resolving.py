@@ -78,3 +78,16 @@ def test_a_second_word_is_409(world, waiting, published):
 def test_a_body_that_makes_no_sense_is_400(world, waiting, body):
     expect_problem(resolve(world.operator, waiting, body), 400)
     assert not Resolution.objects.exists()
+
+
+def test_what_people_decided_can_be_read(world, waiting, published):
+    where = f"{V1}/transfers/{waiting.pk}/resolutions/"
+    assert world.viewer.get(where).json()["results"] == []
+    resolve(world.operator, waiting, {"happened": False, "note": "Looked"})
+
+    (told,) = world.viewer.get(where).json()["results"]
+
+    assert told["user"] == "operator"
+    assert (told["happened"], told["note"]) == (False, "Looked")
+    assert (told["status_before"], told["status_after"]) == ("unknown", "refused")
+    assert told["transfer"] == str(waiting.pk)

@@ -1,0 +1,160 @@
+"""Figures that should agree and do not, what they are about, and who decided what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.models import Discrepancy
+
+from . import show
+from .base import HistoryAdmin, Panel, tell, verb, warn
+from .panels import NEWEST
+
+
+def is_open(row: Discrepancy) -> bool:
+    return row.status == Discrepancy.Status.OPEN
+
+
+def difference(row: Discrepancy) -> str:
+    """Return by how much the actual figure is off, as money."""
+    return show.change(row.actual - row.expected, row.account.asset)
+
+
+# How a discrepancy's subject is shown, by the start of the discrepancy's name.
+SUBJECTS: dict[str, Callable[[Discrepancy], SafeString]] = {}
+
+
+def about(row: Discrepancy) -> SafeString:
+    """Return what of its account a discrepancy is about; mostly the account itself."""
+    if not row.subject:
+        return show.NOTHING
+    known = (tell for name, tell in SUBJECTS.items() if row.name.startswith(name))
+    return next(known, lambda row: format_html("{}", row.subject))(row)
+
+
+def discrepancies_panel(rows: QuerySet[Discrepancy], more: str = "") -> Panel:
+    """Return discrepancies, the newest first, and what was decided about each."""
+    known = rows.select_related("account__parent", "decided_by").order_by("-created")
+    return Panel(
+        "Discrepancies",
+        ["What", "About", "Expected", "Actual", "Difference", "Status", "Decided"],
+        [
+            [
+                show.link(row, show.words(row.name).capitalize()),
+                about(row),
+                show.money(row.expected, row.account.asset),
+                show.money(row.actual, row.account.asset),
+                difference(row),
+                show.status(row.status),
+                decided(row),
+            ]
+            for row in known[:NEWEST]
+        ],
+        empty="Everything agrees.",
+        more=more,
+        more_text="All discrepancies",
+        right=("Expected", "Actual", "Difference"),
+    )
+
+
+def decided(row: Discrepancy) -> SafeString:
+    """Return who decided about a discrepancy, and when."""
+    if row.decided_at is None:
+        return show.NOTHING
+    return format_html("{} {}", row.decided_by or "somebody", show.when(row.decided_at))
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(HistoryAdmin):
+    """Figures that should agree and do not. A person accepts or ignores them."""
+
+    workspace = "account__workspace"
+    verbs = ("accept", "ignore")
+    actions = ["accept_chosen", "ignore_chosen"]
+    list_display = [
+        "what",
+        "account",
+        "about",
+        "ours",
+        "theirs",
+        "gap",
+        "grade",
+        "state",
+        "seen",
+    ]
+    list_filter = ["status", "severity"]
+    list_select_related = ["account"]
+    search_fields = ["name", "account__name"]
+    fieldsets = [
+        (
+            None,
+            {"fields": [("account_link", "about"), ("what", "state"), "grade"]},
+        ),
+        (None, {"fields": [("ours", "theirs", "gap")]}),
+        ("When", {"fields": [("created", "last_seen_at")]}),
+        ("What was decided", {"fields": [("decided_by", "decided_at")]}),
+    ]
+
+    @admin.display(description="What differs", ordering="name")
+    def what(self, row: Discrepancy) -> str:
+        return show.words(row.name).capitalize()
+
+    @admin.display(description="About", ordering="subject")
+    def about(self, row: Discrepancy) -> str:
+        return about(row)
+
+    @admin.display(description="Account")
+    def account_link(self, row: Discrepancy) -> str:
+        return show.link(row.account, show.place(row.account))
+
+    @admin.display(description="Expected")
+    def ours(self, row: Discrepancy) -> str:
+        return show.money(row.expected, row.account.asset)
+
+    @admin.display(description="Actual")
+    def theirs(self, row: Discrepancy) -> str:
+        return show.money(row.actual, row.account.asset)
+
+    @admin.display(description="Difference")
+    def gap(self, row: Discrepancy) -> str:
+        return difference(row)
+
+    @admin.display(description="Severity", ordering="severity")
+    def grade(self, row: Discrepancy) -> str:
+        return show.status(row.severity)
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, row: Discrepancy) -> str:
+        return show.status(row.status)
+
+    @admin.display(description="Last seen", ordering="last_seen_at")
+    def seen(self, row: Discrepancy) -> str:
+        return show.when(row.last_seen_at)
+
+    @verb("Accept", tone="main", hint="The difference is explained", shown=is_open)
+    def accept(self, request, row: Discrepancy) -> None:
+        self._close(request, [row.pk], Discrepancy.Status.ACCEPTED)
+
+    @verb("Ignore", hint="Do not show it any more", shown=is_open)
+    def ignore(self, request, row: Discrepancy) -> None:
+        self._close(request, [row.pk], Discrepancy.Status.IGNORED)
+
+    @admin.action(description="Accept", permissions=["operate"])
+    def accept_chosen(self, request, rows: QuerySet[Discrepancy]) -> None:
+        self._close(request, self.operable(request, rows), Discrepancy.Status.ACCEPTED)
+
+    @admin.action(description="Ignore", permissions=["operate"])
+    def ignore_chosen(self, request, rows: QuerySet[Discrepancy]) -> None:
+        self._close(request, self.operable(request, rows), Discrepancy.Status.IGNORED)
+
+    def _close(self, request, ids: list, outcome: Discrepancy.Status) -> None:
+        rows = Discrepancy.objects.filter(pk__in=ids)
+        closed = rows.decide(outcome, request.user)
+        say = tell if closed else warn
+        noun = "discrepancy was" if closed == 1 else "discrepancies were"
+        say(request, f"{closed} {noun} {outcome}.")
