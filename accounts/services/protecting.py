@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import structlog
+from django.db import transaction
 from django.utils.timezone import now
 
-from accounts.models import Account
+from accounts.models import Account, Connection
 
 log = structlog.get_logger(__name__)
 
 
 def protect(account: Account, *, user) -> Account:
-    """Let no rule move money in or out of `account`; doing it twice is doing it once."""
-    free = Account.objects.filter(pk=account.pk, protected_at=None)
-    if free.update(protected_at=now()) == 1:
-        log.warning("account_protected", account=str(account.pk), user=user.pk)
+    """Let no rule move money in or out of `account`; doing it twice is doing it once.
+
+    Waits for plans and sends that are just being committed. Once this is committed, no
+    transfer of the account is sent that was not begun before.
+    """
+    with transaction.atomic():
+        _alone(account)
+        free = Account.objects.filter(pk=account.pk, protected_at=None)
+        if free.update(protected_at=now()) == 1:
+            log.warning("account_protected", account=str(account.pk), user=user.pk)
     account.refresh_from_db(fields=["protected_at"])
     return account
+
+
+def _alone(account: Account) -> None:
+    """Wait for who plans with what the account holds, and for who sends from or to it.
+
+    Planners hold the connection, senders the account itself, as weakly as they can.
+    """
+    Connection.objects.select_for_update(no_key=True).get(pk=account.connection_id)
+    Account.objects.select_for_update().get(pk=account.pk)
 
 
 def release(account: Account, *, user) -> Account:

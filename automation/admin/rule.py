@@ -10,7 +10,6 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
-from django.utils.timezone import now
 
 from accounts import publishing
 from accounts.admin import show
@@ -184,8 +183,7 @@ class RuleAdmin(ScopedAdmin):
 
     @verb("Archive", tone="bad", role=Role.ADMIN, hint="Never runs again", shown=in_use)
     def archive(self, request, row: Rule) -> None:
-        rows = Rule.objects.filter(pk=row.pk, archived_at=None)
-        rows.update(archived_at=now(), enabled=False, next_due_at=None)
+        services.archive_rule(row, user=request.user)
         tell(request, f"“{row}” is archived.")
 
     @admin.action(description="Enable", permissions=["change"])

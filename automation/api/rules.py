@@ -7,7 +7,6 @@ from uuid import UUID
 
 import django_filters
 from django.db import transaction
-from django.utils.timezone import now
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from accounts.api.fields import Flag, Id, StrictSerializer, Text
 from accounts.api.filters import FlagFilter, IdFilter, words
 from accounts.api.idempotency import idempotent
 from accounts.api.problems import Archived, Problem
+from accounts.models import Workspace
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
 
@@ -164,7 +164,8 @@ class RuleDetail(WholeRules):
         told = self.written()
         with transaction.atomic(), refusing():
             # Locked, so that of two changes at once neither undoes the other.
-            Rule.objects.select_for_update().get(pk=self.get_object().pk)
+            owner = self.get_object().workspace_id
+            Workspace.objects.select_for_update(no_key=True).get(pk=owner)
             rule = self.usable()
             drop_what_is_ours(rule, told)
             rule = services.write_rule(
@@ -176,9 +177,7 @@ class RuleDetail(WholeRules):
     def delete(self, request, pk):
         """Archive the rule; its runs stay."""
         rule = self.get_object()
-        Rule.objects.filter(pk=rule.pk, archived_at=None).update(
-            archived_at=now(), next_due_at=None, updated=now()
-        )
+        services.archive_rule(rule, user=request.user)
         return Response(status=204)
 
 

@@ -6,7 +6,7 @@ from .deciding import NotDecidable, approve_run, cancel_run, resume_run
 from .dispatching import dispatch_due_rules
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
-from .keeping import write_rule
+from .keeping import archive_rule, write_rule
 from .planning import preview
 from .plans import plan_data
 from .proving import prove_connection, to_prove
@@ -34,6 +34,7 @@ __all__ = [
     "RuleInvalid",
     "YamlError",
     "approve_run",
+    "archive_rule",
     "cancel_run",
     "differences",
     "dispatch_due_rules",

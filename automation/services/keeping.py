@@ -156,6 +156,19 @@ def of_rules(known: Document, rules: Mapping[str, Rule]) -> Iterator[Problem]:
 
 
 @transaction.atomic
+def archive_rule(rule: Rule, *, user) -> None:
+    """Let `rule` never run again; its history stays. Doing it twice is doing it once.
+
+    Waits for a plan that is just being committed; none is committed afterwards.
+    """
+    kept = Rule.objects.select_for_update().get(pk=rule.pk)
+    if kept.archived_at is None:
+        kept.archived_at, kept.enabled, kept.next_due_at = now(), False, None
+        kept.save(update_fields=["archived_at", "enabled", "next_due_at", "updated"])
+        log.info("rule_archived", rule=str(rule.pk), by=str(user.pk))
+
+
+@transaction.atomic
 def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     """Write rule, legs and triggers in one transaction, and say when it is due."""
     # Two writers might close a circle together.

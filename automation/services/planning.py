@@ -43,11 +43,17 @@ CHANGED = events.Planned(
     "The rule was changed while its accounts were read",
     retry=True,
 )
+# All connections before anything else: see `locks`.
 LOCK = """
+WITH held AS (
+  SELECT workspace_id FROM accounts_connection
+  WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+)
 SELECT w.paused_at IS NOT NULL, w.dry_run
-FROM accounts_connection c JOIN accounts_workspace w ON w.id = c.workspace_id
-WHERE c.id = ANY(%s) ORDER BY c.id
-FOR NO KEY UPDATE OF c FOR SHARE OF w
+FROM (SELECT DISTINCT workspace_id FROM held) c
+JOIN accounts_workspace w ON w.id = c.workspace_id
+JOIN automation_rule r ON r.id = %s
+FOR SHARE OF w FOR KEY SHARE OF r
 """
 
 
@@ -168,10 +174,12 @@ def lock(rule: Rule) -> dict[str, bool]:
     """Keep syncs, bookings and other planners away from the rule's accounts.
 
     It is a statement of its own: one that waits for a lock would read what was before.
-    Returns how the workspace's switches stand, and holds that true as well.
+    Returns how the workspace's switches stand. That is held true as well, and so is
+    what is read next: who protects an account, or writes, freezes or archives the rule,
+    waits for the plan.
     """
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [[row.pk for row in connections(rule)]])
+        cursor.execute(LOCK, [[row.pk for row in connections(rule)], rule.pk])
         paused, dry = cursor.fetchall()[0]
     return {"paused": paused, "dry": dry}
 

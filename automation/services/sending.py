@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from accounts.services import call
 from automation import machine
 from automation.machine import Command, Evidence, Part, events
-from automation.models import Rule, RuleRun, Transfer
+from automation.models import RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt
 from providers.errors import OutcomeUnknown, ProviderError, Refused
@@ -32,7 +32,7 @@ from .rows import (
     take,
     transfer_state,
 )
-from .switches import Stopped, guard, resting
+from .switches import Stopped, freeze, guard, resting
 
 log = structlog.get_logger("automation.transfers")
 
@@ -133,7 +133,7 @@ class Drive:
         if Command.COMPENSATE in commands:
             self.compensate()
         if Command.FREEZE in commands:
-            Rule.objects.filter(pk=self.run.rule_id).update(enabled=False)
+            freeze(self.run.rule_id)
             log.critical(
                 "rule_frozen", rule=str(self.run.rule_id), run=str(self.run.pk)
             )

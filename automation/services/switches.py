@@ -18,8 +18,8 @@ from .locks import update_in_order
 
 log = structlog.get_logger("automation.switches")
 PAUSED, DRY, PROTECTED = "paused", "dry_run", "protected"
-# Shared: those who send do not wait for each other, but a pause waits for them, and
-# once it is committed nobody commits to send.
+# Shared: those who send do not wait for each other, but who pauses the workspace or
+# protects an account waits for them, and once that is committed nobody commits to send.
 GUARD = """
 SELECT w.paused_at IS NOT NULL, w.dry_run,
        s.protected_at IS NOT NULL, t.protected_at IS NOT NULL
@@ -27,7 +27,7 @@ FROM accounts_account s
 JOIN accounts_workspace w ON w.id = s.workspace_id
 JOIN accounts_account t ON t.id = %s
 WHERE s.id = %s
-FOR SHARE OF w
+FOR SHARE OF w FOR KEY SHARE OF s, t
 """
 
 
@@ -98,6 +98,15 @@ def held_up(run: RuleRun) -> str:
     """Return why `run` may not be begun just now, or nothing."""
     since = run.rule.workspace.paused_at
     return f"All moves are paused since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+
+
+def freeze(rule_id: UUID) -> None:
+    """Disable a rule. No plan of it is committed once this is.
+
+    To be called in a transaction.
+    """
+    Rule.objects.select_for_update().get(pk=rule_id)
+    Rule.objects.filter(pk=rule_id).update(enabled=False)
 
 
 # -- the switches
