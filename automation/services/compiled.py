@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Expression, Model, QuerySet
-from django.db.models.sql import UpdateQuery
+from django.db.models.sql import InsertQuery, UpdateQuery
 
 Value = UUID | datetime | None
 Kind = type | tuple[type, ...]
@@ -36,17 +36,21 @@ class Compiled:
 
     def __call__(self, *values: Value | tuple[Value, ...]) -> Iterator[Any]:
         """Yield what the query finds for `values`, as the query itself would."""
-        rows, compiler, sql, params = self.shaped(tuple(map(kind, values)))
+        rows, compiler, sql, params, converters = self.shaped(tuple(map(kind, values)))
         flat = [each for value in values for each in several(value)]
         given = [flat[p.place] if type(p) is Place else p for p in params]
         mine = copy(compiler)
         mine.connection = connections[compiler.using]  # that of this thread
         mine.as_sql = lambda *args, **more: (sql, given)
+        mine.get_converters = lambda columns: converters
         query = SimpleNamespace(get_compiler=lambda using: mine)
         return iter(rows(SimpleNamespace(db=compiler.using, query=query, **NOTHING)))
 
-    def shape(self, kinds: Sequence[Kind]) -> tuple[type, Any, str, list[Any]]:
-        """Return how rows are made of answers, the SQL, and where values go in it."""
+    def shape(self, kinds: Sequence[Kind]) -> tuple[type, Any, str, list[Any], Any]:
+        """Return how rows are made of answers, the SQL, and where values go in it.
+
+        Last comes how the columns of an answer are read.
+        """
         places = count()
         marks = [mark(each, places) for each in kinds]
         found = self.build(*marks)
@@ -59,6 +63,7 @@ class Compiled:
             compiler,
             sql,
             [known.get(p, p) if type(p) in MARKS else p for p in params],
+            compiler.get_converters([column for column, *_ in compiler.select]),
         )
 
 
@@ -125,6 +130,36 @@ class Exchange:
         update = rows.query.chain(UpdateQuery)
         update.add_update_values({n: Given(self.model, n, new=True) for n in names})
         return update.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+
+
+class Insertion:
+    """An INSERT of rows that name themselves, as `bulk_create` makes it."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model, self.columns = model, model._meta.local_concrete_fields
+        self.shaped = cache(self.shape)
+
+    def __call__(self, rows: Sequence[Model]) -> None:
+        """Insert all `rows` in one statement; raises IntegrityError."""
+        if not rows:
+            return
+        values = [
+            column.get_db_prep_save(column.pre_save(row, add=True), connection)
+            for row in rows
+            for column in self.columns
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(self.shaped(len(rows)), values)
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias
+
+    def shape(self, number: int) -> str:
+        """Return the SQL that inserts so many rows: all columns of one, then the next."""
+        names = {c.attname: Given(self.model, c.name, new=True) for c in self.columns}
+        query = InsertQuery(self.model)
+        query.insert_values(self.columns, number * [SimpleNamespace(**names)], raw=True)
+        ((sql, _),) = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+        return sql
 
 
 class Given(Expression):

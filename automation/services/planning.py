@@ -26,6 +26,7 @@ from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
+from .compiled import Insertion
 from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
@@ -43,6 +44,7 @@ CHANGED = events.Planned(
     "The rule was changed while its accounts were read",
     retry=True,
 )
+INSERT = Insertion(Transfer)
 # All connections before anything else: see `locks`.
 LOCK = """
 WITH held AS (
@@ -114,7 +116,7 @@ def write_plan(
                 rows = transfers(run, {str(a.pk): a for a in accounts}, moment)
                 if at_once and rows and standing(rows[0], **switches) is None:
                     begin(run, rows, accounts)
-                Transfer.objects.bulk_create(rows)
+                INSERT(rows)
                 if decided.covers:
                     cover(run.rule, decided.covers, rows)
             start_instead(run, decided)

@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.models import Q
 from django.utils.timezone import now
 
-from automation.models import RuleRun
+from automation.models import RuleRun, Transfer
 from automation.services import runs
-from automation.services.compiled import Compiled, Exchange
+from automation.services.compiled import Compiled, Exchange, Insertion
 
 RUNS = Compiled(
     lambda moment, *ids: RuleRun.objects.select_related("rule").filter(
@@ -22,6 +22,7 @@ RUNS = Compiled(
 )
 
 SWAP = Exchange(RuleRun, "status", "lease_until", "attempts")
+INSERT = Insertion(Transfer)
 
 
 @pytest.fixture
@@ -126,3 +127,51 @@ def test_an_exchange_writes_nothing_where_somebody_was_faster(two, meanwhile, kn
 def test_an_exchange_refuses_what_a_column_cannot_hold(two):
     with pytest.raises(ValidationError):
         SWAP(two[0], {"amount": 1.5})
+
+
+@pytest.fixture
+def transfers(two, alice):
+    """Return a function that makes transfers which are not written yet."""
+    source, target = alice.main, alice.pots[0]
+
+    def make(number):
+        rows = [Transfer(id=uuid4(), run=two[0], move=i) for i in range(number)]
+        for row in rows:
+            row.source, row.target, row.depends_on = source, target, rows[0]
+            row.amount, row.asset = 2**70, source.asset
+        return rows
+
+    return make
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_an_insertion_writes_all_columns_of_all_rows(transfers, number):
+    rows = transfers(number)
+    rows[-1].held_before, rows[-1].error = 5, "100 % \u2026"
+
+    INSERT(rows)
+
+    kept = list(Transfer.objects.order_by("move").values())
+    columns = [column.attname for column in Transfer._meta.concrete_fields]
+    assert kept == [{name: getattr(row, name) for name in columns} for row in rows]
+    assert all(row.created for row in rows)
+    rows[0].refresh_from_db()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_insertion_writes_all_rows_or_none(transfers):
+    rows = transfers(2)
+    rows[1].move = rows[0].move
+
+    with pytest.raises(IntegrityError, match="one_transfer_per_step"):
+        INSERT(rows)
+
+    assert not Transfer.objects.exists()
+    assert rows[0]._state.adding
+
+
+@pytest.mark.django_db
+def test_an_insertion_of_nothing_asks_nothing(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        INSERT([])
