@@ -18,6 +18,7 @@ from automation.models import Rule
 
 from .condition_forms import HOW
 from .line_forms import amount
+from .zone_field import zone_field
 
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 KINDS = {
@@ -36,7 +37,7 @@ class RuleForm(forms.Form):
         required=False, initial=True, widget=UnfoldBooleanSwitchWidget()
     )
     priority = number(initial=100, min_value=0, help_text="Lower goes first.")
-    timezone = text(initial="Europe/London", max_length=60)
+    timezone = zone_field()
     rest = choice(
         Rule.Rest.choices, help_text="What an autosort does with what is left."
     )

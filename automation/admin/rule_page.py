@@ -27,6 +27,7 @@ from .condition_page import ConditionRows
 from .line_forms import LEG_AMOUNTS, LegFormSet, TriggerFormSet, grammar
 from .rule_forms import LIMITS, RuleForm, accounts_for, rules_for
 from .rule_typed import leg_rows, rule_initial, trigger_rows
+from .zone_field import suggest_zone, zone_list
 
 NESTED = re.compile(r"(legs|triggers)\.([0-9]+)(?:\.(.+))?")
 # Where a rule that is being made starts.
@@ -85,6 +86,8 @@ class RulePage:
         form.fields["depends_on"].queryset = others
         instead = condition_forms.otherwise(others, self.stored)
         form.fields["conditions_else"].queryset = instead
+        if self.rule is None:
+            suggest_zone(form.fields["timezone"], self.places(form))
         return form
 
     @property
@@ -193,6 +196,7 @@ class RulePage:
             "legs": self.legs,
             "triggers": self.triggers,
             "conditions": self.conditions.formset,
+            "zones": zone_list(),
             "condition_words": condition_forms.grammar(),
             "grammar": grammar(),
             "limits": [self.form[f"limit_{name}"] for name in LIMITS],

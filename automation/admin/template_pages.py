@@ -35,6 +35,7 @@ from automation.services.templates import (
 
 from . import plans
 from .line_forms import AccountChoice
+from .zone_field import suggest_zone, zone_field, zone_list
 
 LIST, ONE = "automation_rule_templates", "automation_rule_template"
 
@@ -53,6 +54,8 @@ class AnswerForm(forms.Form):
         self.fields["name"] = inputs.text(
             label="Call it", initial=template.title, max_length=200
         )
+        self.fields["timezone"] = zone_field()
+        suggest_zone(self.fields["timezone"], workspaces)
         self.fields["enabled"] = forms.BooleanField(
             label="Switch it on at once",
             help_text="Else you switch it on when you are ready.",
@@ -64,7 +67,7 @@ class AnswerForm(forms.Form):
         """Put each reason at the question that it is about."""
         for problem in error.problems:
             name = template.field_of(problem.field)
-            name = "name" if problem.field == "name" else name
+            name = problem.field if problem.field in ("name", "timezone") else name
             if name is None or name not in self.errors:
                 self.add_error(name, problem.message)
 
@@ -152,6 +155,7 @@ class TemplatePage:
             "automation/template_form.html",
             template=template,
             form=self.form,
+            zones=zone_list(),
             nowhere=not places,
             refused=self.form.is_bound and not self.form.is_valid(),
             **self.planned(),

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import decisions, replays, rules, runs, simulations, switches, transfers
+from . import (
+    decisions,
+    replays,
+    rules,
+    runs,
+    simulations,
+    switches,
+    templates,
+    transfers,
+)
 
 urlpatterns = [
     path("rules/", rules.RuleList.as_view()),
@@ -12,6 +21,7 @@ urlpatterns = [
     path("rules/<uuid:pk>/replay/", replays.RuleReplay.as_view()),
     path("rules/<uuid:pk>/duplicate/", simulations.RuleDuplicate.as_view()),
     path("rules/<uuid:pk>/runs/", rules.RuleRuns.as_view()),
+    path("rule-templates/", templates.TemplateList.as_view()),
     path("runs/", runs.RunList.as_view()),
     path("runs/<uuid:pk>/", runs.RunDetail.as_view()),
     path("runs/<uuid:pk>/approve/", decisions.Approve.as_view()),

@@ -64,6 +64,8 @@ class Template:
         """Return the rule that the answers make, as `write_rule` takes it."""
         name = answers.get("name") or self.title
         blanks = {"name": name, "enabled": False, "asset": answers["account"].asset}
+        if answers.get("timezone"):
+            blanks["timezone"] = answers["timezone"]
         return blanks | self.build(answers)
 
 

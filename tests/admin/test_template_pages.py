@@ -8,7 +8,7 @@ from django.urls import reverse
 from automation.models import Rule
 from automation.services.templates import TEMPLATES
 
-from .pages import listing, text, typed
+from .pages import adding, listing, text, typed
 
 LIST = "admin:automation_rule_templates"
 
@@ -121,3 +121,32 @@ def test_only_who_may_write_rules_sees_templates(who, request, home):
 
 def test_there_is_no_other_template(owner, home):
     assert owner.get(where("get-rich")).status_code == 404
+
+
+def test_the_rule_is_made_in_the_zone_that_is_chosen(owner, home):
+    sent = answers(owner, home, do="create", timezone="America/New_York")
+
+    owner.post(where("bills"), sent)
+
+    assert Rule.objects.get(name="Bills").timezone == "America/New_York"
+
+
+def test_a_zone_that_is_none_is_told_at_its_field(owner, home):
+    sent = answers(owner, home, do="create", timezone="Mars/Olympus")
+
+    shown = owner.post(where("bills"), sent)
+
+    assert list(shown.context["form"].errors) == ["timezone"]
+
+
+@pytest.mark.parametrize("form", ["template", "rule"])
+def test_the_zone_at_first_is_that_of_the_newest_rule(form, owner, home):
+    Rule.objects.update(timezone="Asia/Tokyo")
+    url = where("bills") if form == "template" else adding(Rule)
+
+    shown = owner.get(url)
+
+    assert typed(shown, f"{form}-form")["timezone"] == "Asia/Tokyo"
+    assert "data-zone-of-browser" not in shown.content.decode()
+    Rule.objects.update(archived_at=home.rule.created)
+    assert "data-zone-of-browser" in owner.get(url).content.decode()

@@ -36,6 +36,12 @@ def new_rule(estate: Estate) -> dict[str, Any]:
     }
 
 
+def from_template(estate: Estate) -> dict[str, Any]:
+    target = {"asset": ASSET, "amount": "800.00"}
+    told = {"account": str(estate.main.pk), "pot": str(estate.pot.pk)}
+    return {"template": "bills", "answers": told | {"target": target}}
+
+
 @dataclass(frozen=True)
 class Row:
     """What one method of one route needs: a role, an object, a body."""
@@ -116,6 +122,8 @@ MATRIX = {
     ("post", "rules/<uuid:pk>/duplicate/"): Row("admin", "rule", good=(201,)),
     ("get", "rules/<uuid:pk>/runs/"): Row("viewer", "rule"),
     ("post", "rules/<uuid:pk>/runs/"): Row("operator", "rule", good=(202,)),
+    ("get", "rule-templates/"): Row("viewer"),
+    ("post", "rule-templates/"): Row("admin", body=from_template, good=(201,)),
     ("get", "runs/"): Row("viewer"),
     ("get", "runs/<uuid:pk>/"): Row("viewer", "run"),
     ("post", "runs/<uuid:pk>/approve/"): Row("operator", "run", good=(409,)),
