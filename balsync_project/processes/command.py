@@ -57,6 +57,7 @@ class Session:
         self.set_environment()
         ready = self.start_servers()
         if self.kind == "demo":
+            tree.preload(tree.SANDBOX)
             self.others.append(self.sandbox())
         tree.preload()
         for child, is_ready in ready:
@@ -124,10 +125,10 @@ class Session:
         self.environment["BALSYNC_PROVIDER_URLS"] = json.dumps(said["hosts"])
 
     def prepare(self) -> None:
-        """Migrate, and make what a first start needs."""
+        """Migrate, and make what a first start needs; meanwhile the parts load."""
         place = ["--login-file", str(self.login_file), "--url", self.url]
         child = tree.manage("prepare", self.kind, *place)
-        if self.supervisor.run(child):
+        if self.supervisor.run(child, tree.load_parts):
             raise StartError(f"`prepare` failed:\n{child.last_words()}")
 
     def publish(self) -> None:

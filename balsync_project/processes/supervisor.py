@@ -102,10 +102,12 @@ class Supervisor:
         pids = {child.name: child.pid for child in self.children if child.pid}
         write_private_json(self._pids, pids)
 
-    def run(self, child: Child) -> int:
+    def run(self, child: Child, meanwhile: Callable[[], None] | None = None) -> int:
         """Run one command to its end and return its code; raises Stopped."""
         child.restarts = False
         self.start(child)
+        if meanwhile is not None:
+            meanwhile()
         self.wait_until(lambda: child.returncode is not None, child.name, 600)
         self.children.remove(child)
         return child.returncode or 0

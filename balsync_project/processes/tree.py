@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,19 +23,24 @@ from balsync_project.embedded import Server
 from balsync_project.guard import Guard
 
 from .child import Child
-from .ports import HOST
 
 QUEUES = ("sync", "automation")
+OURS = "balsync_project.processes.parts"
 ORIGINAL_TITLE = getproctitle()  # finds its place, while the environment is untouched
+# What plays the institutions, and most of what their clients need.
+SANDBOX = ("providers.sandbox.__main__",)
 # What a start needs and no setting touches: imported while the servers start.
 HEAVY = (
-    "celery.bin.celery",
-    "celery.apps.worker",
-    "granian.cli",
-    "psycopg",
-    "requests",
+    *("celery.apps.beat", "celery.apps.worker", "celery.backends.base"),
+    *("celery.concurrency.prefork", "celery.worker.autoscale"),
+    *("celery.worker.consumer", "celery.worker.pidbox", "kombu.transport.redis"),
+    *("django.db.models", "granian.server", "holidays", "psycopg", "rich.table"),
 )
-HEAVY += ("aiohttp", "django.db.models", "holidays", "limits", "rich.table")
+# What people and queues talk to: imported while the database is prepared.
+PARTS = (
+    *("balsync_project.urls", "balsync_project.wsgi", "balsync_project.scheduler"),
+    OURS,
+)
 
 
 @dataclass(frozen=True)
@@ -47,30 +52,15 @@ class Tree:
 
     def web(self) -> Child:
         """Return the web server: one process that answers, one that keeps it."""
-        return forked(
-            "web",
-            _granian,
-            *("--interface", "wsgi", "--no-ws", "--host", HOST),
-            *("--port", str(self.port), "--workers", "1", "--runtime-threads", "1"),
-            *("--blocking-threads", "8", "--runtime-blocking-threads", "8"),
-            *("--backpressure", "64", "--log-level", "error"),
-            *("--workers-kill-timeout", "3", "--process-name", "balsync web"),
-            "balsync_project.wsgi:application",
-            BALSYNC_DIE_WITH_PARENT="1",
-        )
+        return forked("web", f"{OURS}:web", self.port, BALSYNC_DIE_WITH_PARENT="1")
 
     def worker(self, queue: str) -> Child:
         """Return the worker of one queue."""
-        return forked(
-            f"worker-{queue}",
-            _celery,
-            *("worker", "-Q", queue, "-n", f"{queue}@%h", "-l", "INFO"),
-            *("-c", str(self.concurrency), "--without-gossip", "--without-mingle"),
-        )
+        return forked(f"worker-{queue}", f"{OURS}:worker", queue, self.concurrency)
 
     def beat(self) -> Child:
         """Return the process that says when things are due."""
-        return forked("beat", _celery, "beat", "-l", "WARNING", "--pidfile=")
+        return forked("beat", f"{OURS}:beat")
 
     def everything(self) -> list[Child]:
         """Return what serves people and does the work."""
@@ -90,28 +80,27 @@ def of_server(server: Server, environment: Mapping[str, str]) -> Child:
 
 def sandbox(port: int, state: Path, environment: Mapping[str, str]) -> Child:
     """Return the institutions that play the real ones."""
-    place = ["--port", str(port), "--state", str(state)]
-    command = [sys.executable, "-m", "providers.sandbox", *place]
-    return Child(
-        "sandbox", lambda guard, out: guard.spawn(command, environment, output=out)
-    )
+    words = ["--port", str(port), "--state", str(state)]
+    return forked("sandbox", "providers.sandbox.__main__:main", words, **environment)
 
 
 def manage(*words: str) -> Child:
     """Return one run of a management command."""
-    return forked(words[0], _manage, *words)
+    line = ["manage.py", *words]
+    return forked(words[0], "django.core.management:execute_from_command_line", line)
 
 
-def forked(name: str, main: Callable[[], object], *words: str, **extra: str) -> Child:
-    """Return a copy of this process that runs `main` with `words` to read."""
+def forked(name: str, target: str, *arguments: object, **environment: str) -> Child:
+    """Return a copy of this process that calls `target`, a `module:function`."""
 
     def work() -> None:
-        setproctitle(f"balsync {name}: {' '.join(words)}")
-        os.environ.update(extra)
+        setproctitle(f"balsync {name}")
+        os.environ.update(environment)
         tempfile.tempdir = None  # or the parent's would be used, whatever TMPDIR says
-        sys.argv = [name, *words]
+        sys.argv = ["balsync", name]
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        main()
+        module, _, function = target.partition(":")
+        getattr(import_module(module), function)(*arguments)
 
     return Child(name, lambda guard, output: guard.fork(work, output=output))
 
@@ -123,25 +112,15 @@ def preload(modules: Sequence[str] = HEAVY) -> None:
 
 
 def load_django(environment: Mapping[str, str]) -> None:
-    """Read the settings and load the applications, ready to be copied."""
+    """Read the settings and load the applications."""
     os.environ.update(environment)
     import_module("django").setup()
-    preload(["balsync_project.urls", "balsync_project.wsgi"])
+
+
+def load_parts() -> None:
+    """Import what is left, and be ready to be copied."""
+    preload(PARTS)
     if threading.active_count() > 1:
         raise RuntimeError(f"A fork needs one thread, here are {threading.enumerate()}")
     gc.collect()
     gc.freeze()  # or each copy's first collection would write to every shared page
-
-
-def _granian() -> None:
-    import_module("granian.cli").entrypoint()
-
-
-def _celery() -> None:
-    sys.argv[1:1] = ["-A", "balsync_project"]
-    import_module("celery.bin.celery").main()
-
-
-def _manage() -> None:
-    line = ["manage.py", *sys.argv[1:]]
-    import_module("django.core.management").execute_from_command_line(line)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from providers.drivers.loop import new_loop
@@ -14,13 +15,13 @@ from .callbacks import deliver
 from .server import Sandbox
 
 
-def arguments() -> argparse.Namespace:
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m providers.sandbox")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--state", type=Path, help="keeps the books in this folder")
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--slug", action="append", default=[], help="only these")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -40,6 +41,11 @@ async def run(options: argparse.Namespace) -> None:
     sandbox.close()
 
 
-if __name__ == "__main__":
+def main(words: Sequence[str] | None = None) -> None:
+    """Play the institutions as `words` say, or as the command line does."""
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(run(arguments()))
+        runner.run(run(parse(words)))
+
+
+if __name__ == "__main__":
+    main()
