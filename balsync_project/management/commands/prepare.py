@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from balsync_project import demo, first_start, heartbeats
+from balsync_project import demo, first_start, heartbeats, schema
 
 
 class Command(BaseCommand):
@@ -23,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Bring the database up to date, then let the first person in."""
-        call_command("migrate", verbosity=0, interactive=False)
+        schema.bring_up_to_date()
         heartbeats.clear()
         prepare = {"demo": demo.seed, "serve": first_start.make_administrator}
         login = prepare[options["kind"]](options["login_file"], options["url"])
