@@ -18,6 +18,7 @@ PURE = [
     "providers/**/*.py",
     "automation/rules/**/*.py",
     "automation/machine/**/*.py",
+    "accounts/history/**/*.py",
     "accounts/reconciliation.py",
     "accounts/validation.py",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from accounts.strictjson import strict_json
 
 from .problems import TooLarge
 
@@ -21,9 +22,7 @@ class StrictJSONParser(JSONParser):
         """Return the parsed body; raises ParseError and TooLarge."""
         raw = self.read(stream)
         try:
-            data = json.loads(
-                raw, parse_constant=refuse, object_pairs_hook=without_doubles
-            )
+            data = strict_json(raw)
             check(data)
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply") from error
@@ -39,17 +38,6 @@ class StrictJSONParser(JSONParser):
         if len(raw) > LARGEST_BODY:
             raise TooLarge
         return raw
-
-
-def refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key appears twice")
-    return found
 
 
 def check(value: Any, depth: int = 0) -> None:

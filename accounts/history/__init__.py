@@ -1,0 +1,1 @@
+"""Past balances, as arithmetic and as files: no Django, no database."""
