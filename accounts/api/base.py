@@ -69,7 +69,7 @@ class Api(generics.GenericAPIView):
     def memberships(self) -> dict[UUID, Membership]:
         """The caller's memberships by workspace, read once per request."""
         if not hasattr(self.request, "_memberships"):
-            found = Membership.objects.filter(user=self.request.user)
+            found = Membership.objects.of(self.request.user)
             self.request._memberships = {row.workspace_id: row for row in found}
         return self.request._memberships
 

@@ -8,6 +8,7 @@ from rest_framework import generics, serializers
 from rest_framework.response import Response
 
 from accounts.models import Correction, Discrepancy
+from accounts.visibility import seen_by
 
 from .base import OPERATOR, Api
 from .fields import MoneyOut, Nothing
@@ -79,7 +80,7 @@ class CorrectionList(Api, generics.ListAPIView):
 
     def get_queryset(self):
         return Correction.objects.filter(
-            account__workspace__memberships__user=self.request.user
+            seen_by(self.request.user, "account__workspace")
         )
 
 

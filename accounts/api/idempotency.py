@@ -26,6 +26,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import IdempotencyKey
 from accounts.sealing import seal, unseal
+from accounts.visibility import narrowed_to
 
 from .problems import KeyInvalid, KeyNeeded, KeyReused, StillRunning
 
@@ -141,8 +142,10 @@ class Asked:
 
     def __init__(self, request, key: str, repeat: int | None = None) -> None:
         self.repeat = repeat
+        # Somebody's key for one workspace must not be told what another one answered.
+        only = narrowed_to(request.user)
         self.name = {
-            "caller": f"user:{request.user.pk}",
+            "caller": f"user:{request.user.pk}" + (f"@{only}" if only else ""),
             "route": f"{request.method} {request.path}"[:200],
             "key": key,
         }

@@ -54,9 +54,7 @@ class SyncRunList(Api, generics.ListAPIView):
     filterset_class = SyncRunFilter
 
     def get_queryset(self):
-        return SyncRun.objects.filter(
-            connection__workspace__memberships__user=self.request.user
-        )
+        return SyncRun.objects.of(self.request.user)
 
 
 class SyncRunDetail(Api, generics.RetrieveAPIView):
@@ -68,9 +66,7 @@ class SyncRunDetail(Api, generics.RetrieveAPIView):
 
     def get_queryset(self):
         return (
-            SyncRun.objects.filter(
-                connection__workspace__memberships__user=self.request.user
-            )
+            SyncRun.objects.of(self.request.user)
             .select_related("connection")
             .prefetch_related("corrections")
         )

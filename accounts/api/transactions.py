@@ -3,6 +3,7 @@ from __future__ import annotations
 from rest_framework import generics, serializers
 
 from accounts.models import Transaction
+from accounts.visibility import seen_by
 
 from .base import Api
 from .fields import MoneyOut
@@ -44,5 +45,5 @@ class TransactionList(Api, generics.ListAPIView):
 
     def get_queryset(self):
         return Transaction.objects.filter(
-            account__workspace__memberships__user=self.request.user
+            seen_by(self.request.user, "account__workspace")
         )

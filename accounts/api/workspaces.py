@@ -31,6 +31,4 @@ class WorkspaceList(Api, generics.ListAPIView):
     ordering = ("-workspace__created", "-pk")
 
     def get_queryset(self):
-        return Membership.objects.filter(user=self.request.user).select_related(
-            "workspace"
-        )
+        return Membership.objects.of(self.request.user).select_related("workspace")

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.fields import MinorUnits, is_money
+from accounts.visibility import seen_by
 from providers.money import Asset
 
 from .base import Row
@@ -14,7 +15,7 @@ from .workspace import Workspace
 class AccountQuerySet(models.QuerySet):
     def of(self, user) -> AccountQuerySet:
         """Return the accounts that `user` may see."""
-        return self.filter(workspace__memberships__user=user)
+        return self.filter(seen_by(user))
 
     def open(self) -> AccountQuerySet:
         return self.filter(closed_at=None)

@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 import providers
 from accounts.fields import SealedJSONField
+from accounts.visibility import seen_by
 
 from .base import Row
 from .workspace import Workspace
@@ -16,7 +17,7 @@ from .workspace import Workspace
 class ConnectionQuerySet(models.QuerySet):
     def of(self, user) -> ConnectionQuerySet:
         """Return the connections that `user` may see."""
-        return self.filter(workspace__memberships__user=user)
+        return self.filter(seen_by(user))
 
     def in_use(self) -> ConnectionQuerySet:
         return self.filter(archived_at=None)

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.timezone import now
 
 from accounts.fields import MinorUnits, is_money
+from accounts.visibility import seen_by
 
 from .account import Account
 from .base import Row
@@ -23,7 +24,7 @@ class Severity(models.TextChoices):
 class SyncRunQuerySet(models.QuerySet):
     def of(self, user) -> SyncRunQuerySet:
         """Return the sync runs that `user` may see."""
-        return self.filter(connection__workspace__memberships__user=user)
+        return self.filter(seen_by(user, "connection__workspace"))
 
     def unfinished(self) -> SyncRunQuerySet:
         return self.filter(status__in=SyncRun.UNFINISHED)
@@ -116,7 +117,7 @@ class Correction(Row):
 class DiscrepancyQuerySet(models.QuerySet):
     def of(self, user) -> DiscrepancyQuerySet:
         """Return the discrepancies that `user` may see."""
-        return self.filter(account__workspace__memberships__user=user)
+        return self.filter(seen_by(user, "account__workspace"))
 
     def decide(self, outcome: str, user) -> int:
         """Close those that are open as `user` says, and return how many there were."""

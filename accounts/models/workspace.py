@@ -3,13 +3,15 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from accounts.visibility import narrowed_to, seen_by
+
 from .base import Row
 
 
 class WorkspaceQuerySet(models.QuerySet):
     def of(self, user) -> WorkspaceQuerySet:
         """Return the workspaces that `user` is a member of."""
-        return self.filter(memberships__user=user)
+        return self.filter(seen_by(user, ""))
 
 
 class Workspace(Row):
@@ -35,6 +37,14 @@ class Workspace(Row):
         return self.name
 
 
+class MembershipQuerySet(models.QuerySet):
+    def of(self, user) -> MembershipQuerySet:
+        """Return what `user` is where, in the workspaces they see."""
+        only = narrowed_to(user)
+        rows = self.filter(user=user)
+        return rows if only is None else rows.filter(workspace=only)
+
+
 class Membership(models.Model):
     """What one user may do in one workspace."""
 
@@ -50,6 +60,8 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships"
     )
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [

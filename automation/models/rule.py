@@ -5,12 +5,13 @@ from django.db.models import Q
 
 from accounts.fields import MinorUnits
 from accounts.models import Account, Row, Workspace
+from accounts.visibility import seen_by
 
 
 class RuleQuerySet(models.QuerySet):
     def of(self, user) -> RuleQuerySet:
         """Return the rules that `user` may see."""
-        return self.filter(workspace__memberships__user=user)
+        return self.filter(seen_by(user))
 
     def in_use(self) -> RuleQuerySet:
         return self.filter(archived_at=None)

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from accounts.fields import MinorUnits
 from accounts.models import Row
+from accounts.visibility import seen_by
 
 from .rule import Rule, Trigger
 
@@ -13,7 +14,7 @@ from .rule import Rule, Trigger
 class RuleRunQuerySet(models.QuerySet):
     def of(self, user) -> RuleRunQuerySet:
         """Return the runs that `user` may see."""
-        return self.filter(rule__workspace__memberships__user=user)
+        return self.filter(seen_by(user, "rule__workspace"))
 
     def unfinished(self) -> RuleRunQuerySet:
         return self.filter(status__in=RuleRun.UNFINISHED)

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.fields import MinorUnits
 from accounts.models import Account
+from accounts.visibility import seen_by
 from providers.money import LARGEST
 
 from .rule import Rule
@@ -17,7 +18,7 @@ from .run import RuleRun
 class TransferQuerySet(models.QuerySet):
     def of(self, user) -> TransferQuerySet:
         """Return the transfers that `user` may see."""
-        return self.filter(run__rule__workspace__memberships__user=user)
+        return self.filter(seen_by(user, "run__rule__workspace"))
 
     def unsettled(self) -> TransferQuerySet:
         return self.filter(settled_at=None)
