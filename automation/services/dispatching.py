@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
 from django.db import transaction
@@ -27,11 +28,12 @@ from automation.schedules import (
 
 from .movements import Found, salaries, settled
 from .plans import note
-from .runs import fitting, start_run
+from .runs import fitting
 from .sights import crossings, successes
 
 log = structlog.get_logger("automation.schedules")
 BATCH = 500  # triggers claimed at a time
+SLICE = 4.0  # seconds of one beat, after which no other batch is begun
 LOOK_AGAIN = timedelta(minutes=10)  # for facts, should the news of them be lost
 BROKEN = (CalendarError, CronError, TriggerError, ZoneError)
 WRITTEN = ["next_at", "seen_at", "armed"]
@@ -48,16 +50,28 @@ def dispatch_due_rules(moment: datetime | None = None) -> list[RuleRun]:
     """Start a run for every trigger that is due, and return the runs to carry out.
 
     Safe from many beats: a trigger is claimed by one, and a key starts one run. What is
-    due is decided by the database's clock, or at `moment` if that is given.
+    due is decided by the database's clock, or at `moment` if that is given. Where much
+    is due at once, what a few seconds do not suffice for is left to the next beat.
     """
-    with transaction.atomic():
-        triggers = claim_due(moment)
-        if not triggers:
-            return []
-        runs = fire_all(triggers, moment or triggers[0].clock)
-        Trigger.objects.bulk_update(triggers, WRITTEN)
-        refresh_due({trigger.rule_id for trigger in triggers})
-    return runs
+    runs: list[RuleRun] = []
+    ends = monotonic() + SLICE
+    while True:
+        started, looked = dispatch_some(moment)
+        runs += started
+        if looked < BATCH or monotonic() >= ends:
+            return runs
+
+
+@transaction.atomic
+def dispatch_some(moment: datetime | None) -> tuple[list[RuleRun], int]:
+    """Start what one batch of due triggers makes due; also return how many those were."""
+    triggers = claim_due(moment)
+    if not triggers:
+        return [], 0
+    runs = fire_all(triggers, moment or triggers[0].clock)
+    Trigger.objects.bulk_update(triggers, WRITTEN)
+    refresh_due({trigger.rule_id for trigger in triggers})
+    return runs, len(triggers)
 
 
 def claim_due(moment: datetime | None) -> list[Trigger]:
@@ -83,28 +97,31 @@ def fire_all(triggers: Sequence[Trigger], moment: datetime) -> list[RuleRun]:
     found: Found = {}
     for kind in LOOKS & by_kind.keys():
         found |= SIGHTS[kind](by_kind[kind], moment)
-    runs: list[RuleRun] = []
-    for trigger in triggers:
-        runs += fire(trigger, found.get(trigger.pk, []), moment)
-    return runs
+    due = [
+        (trigger, each)
+        for trigger in triggers
+        for each in fire(trigger, found.get(trigger.pk, []), moment)
+    ]
+    return start_all(due, moment)
 
 
 def fire(
     trigger: Trigger, seen: Sequence[Occurrence], moment: datetime
-) -> list[RuleRun]:
-    """Start what `trigger` makes due and move it on to its next moment.
+) -> Sequence[Occurrence]:
+    """Return what `trigger` makes due, and move it on to its next moment.
 
     One that can no longer be read, since calendars and zones change, stops nobody else.
     """
     due = trigger.next_at
     trigger.next_at = moment + LOOK_AGAIN
-    if trigger.kind not in LOOKS:
-        try:
-            trigger.next_at, seen = clock(trigger, due, moment)
-        except BROKEN:
-            log.exception("trigger_broken", trigger=str(trigger.pk))
-            return []
-    return [run for each in seen for run in start(trigger, each, moment)]
+    if trigger.kind in LOOKS:
+        return seen
+    try:
+        trigger.next_at, seen = clock(trigger, due, moment)
+    except BROKEN:
+        log.exception("trigger_broken", trigger=str(trigger.pk))
+        return []
+    return seen
 
 
 def clock(
@@ -115,27 +132,50 @@ def clock(
     return next_at(trigger, moment), [found] if found else []
 
 
-def start(trigger: Trigger, found: Occurrence, moment: datetime) -> list[RuleRun]:
-    """Start the run of one occurrence, or note that it was missed."""
-    again = trigger.kind == Trigger.Kind.DATE_RANGE and tries(trigger)
-    if again:
-        set_aside(trigger, found)
-    run, created = start_run(
-        trigger.rule,
-        found.key,
+def start_all(
+    due: Sequence[tuple[Trigger, Occurrence]], moment: datetime
+) -> list[RuleRun]:
+    """Commit a run for each occurrence that has none yet; return those to carry out."""
+    for trigger, found in due:
+        if may_try_again(trigger):
+            set_aside(trigger, found)
+    runs = [run_of(trigger, found, moment) for trigger, found in due]
+    RuleRun.objects.bulk_create(runs, BATCH, ignore_conflicts=True)
+    # Whose key was taken is not there under its own id.
+    made = RuleRun.objects.filter(pk__in=[run.pk for run in runs])
+    created = set(made.values_list("pk", flat=True)) if runs else set()
+    for (trigger, _), run in zip(due, runs, strict=True):
+        if run.pk not in created and may_try_again(trigger):
+            trigger.next_at = next_window(trigger, moment)
+        elif run.pk in created and run.status == RuleRun.Status.MISSED:
+            log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id))
+    return [
+        run for run in runs if run.pk in created and run.status == RuleRun.Status.DUE
+    ]
+
+
+def may_try_again(trigger: Trigger) -> bool:
+    """Tell whether a later day of a window may do what its first day did not."""
+    return trigger.kind == Trigger.Kind.DATE_RANGE and tries(trigger)
+
+
+def run_of(trigger: Trigger, found: Occurrence, moment: datetime) -> RuleRun:
+    """Return the run of one occurrence; where it is too late, as one that was missed."""
+    run = RuleRun(
+        rule=trigger.rule,
+        key=fitting(found.key),
         trigger_kind=trigger.kind,
         trigger=trigger,
         scheduled_for=found.at,
         amount=found.amount,
         happened_at=found.happened,
     )
-    if again and not created:
-        trigger.next_at = next_window(trigger, moment)
-    lateness = timedelta(seconds=trigger.rule.max_lateness_seconds)
-    if created and moment - found.at > lateness:
-        miss(run, moment)
-        return []
-    return [run] if created else []
+    late = moment - found.at
+    if late > timedelta(seconds=trigger.rule.max_lateness_seconds):
+        run.status = run.outcome = RuleRun.Status.MISSED
+        run.reason = f"It was due {late} earlier, which is too late to catch up"
+        run.finished_at, run.trace = moment, [note("missed", run.reason)]
+    return run
 
 
 def set_aside(trigger: Trigger, found: Occurrence) -> None:
@@ -151,12 +191,3 @@ def set_aside(trigger: Trigger, found: Occurrence) -> None:
         scheduled_for__lt=found.at,
     )
     rows.update(key=fitting(f"{found.key}, before {found.at:%Y-%m-%d}"))
-
-
-def miss(run: RuleRun, moment: datetime) -> None:
-    late = moment - run.scheduled_for
-    run.status, run.outcome = RuleRun.Status.MISSED, RuleRun.Status.MISSED
-    run.reason = f"It was due {late} earlier, which is too late to catch up"
-    run.finished_at, run.trace = moment, [note("missed", run.reason)]
-    run.save(update_fields=["status", "outcome", "reason", "finished_at", "trace"])
-    log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id), late=str(late))

@@ -17,6 +17,7 @@ from django_celery_beat.models import PeriodicTask
 from accounts.models import Transaction
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
+from automation.services import dispatching
 
 from .conftest import gbp, leg, sweep
 from .test_concurrency import at_once
@@ -138,6 +139,82 @@ def test_of_many_missed_days_one_is_told_and_the_next_is_on_time(written):
     assert RuleRun.objects.get().status == "missed"
     rule.refresh_from_db()
     assert rule.next_due_at == START + timedelta(days=9, hours=21)
+
+
+# -- many at once
+
+
+@pytest.fixture
+def rules_due(rule_with):
+    """Make so many rules due that are otherwise alike, the first ones first."""
+
+    def make(count: int) -> list[Rule]:
+        rule = rule_with({"kind": "interval", "minutes": 60})
+        due = rule.created
+        rules = Rule.objects.bulk_create(
+            Rule(
+                workspace=rule.workspace,
+                name=str(n),
+                kind="topup",
+                asset="GBP/2",
+                priority=n,
+            )
+            for n in range(count)
+        )
+        Trigger.objects.bulk_create(
+            Trigger(rule=row, kind="interval", minutes=60, anchor=due, next_at=due)
+            for row in rules
+        )
+        return rules
+
+    return make
+
+
+def statements_of(work) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return len(captured)
+
+
+def test_many_that_are_due_at_once_cost_as_many_statements_as_few(rules_due):
+    rules_due(2)
+    few = statements_of(services.dispatch_due_rules)
+    rules = rules_due(60)
+
+    assert statements_of(services.dispatch_due_rules) == few
+    assert RuleRun.objects.filter(rule__in=rules).count() == 60
+
+
+def test_all_that_is_due_is_started_by_one_beat_however_many_batches(
+    rules_due, monkeypatch
+):
+    monkeypatch.setattr(dispatching, "BATCH", 3)
+    rules = rules_due(8)
+
+    started = services.dispatch_due_rules()
+
+    assert [run.rule for run in started] == rules
+    assert services.dispatch_due_rules() == []
+
+
+def test_what_a_beat_has_no_time_for_is_left_to_the_next(rules_due, monkeypatch):
+    monkeypatch.setattr(dispatching, "BATCH", 3)
+    monkeypatch.setattr(dispatching, "SLICE", 0.0)
+    rules = rules_due(5)
+
+    beats = [services.dispatch_due_rules() for _ in range(2)]
+
+    assert [len(runs) for runs in beats] == [3, 2]
+    assert [run.rule for runs in beats for run in runs] == rules
+
+
+def test_an_occurrence_that_was_started_already_is_not_started_again(rules_due):
+    (rule,) = rules_due(1)
+    (first,) = services.dispatch_due_rules()
+    rule.triggers.update(next_at=first.scheduled_for)
+
+    assert services.dispatch_due_rules() == []
+    assert rule.runs.get() == first
 
 
 # -- clocks
