@@ -37,6 +37,12 @@ class Balance(models.Model):
         return f"{self.account}: {self.account.unit.major(self.total)}"
 
 
+class BalanceSnapshotQuerySet(models.QuerySet):
+    def heard(self) -> BalanceSnapshotQuerySet:
+        """Return what a provider or a person said then: no rule acts on a file."""
+        return self.exclude(source=Source.IMPORT)
+
+
 class BalanceSnapshot(models.Model):
     """A past balance, never changed: the database refuses UPDATE and DELETE."""
 
@@ -48,6 +54,15 @@ class BalanceSnapshot(models.Model):
     held = MinorUnits(default=0)
     as_of = models.DateTimeField()
     source = models.CharField(max_length=10, choices=Source, default=Source.LIVE)
+    origin = models.CharField(
+        max_length=10,
+        choices=Source,
+        null=True,
+        editable=False,
+        help_text="Of an imported one: the source that its file names.",
+    )
+
+    objects = BalanceSnapshotQuerySet.as_manager()
 
     class Meta:
         ordering = ["-as_of"]

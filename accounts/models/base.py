@@ -23,3 +23,4 @@ class Source(models.TextChoices):
     CACHE = "cache"
     SNAPSHOT = "snapshot"
     MANUAL = "manual"
+    IMPORT = "import"  # read from a file: history only, never what is held now

@@ -51,7 +51,7 @@ def readings_for(triggers: Sequence[Trigger]) -> dict[UUID | None, list[Reading]
     accounts = {trigger.account_id for trigger in triggers}
     since = min(trigger.seen_at or trigger.created for trigger in triggers)
     readings: dict[UUID | None, list[Reading]] = defaultdict(list)
-    past = BalanceSnapshot.objects.filter(account__in=accounts, as_of__gt=since)
+    past = BalanceSnapshot.objects.heard().filter(account__in=accounts, as_of__gt=since)
     now = Balance.objects.filter(account__in=accounts)
     for rows in (past.order_by("as_of", "pk"), now):
         for account, available, as_of in rows.values_list(

@@ -122,7 +122,8 @@ def largest_drops(accounts: Iterable[Account], now: datetime) -> dict[UUID, int]
     """Return by how much each balance fell at most between two readings in 30 days."""
     before = Window(Lag("available"), partition_by="account_id", order_by="as_of")
     falls = (
-        BalanceSnapshot.objects.filter(account__in=accounts, as_of__gte=now - DROPS)
+        BalanceSnapshot.objects.heard()
+        .filter(account__in=accounts, as_of__gte=now - DROPS)
         .annotate(before=before)
         .order_by()
         .values_list("account_id", F("before") - F("available"))
