@@ -12,11 +12,15 @@ BATCH = 5_000  # rows deleted by one statement: it has a few seconds
 class IdempotencyKeyQuerySet(models.QuerySet):
     def forget_old(self) -> int:
         """Delete what nobody will repeat any more, and return how many rows that were."""
-        old = self.filter(created__lt=now() - KEPT)
-        count = 0
-        while deleted := self.filter(pk__in=old.values("pk")[:BATCH]).delete()[0]:
-            count += deleted
-        return count
+        return delete_in_batches(self.filter(created__lt=now() - KEPT))
+
+
+def delete_in_batches(old: models.QuerySet) -> int:
+    """Delete `old` rows, some thousands a statement, and return how many they were."""
+    rows, count = old.model.objects, 0
+    while deleted := rows.filter(pk__in=old.values("pk")[:BATCH]).delete()[0]:
+        count += deleted
+    return count
 
 
 class IdempotencyKey(models.Model):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Model
 
-from accounts.models import Connection
+from accounts.models import Connection, SigningKey
 from accounts.sealing import CannotOpen, newest_key_id
 
 
@@ -20,23 +21,33 @@ class Rotation:
     unreadable: list[UUID] = field(default_factory=list)
 
 
+# Every column of secrets that lives longer than a week.
+SEALED: tuple[tuple[type[Model], str], ...] = (
+    (Connection, "credentials"),
+    (SigningKey, "secret"),
+)
+
+
 def rotate_keys() -> Rotation:
-    """Seal every connection's credentials with the newest key. Safe to stop and repeat."""
+    """Seal every secret with the newest key. Safe to stop and repeat."""
     done = Rotation()
-    for pk in Connection.objects.order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():
-            _rotate(Connection.objects.select_for_update(no_key=True).get(pk=pk), done)
+    for model, column in SEALED:
+        for pk in model.objects.order_by("pk").values_list("pk", flat=True):
+            with transaction.atomic():
+                row = model.objects.select_for_update(no_key=True).get(pk=pk)
+                _rotate(row, column, done)
     return done
 
 
-def _rotate(row: Connection, done: Rotation) -> None:
-    if row.credentials.key_id == newest_key_id():
+def _rotate(row: Model, name: str, done: Rotation) -> None:
+    if getattr(row, name).key_id == newest_key_id():
         done.current += 1
         return
+    column = row._meta.get_field(name)
     try:
-        sealed = row.seal_credentials(row.open_credentials())
+        sealed = column.seal(row, column.open(row))
     except CannotOpen:
         done.unreadable.append(row.pk)
         return
-    Connection.objects.filter(pk=row.pk).update(credentials=sealed)
+    type(row).objects.filter(pk=row.pk).update(**{name: sealed})
     done.sealed += 1
