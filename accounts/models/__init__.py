@@ -6,6 +6,7 @@ from .account import Account, Pot
 from .balance import Balance, BalanceSnapshot
 from .base import Row, Source
 from .connection import AuthorizationRequest, Connection
+from .event import Channel, Condition, Delivery, Event, Preference, Threshold
 from .idempotency import IdempotencyKey
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
@@ -17,16 +18,22 @@ __all__ = [
     "AuthorizationRequest",
     "Balance",
     "BalanceSnapshot",
+    "Channel",
+    "Condition",
     "Connection",
     "Correction",
+    "Delivery",
     "Discrepancy",
+    "Event",
     "IdempotencyKey",
     "Membership",
     "Pot",
+    "Preference",
     "Row",
     "Severity",
     "Source",
     "SyncRun",
+    "Threshold",
     "Transaction",
     "WebhookInbox",
     "Workspace",
