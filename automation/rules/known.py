@@ -21,15 +21,17 @@ class Teller:
     def __init__(self, asset: str) -> None:
         unit = Asset.parse(asset)
         symbol = SYMBOLS.get(unit.code)
-        self.before, self.after = symbol or "", "" if symbol else f" {unit.code}"
-        self.scale, self.decimals = 10**unit.decimals, unit.decimals
+        before, after = symbol or "", "" if symbol else f" {unit.code}"
+        cents = f".{{:0{unit.decimals}}}" if unit.decimals else ""
+        self.said, self.scale = (
+            f"{before}{{:,}}{cents}{after}".format,
+            10**unit.decimals,
+        )
 
     def __call__(self, minor: int) -> str:
         """Return an amount of minor units, also one no bank could hold."""
-        sign = "-" if minor < 0 else ""
-        units, rest = divmod(abs(minor), self.scale)
-        cents = f".{rest:0{self.decimals}}" if self.decimals else ""
-        return f"{sign}{self.before}{units:,}{cents}{self.after}"
+        amount = self.said(*divmod(abs(minor), self.scale))
+        return amount if minor >= 0 else f"-{amount}"
 
 
 teller = lru_cache(maxsize=512)(Teller)
