@@ -213,7 +213,7 @@ class _Seldom:
     """Asks a question again only after a pause; until then the answer is no."""
 
     ask: Callable[[], bool]
-    pause: float = 0.2
+    pause: float = 0.1
     _next: float = 0.0
 
     def __call__(self) -> bool:

@@ -98,6 +98,7 @@ def forked(name: str, target: str, *arguments: object, **environment: str) -> Ch
         os.environ.update(environment)
         tempfile.tempdir = None  # or the parent's would be used, whatever TMPDIR says
         sys.argv = ["balsync", name]
+        gc.enable()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         module, _, function = target.partition(":")
         getattr(import_module(module), function)(*arguments)
@@ -107,6 +108,7 @@ def forked(name: str, target: str, *arguments: object, **environment: str) -> Ch
 
 def preload(modules: Sequence[str] = HEAVY) -> None:
     """Import what every part needs, once."""
+    gc.disable()  # what is imported stays: to look through it again and again is in vain
     for module in modules:
         import_module(module)
 
@@ -122,5 +124,5 @@ def load_parts() -> None:
     preload(PARTS)
     if threading.active_count() > 1:
         raise RuntimeError(f"A fork needs one thread, here are {threading.enumerate()}")
-    gc.collect()
     gc.freeze()  # or each copy's first collection would write to every shared page
+    gc.enable()
