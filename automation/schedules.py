@@ -79,13 +79,13 @@ def schedule(
     moment = after or now()
     triggers = list(rule.triggers.all())
     for trigger in triggers:
-        trigger.rule = rule
+        trigger.rule, trigger.problem = rule, ""
         if not going_on or trigger.seen_at is None:
             trigger.seen_at = moment
         due = trigger.next_at is not None and trigger.next_at <= moment
         if not (going_on and due):
             trigger.next_at = next_at(trigger, moment)
-    Trigger.objects.bulk_update(triggers, ["next_at", "seen_at"])
+    Trigger.objects.bulk_update(triggers, ["next_at", "seen_at", "problem"])
     refresh_due([rule.pk])
     rule.refresh_from_db(fields=["next_due_at"])
 

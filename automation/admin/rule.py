@@ -122,6 +122,8 @@ class RuleAdmin(ScopedAdmin):
     def notices(self, request, row: Rule) -> Iterable[str]:
         if row.archived_at:
             yield "This rule is archived: it never runs again. Its history stays."
+        for trigger in row.triggers.exclude(problem=""):
+            yield f"Its {trigger} trigger cannot fire: {trigger.problem}"
 
     def panels(self, request, row: Rule) -> Iterable[Panel]:
         yield due_panel(row)

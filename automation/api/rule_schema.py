@@ -143,6 +143,13 @@ class RuleWriteSerializer(serializers.Serializer):
         ref_name = "RuleWrite"
 
 
+class RuleProblemSerializer(serializers.Serializer):
+    """Why a part of a rule does not work any more: a calendar or zone has changed."""
+
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
 class RuleSerializer(RuleWriteSerializer):
     """A rule as it stands."""
 
@@ -153,6 +160,7 @@ class RuleSerializer(RuleWriteSerializer):
     created = serializers.DateTimeField()
     updated = serializers.DateTimeField()
     archived_at = serializers.DateTimeField(allow_null=True)
+    problems = RuleProblemSerializer(many=True)
 
     class Meta:
         ref_name = "Rule"

@@ -186,7 +186,15 @@ def shown(rule: Rule) -> dict[str, Any]:
     return {"id": rule.pk, "workspace": rule.workspace_id} | {
         **services.rule_data(rule),
         **{name: getattr(rule, name) for name in OURS},
+        "problems": list(told_problems(rule)),
     }
+
+
+def told_problems(rule: Rule) -> Iterator[dict[str, Any]]:
+    """Yield why triggers of `rule` cannot fire any more, by their places."""
+    for index, trigger in enumerate(rule.triggers.all()):
+        if trigger.problem:
+            yield {"field": f"triggers.{index}", "message": trigger.problem}
 
 
 def drop_what_is_ours(rule: Rule, told: dict[str, Any]) -> None:
@@ -194,7 +202,7 @@ def drop_what_is_ours(rule: Rule, told: dict[str, Any]) -> None:
     for name, value in (("id", rule.pk), ("workspace", rule.workspace_id)):
         if told.pop(name, str(value)) != str(value):
             raise invalid(name, "This cannot be changed.", "read_only")
-    for name in OURS:
+    for name in (*OURS, "problems"):
         told.pop(name, None)
 
 

@@ -221,6 +221,12 @@ class Trigger(Row):
         blank=True,
         help_text="When what it saw happened, if the run succeeded.",
     )
+    problem = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why it cannot be read any more; empty while it can.",
+    )
 
     class Meta:
         ordering = ["created"]

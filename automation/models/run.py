@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import localtime
 
 from accounts.fields import MinorUnits
 from accounts.models import Row
@@ -55,7 +56,8 @@ class RuleRun(Row):
         Status.RUNNING,
     )
 
-    rule = models.ForeignKey(Rule, models.PROTECT, related_name="runs")
+    # Its indexes begin with the rule already.
+    rule = models.ForeignKey(Rule, models.PROTECT, related_name="runs", db_index=False)
     trigger = models.ForeignKey(
         Trigger, models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -124,8 +126,9 @@ class RuleRun(Row):
                     ]
                 ),
                 name="run_unfinished",
-            )
+            ),
+            models.Index(fields=["rule", "scheduled_for"], name="run_by_occurrence"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule} {self.key}"
+        return f"{self.rule}, {localtime(self.created):%d %b %Y, %H:%M}"

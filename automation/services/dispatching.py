@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from automation.models import RuleRun, Trigger
 from automation.rules.calendar import CalendarError
 from automation.rules.cron import CronError
-from automation.rules.localtime import ZoneError, zones
+from automation.rules.localtime import ZoneError, zone_of, zones
 from automation.rules.triggers import Occurrence, TriggerError
 from automation.schedules import (
     LOOKS,
@@ -36,7 +36,7 @@ BATCH = 500  # triggers claimed at a time
 SLICE = 4.0  # seconds of one beat, after which no other batch is begun
 LOOK_AGAIN = timedelta(minutes=10)  # for facts, should the news of them be lost
 BROKEN = (CalendarError, CronError, TriggerError, ZoneError)
-WRITTEN = ["next_at", "seen_at", "armed"]
+WRITTEN = ["next_at", "seen_at", "armed", "problem"]
 
 SIGHTS: dict[str, Callable[[Sequence[Trigger], datetime], Found]] = {
     Trigger.Kind.PAYDAY: salaries,
@@ -110,15 +110,17 @@ def fire(
 ) -> Sequence[Occurrence]:
     """Return what `trigger` makes due, and move it on to its next moment.
 
-    One that can no longer be read, since calendars and zones change, stops nobody else.
+    One that can no longer be read, since calendars and zones change, stops nobody else:
+    it says so, and is looked at again.
     """
-    due = trigger.next_at
+    due, trigger.problem = trigger.next_at, ""
     trigger.next_at = moment + LOOK_AGAIN
-    if trigger.kind in LOOKS:
-        return seen
     try:
-        trigger.next_at, seen = clock(trigger, due, moment)
-    except BROKEN:
+        zone_of(trigger.rule.timezone)
+        if trigger.kind not in LOOKS:
+            trigger.next_at, seen = clock(trigger, due, moment)
+    except BROKEN as error:
+        trigger.problem = str(error)
         log.exception("trigger_broken", trigger=str(trigger.pk))
         return []
     return seen

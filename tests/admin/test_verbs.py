@@ -204,6 +204,14 @@ def test_a_rule_is_switched_off_and_on(owner, home):
     assert home.rule.next_due_at is not None
 
 
+def test_a_rule_says_which_of_its_triggers_cannot_fire_and_why(owner, home):
+    home.rule.triggers.update(problem="There are no holidays XX")
+
+    shown = owner.get(page(home.rule)).content.decode()
+
+    assert "trigger cannot fire: There are no holidays XX" in shown
+
+
 def test_an_archived_rule_keeps_its_runs_and_never_comes_back(owner, home):
     owner.post(verb(home.rule, "archive"))
 

@@ -258,7 +258,30 @@ def test_a_trigger_that_cannot_be_read_any_more_stops_nobody_else(rule_with, kin
     (run,) = services.dispatch_due_rules()
 
     assert run.rule == good
-    assert bad.triggers.get().next_at > now()
+    broken = bad.triggers.get()
+    assert broken.next_at > now()
+    assert ("XX" if kind == "monthly" else "Mars/Base") in broken.problem
+    assert good.triggers.get().problem == ""
+
+
+def test_a_trigger_that_can_be_read_again_says_nothing_any_more(rule_with):
+    rule = rule_with({"kind": "daily"})
+    rule.triggers.update(problem="No such calendar", next_at=rule.created)
+
+    services.dispatch_due_rules()
+
+    assert rule.triggers.get().problem == ""
+
+
+def test_a_rule_that_is_written_anew_forgets_why_its_triggers_could_not_fire(
+    alice, rule_with
+):
+    rule = rule_with({"kind": "daily"})
+    rule.triggers.update(problem="No such calendar")
+
+    services.write_rule(alice.workspace, services.rule_data(rule), rule=rule)
+
+    assert rule.triggers.get().problem == ""
 
 
 @pytest.mark.django_db(transaction=True)

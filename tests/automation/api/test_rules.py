@@ -270,6 +270,22 @@ def test_the_thirty_first_is_a_day(world, autosort):
     assert told["next_due_at"] is not None
 
 
+def test_a_trigger_that_cannot_fire_is_told_and_may_be_sent_back(world):
+    trigger = world.mine.rule.triggers.first()
+    url = f"{V1}/rules/{world.mine.rule.pk}/"
+    assert world.viewer.get(url).json()["problems"] == []
+    trigger.problem = "There are no holidays XX"
+    trigger.save()
+
+    told = world.viewer.get(url).json()
+
+    assert told["problems"] == [
+        {"field": "triggers.0", "message": "There are no holidays XX"}
+    ]
+    again = world.admin.patch(url, {"problems": told["problems"]}, format="json")
+    assert (again.status_code, again.json()["problems"]) == (200, [])
+
+
 def test_delete_archives_and_may_be_repeated(world):
     rule = world.mine.rule
     for _ in range(2):
