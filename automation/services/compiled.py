@@ -117,7 +117,8 @@ class Exchange:
         """Return the SQL that writes `fields` to `row`, and its values."""
         blank = tuple(name for name in self.same if getattr(row, name) is None)
         sql, wanted = self.shaped(tuple(fields), blank)
-        return sql, [given.value(row, fields) for given in wanted]
+        mine = connections[DEFAULT_DB_ALIAS]
+        return sql, [given.value(row, fields, mine) for given in wanted]
 
     def shape(
         self, names: Sequence[str], blank: Sequence[str]
@@ -143,15 +144,16 @@ class Insertion:
         """Insert all `rows` in one statement; raises IntegrityError."""
         if not rows:
             return
+        mine = connections[DEFAULT_DB_ALIAS]
         values = [
-            column.get_db_prep_save(column.pre_save(row, add=True), connection)
+            column.get_db_prep_save(column.pre_save(row, add=True), mine)
             for row in rows
             for column in self.columns
         ]
-        with connection.cursor() as cursor:
+        with mine.cursor() as cursor:
             cursor.execute(self.shaped(len(rows)), values)
         for row in rows:
-            row._state.adding, row._state.db = False, connection.alias
+            row._state.adding, row._state.db = False, mine.alias
 
     def shape(self, number: int) -> str:
         """Return the SQL that inserts so many rows: all columns of one, then the next."""
@@ -173,9 +175,9 @@ class Given(Expression):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Given]]:
         return "%s", [self]
 
-    def value(self, row: Model, fields: Mapping[str, Any]) -> object:
-        """Return the value of this place as the column holds it."""
+    def value(self, row: Model, fields: Mapping[str, Any], mine: Any) -> object:
+        """Return the value of this place as the column holds it in database `mine`."""
         value = fields[self.name] if self.new else getattr(row, self.name)
         if isinstance(value, Model):
             value = value.prepare_database_save(self.column)
-        return self.column.get_db_prep_save(value, connection)
+        return self.column.get_db_prep_save(value, mine)

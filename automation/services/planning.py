@@ -71,7 +71,7 @@ def preview(rule: Rule, *, refresh: bool = False) -> Plan:
 
 
 def legs_with_accounts():
-    return RuleLeg.objects.select_related("account__connection", "account__parent")
+    return RuleLeg.objects.select_related("account__connection")
 
 
 def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
