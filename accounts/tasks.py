@@ -42,5 +42,6 @@ def forget_old_transactions() -> None:
 
 @shared_task
 def forget_old_answers() -> None:
-    """Delete the stored answers to requests that nobody repeats after a week."""
+    """Delete the stored answers that nobody asks for again, and the old nonces."""
     IdempotencyKey.objects.forget_old()
+    services.forget_old_nonces()

@@ -11,7 +11,7 @@ from uuid import UUID
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from . import broker, logs
+from . import broker, logs, scopes
 from .look import UNFOLD  # noqa: F401 - the admin's own setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -238,8 +238,9 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # --- REST ---
 
 REST_FRAMEWORK = {
-    # Knox comes first, so that a caller without credentials is answered 401.
+    # The first one challenges, so that a caller without credentials is answered 401.
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.signed.SignedRequest",
         "knox.auth.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -254,6 +255,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "balsync_project.api.problem",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+API_SCOPES = scopes.SCOPES  # what a signed request needs
 REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTH_HEADER_PREFIX": "Token"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "balsync",

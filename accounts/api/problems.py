@@ -8,10 +8,9 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from rest_framework import exceptions
+from rest_framework import exceptions, views
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from accounts import services
 from accounts.sealing import CannotOpen
@@ -120,7 +119,7 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     known = named(exc)
     if known is None:
         return None
-    set_rollback()
+    views.set_rollback()
     body = document(
         known.status_code, code_of(known), detail_of(known), errors_of(known)
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from .problems import MEDIA_TYPE
+from .signed import WANTED, SignedRequest
 
 ALWAYS = (400, 401, 403, 404, 406, 429)
 WITH_BODY = (413, 415)
@@ -73,3 +75,19 @@ class Schema(AutoSchema):
         codes = (*ALWAYS, *WITH_BODY)
         handler = getattr(self.view, self.method.lower())
         return (*codes, *WITH_KEY) if hasattr(handler, "idempotent") else codes
+
+
+class SignedRequestScheme(OpenApiAuthenticationExtension):
+    """How the documentation says it."""
+
+    target_class = SignedRequest
+    name = "signature"
+
+    def get_security_definition(self, auto_schema) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Signature",
+            "description": "An HTTP message signature (RFC 9421) beside its "
+            f"Signature-Input: {WANTED}. A nonce works once.",
+        }

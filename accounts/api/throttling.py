@@ -12,6 +12,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from rest_framework.throttling import BaseThrottle
 
+from accounts.models import SigningKey
 from providers.store import Store, StoreAway
 
 
@@ -73,6 +74,8 @@ class CallerRate(Rate):
     scope = "caller"
 
     def who(self, request) -> str | None:
+        if isinstance(request.auth, SigningKey):
+            return f"key:{request.auth.pk}"
         return str(request.user.pk) if request.user.is_authenticated else None
 
 
@@ -95,6 +98,12 @@ class AddressRate(Rate):
 
     def who(self, request) -> str:
         return address(request)
+
+
+class RefusedRate(AddressRate):
+    """Signatures from one address that were refused."""
+
+    scope = "refused"
 
 
 def address(request) -> str:

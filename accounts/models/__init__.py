@@ -8,6 +8,7 @@ from .base import Row, Source
 from .connection import AuthorizationRequest, Connection
 from .event import Channel, Condition, Delivery, Event, Preference, Threshold
 from .idempotency import IdempotencyKey
+from .signing_key import Scope, SigningKey, SigningNonce
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
 from .webhook import WebhookInbox
@@ -30,7 +31,10 @@ __all__ = [
     "Pot",
     "Preference",
     "Row",
+    "Scope",
     "Severity",
+    "SigningKey",
+    "SigningNonce",
     "Source",
     "SyncRun",
     "Threshold",

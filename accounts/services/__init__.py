@@ -35,6 +35,13 @@ from .movements import forget_old as forget_old_transactions
 from .protecting import protect, release
 from .requests import claim_due, claim_requested, request_sync, run_requested
 from .rotation import Rotation, rotate_keys
+from .signing import Message, SignatureRefused, verify_signature
+from .signing_keys import (
+    SigningKeyRefused,
+    forget_old_nonces,
+    make_signing_key,
+    succeed_signing_key,
+)
 from .sync import sync
 from .webhooks import (
     NoWebhooks,
@@ -52,10 +59,13 @@ __all__ = [
     "BalanceUnknown",
     "CredentialsIncomplete",
     "FutureMoment",
+    "Message",
     "NoConsentNeeded",
     "NoWebhooks",
     "NotTyped",
     "Rotation",
+    "SignatureRefused",
+    "SigningKeyRefused",
     "TestResult",
     "UnknownCredential",
     "UnknownProvider",
@@ -73,9 +83,11 @@ __all__ = [
     "create_typed_account",
     "finish_authorization",
     "forget_old_events",
+    "forget_old_nonces",
     "forget_old_transactions",
     "fresh_balances",
     "listen",
+    "make_signing_key",
     "protect",
     "receive_webhook",
     "record_typed_balance",
@@ -86,9 +98,11 @@ __all__ = [
     "run_requested",
     "start_authorization",
     "stop_listening",
+    "succeed_signing_key",
     "sync",
     "sync_for",
     "take_snapshot",
     "test_connection",
     "update_credentials",
+    "verify_signature",
 ]
