@@ -13,27 +13,15 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
 
 from providers.base import Provider
 from providers.errors import ProviderError
-from providers.wire import Call, Request, Response, T
+from providers.wire import Call, Request, T
 
 from . import gates, policy, tls
-from .effects import (
-    Await,
-    Consult,
-    Effect,
-    Failure,
-    Lost,
-    NotSent,
-    Pause,
-    Send,
-    named,
-)
+from .asking import Asking, all_or_none
 from .harvest import Harvest
-from .lane import Lane, Until, body_of
+from .lane import Lane
 from .loop import new_loop
 
 IN_FLIGHT = 250  # calls at once: more would only cost more handshakes
@@ -54,7 +42,8 @@ class Fleet:
         self._thread = Thread(target=self.loop.run_forever, daemon=True, name="fleet")
         self._thread.start()
         self.session = self._do(self._open())
-        self.lane = Lane(self.session, CONNECT)
+        lane = Lane(self.loop, self.session, CONNECT)
+        self.asking = Asking(self.loop, self.session, lane, self._helpers)
 
     def run_all(
         self,
@@ -141,7 +130,7 @@ class Fleet:
 
         count = min(self.in_flight, len(jobs))
         try:
-            await _all_or_none([work() for _ in range(count)])
+            await all_or_none([work() for _ in range(count)])
         finally:
             self._tell()
 
@@ -154,9 +143,11 @@ class Fleet:
                 while True:
                     try:
                         if isinstance(wanted, Request):
-                            answer: Any = await self._ask(provider, wanted, deadline)
+                            answer: Any = await self.asking.one(
+                                provider, wanted, deadline
+                            )
                         else:
-                            answer = await self._all(provider, wanted, deadline)
+                            answer = await self.asking.many(provider, wanted, deadline)
                     except ProviderError as error:
                         wanted = call.throw(error)
                     else:
@@ -167,114 +158,12 @@ class Fleet:
             except ProviderError as error:
                 return error
 
-    async def _all(
-        self, provider: Provider, wanted: list[Request], deadline: float
-    ) -> list[Response]:
-        if policy.together(provider, wanted):
-            return await _all_or_none(
-                [self._ask(provider, request, deadline) for request in wanted]
-            )
-        return [await self._ask(provider, request, deadline) for request in wanted]
-
-    async def _ask(
-        self, provider: Provider, request: Request, deadline: float
-    ) -> Response:
-        gate = gates.gate_of(provider, request)
-        outcome: policy.Outcome | None = None
-        if policy.unhindered(provider, gate):  # the first attempt of `exchange`, bare
-            send = policy.signed(provider, request, deadline)
-            try:
-                response = await self._send(send)
-            except Failure as failure:
-                outcome = policy.unanswered(provider, request, gate, failure)
-            else:
-                outcome = policy.answered(provider, gate, response)
-                if response.status < 400:
-                    return response
-        return await self._take(
-            policy.exchange(provider, request, gate, deadline, outcome)
-        )
-
-    async def _take(self, steps: policy.Steps) -> Response:
-        with closing(steps):
-            try:
-                effect = next(steps)
-                while True:
-                    try:
-                        result = await self._perform(effect)
-                    except Failure as failure:
-                        effect = steps.throw(failure)
-                    else:
-                        effect = steps.send(result)
-            except StopIteration as done:
-                response: Response = done.value
-                return response
-
-    async def _perform(self, effect: Effect) -> Any:
-        match effect:
-            case Send():
-                return await self._send(effect)
-            case Pause():
-                return await asyncio.sleep(effect.seconds)
-            case Consult():
-                return await self._consult(effect)
-            case Await():
-                return await _came(effect)
-
-    async def _consult(self, effect: Consult) -> object:
-        asked = self.loop.run_in_executor(self._helpers, effect.work)
-        if effect.wait:
-            return await asked
-        asked.add_done_callback(asyncio.Future.result)
-        return None
-
-    async def _send(self, send: Send) -> Response:
-        request = send.request
-        try:
-            with Until(self.loop, send.deadline):
-                if place := self.lane.takes(request, send.url):
-                    return await self.lane.get(place, request.headers)
-                return await self._request(request, send.url)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(named(error)) from None
-        except aiohttp.InvalidURL:
-            raise NotSent("its address is none") from None
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            raise Lost(named(error)) from None
-
-    async def _request(self, request: Request, url: str) -> Response:
-        async with self.session.request(
-            request.method,
-            URL(url, encoded=True),
-            headers=request.headers,
-            data=request.body or None,
-            allow_redirects=False,
-        ) as answer:
-            body = await body_of(answer.content)
-            return Response(answer.status, answer.headers, body)
-
     def _tell(self) -> None:
         # This process may not ask again for minutes: the others should know now.
         for gate in gates.all_gates():
             if gate.unreported:
                 told = self.loop.run_in_executor(self._helpers, gate.flush)
                 told.add_done_callback(asyncio.Future.result)
-
-
-async def _all_or_none(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return all results, or raise the first failure and give up the others."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-async def _came(effect: Await) -> bool:
-    left = max(0.0, effect.deadline - monotonic())
-    came, _ = await asyncio.wait([asyncio.wrap_future(effect.turn)], timeout=left)
-    return bool(came)
 
 
 _lock = Lock()

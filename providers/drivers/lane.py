@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
-from typing import Any
+from typing import cast
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -20,7 +20,7 @@ from yarl import URL
 from providers.wire import Request, Response
 
 from . import policy
-from .effects import TooLarge
+from .line import Line
 
 # What else stands in an address or says how a body is sent, aiohttp knows better.
 PLAIN = re.compile(r"(?P<origin>https?://[A-Za-z0-9.:\[\]-]+)(?P<target>/[!\"$-~]*)")
@@ -30,14 +30,49 @@ UNUSUAL = frozenset(
 MOST_ORIGINS = 1_000  # remembered
 
 
+class Flight:
+    """A GET that is on its way, and the connection that its answer comes on."""
+
+    __slots__ = ("_answer", "_connection", "_line")
+
+    def __init__(self, connection: Connection, head: bytes) -> None:
+        self._connection, self._line = connection, cast(Line, connection.protocol)
+        self._answer = self._line.ask(head)
+
+    async def land(self) -> Response:
+        """Return the answer; raises what `ClientSession.request` would, and TooLarge."""
+        try:
+            answer = await self._answer or await self._line.read_whole()
+        except BaseException:
+            self.abandon()
+            raise
+        self._connection.release()
+        return answer
+
+    def abandon(self) -> None:
+        """Close the connection unless it has landed: an answer may still come on it."""
+        self._connection.close()
+
+
 class Lane:
     """Sends plain GETs over the connections that `session` keeps."""
 
-    def __init__(self, session: aiohttp.ClientSession, connect: float) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        session: aiohttp.ClientSession,
+        connect: float,
+    ) -> None:
         assert session.connector is not None
-        self._connector = session.connector
+        self._loop, self._connector = loop, session.connector
+        self._connector._factory = partial(Line, loop)  # type: ignore[assignment]
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
         self._origins: dict[str, aiohttp.ClientRequest] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Say whether a connection is kept, wherever it leads to."""
+        return bool(self._connector._conns)
 
     def takes(self, request: Request, url: str) -> re.Match[str] | None:
         """Return the parts of `url` if nothing about `request` is unusual."""
@@ -47,31 +82,62 @@ class Lane:
 
     async def get(self, place: re.Match[str], headers: Mapping[str, str]) -> Response:
         """Return the answer; raises what `ClientSession.request` would, and TooLarge."""
-        origin, target = place.groups()
-        where = self._origins.get(origin) or self._meet(origin)
+        where = self._where(place["origin"])
+        connection = self._idle(where) or await self._connect(where)
+        return await self._start(where, connection, place["target"], headers).land()
+
+    def launch(self, place: re.Match[str], headers: Mapping[str, str]) -> Flight | None:
+        """Send a GET now over a connection that was kept; None where there is none."""
+        where = self._origins.get(place["origin"])
+        if where is None or (connection := self._idle(where)) is None:
+            return None
+        return self._start(where, connection, place["target"], headers)
+
+    def _start(
+        self,
+        where: aiohttp.ClientRequest,
+        connection: Connection,
+        target: str,
+        headers: Mapping[str, str],
+    ) -> Flight:
         text = _head(tuple(headers))
         for name, value in headers.items():
             text += f"{name}: {value}\r\n"
-        head = f"GET {target} HTTP/1.1\r\nHost: {where.headers['Host']}\r\n{text}\r\n"
-        connection = await self._connect(where)
-        try:
-            answer = await _exchange(connection, head.encode())
-        except BaseException:
-            connection.close()
-            raise
-        connection.release()
-        return answer
+        host = where.headers["Host"]
+        head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{text}\r\n"
+        return Flight(connection, head.encode())
 
-    def _meet(self, origin: str) -> aiohttp.ClientRequest:
+    def _idle(self, where: aiohttp.ClientRequest) -> Connection | None:
+        """Return a kept connection on which nothing was said that nobody asked for."""
+        while (found := self._pooled(where)) is not None:
+            if found.protocol is not None and not found.protocol.should_close:
+                return found
+            found.close()
+        return None
+
+    def _pooled(self, where: aiohttp.ClientRequest) -> Connection | None:
+        # Without traces it never waits: what is wanted is there at the first step.
+        looking = self._connector._get(where.connection_key, [])
+        try:
+            looking.send(None)
+        except StopIteration as found:
+            kept: Connection | None = found.value
+            return kept
+        looking.close()
+        return None
+
+    def _where(self, origin: str) -> aiohttp.ClientRequest:
         """Return what aiohttp's pool wants to know about `origin`, made once."""
+        if (known := self._origins.get(origin)) is not None:
+            return known
         if len(self._origins) >= MOST_ORIGINS:
             self._origins.clear()
         try:
             url = URL(origin)
         except ValueError as error:
             raise aiohttp.InvalidURL(origin) from error
-        loop = asyncio.get_running_loop()
-        made = self._origins[origin] = aiohttp.ClientRequest("GET", url, loop=loop)
+        made = aiohttp.ClientRequest("GET", url, loop=self._loop)
+        self._origins[origin] = made
         return made
 
     async def _connect(self, where: aiohttp.ClientRequest) -> Connection:
@@ -112,32 +178,6 @@ class Until:
     def _ring(self) -> None:
         self._rang = True
         self._task.cancel()
-
-
-async def body_of(content: aiohttp.StreamReader) -> bytes:
-    """Return what `content` holds, unpacked; raises TooLarge before it holds too much."""
-    if content.is_eof() and content.total_bytes <= policy.LARGEST:
-        return content.read_nowait()
-    body = bytearray()
-    async for part in content.iter_any():
-        body += part
-        if len(body) > policy.LARGEST:
-            raise TooLarge(f"more than {policy.LARGEST} bytes")
-    return bytes(body)
-
-
-async def _exchange(connection: Connection, head: bytes) -> Response:
-    protocol = connection.protocol
-    assert protocol is not None
-    protocol.set_response_params(read_until_eof=True)
-    transport = protocol.transport
-    if transport is None or transport.is_closing():
-        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
-    transport.write(head)
-    message: Any = None
-    while message is None or (100 <= message.code < 200 and message.code != 101):
-        message, content = await protocol.read()
-    return Response(message.code, message.headers, await body_of(content))
 
 
 @lru_cache(1_000)

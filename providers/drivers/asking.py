@@ -1,0 +1,187 @@
+"""How one loop asks: it carries out what the policy wants done, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from time import monotonic
+from typing import Any
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from providers.base import Provider
+from providers.wire import Request, Response, T
+
+from . import gates, policy
+from .effects import (
+    Await,
+    Consult,
+    Effect,
+    Failure,
+    Lost,
+    NotSent,
+    Pause,
+    Send,
+    named,
+)
+from .lane import Flight, Lane, Until
+from .line import body_of
+
+
+class Asking:
+    """Sends requests of any provider, each through its gate."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        session: aiohttp.ClientSession,
+        lane: Lane,
+        helpers: Executor,
+    ) -> None:
+        self._loop, self._helpers = loop, helpers
+        self._session, self._lane = session, lane
+
+    async def many(
+        self, provider: Provider, wanted: list[Request], deadline: float
+    ) -> list[Response]:
+        """Return the answers, at once where that may be; raises ProviderError."""
+        if not policy.together(provider, wanted):
+            return [await self.one(provider, request, deadline) for request in wanted]
+        flights: list[Flight | None] = []
+        try:
+            for request in wanted:
+                flights.append(self._launch(provider, request, deadline))
+            asked = [
+                (provider, r, deadline, f) for r, f in zip(wanted, flights, strict=True)
+            ]
+            if None not in flights:  # all are on their way, without tasks of their own
+                return [await self.one(*about) for about in asked]
+            return await all_or_none([self.one(*about) for about in asked])
+        finally:
+            for flight in flights:
+                if flight is not None:
+                    flight.abandon()
+
+    async def one(
+        self,
+        provider: Provider,
+        request: Request,
+        deadline: float,
+        flight: Flight | None = None,
+    ) -> Response:
+        """Return the answer to `request`, which may be in flight; raises ProviderError."""
+        gate = gates.gate_of(provider, request)
+        outcome: policy.Outcome | None = None
+        # The first attempt of `exchange`, bare.
+        if flight is not None or policy.unhindered(provider, gate):
+            try:
+                if flight is not None:
+                    response = await self._heard(flight.land(), deadline)
+                else:
+                    send = policy.signed(provider, request, deadline)
+                    response = await self._send(send)
+            except Failure as failure:
+                outcome = policy.unanswered(provider, request, gate, failure)
+            else:
+                outcome = policy.answered(provider, gate, response)
+                if response.status < 400:
+                    return response
+        return await self._take(
+            policy.exchange(provider, request, gate, deadline, outcome)
+        )
+
+    def _launch(
+        self, provider: Provider, request: Request, deadline: float
+    ) -> Flight | None:
+        """Send `request` now if nothing has to be waited for, a connection neither."""
+        if not self._lane.ready or not policy.unhindered(
+            provider, gates.gate_of(provider, request)
+        ):
+            return None
+        send = policy.signed(provider, request, deadline)
+        place = self._lane.takes(send.request, send.url)
+        return self._lane.launch(place, send.request.headers) if place else None
+
+    async def _take(self, steps: policy.Steps) -> Response:
+        with closing(steps):
+            try:
+                effect = next(steps)
+                while True:
+                    try:
+                        result = await self._perform(effect)
+                    except Failure as failure:
+                        effect = steps.throw(failure)
+                    else:
+                        effect = steps.send(result)
+            except StopIteration as done:
+                response: Response = done.value
+                return response
+
+    async def _perform(self, effect: Effect) -> Any:
+        match effect:
+            case Send():
+                return await self._send(effect)
+            case Pause():
+                return await asyncio.sleep(effect.seconds)
+            case Consult():
+                return await self._consult(effect)
+            case Await():
+                return await _came(effect)
+
+    async def _consult(self, effect: Consult) -> object:
+        asked = self._loop.run_in_executor(self._helpers, effect.work)
+        if effect.wait:
+            return await asked
+        asked.add_done_callback(asyncio.Future.result)
+        return None
+
+    async def _send(self, send: Send) -> Response:
+        request = send.request
+        if place := self._lane.takes(request, send.url):
+            return await self._heard(
+                self._lane.get(place, request.headers), send.deadline
+            )
+        return await self._heard(self._request(request, send.url), send.deadline)
+
+    async def _heard(self, answer: Awaitable[Response], deadline: float) -> Response:
+        """Return an answer if it comes by `deadline`; raises Failure."""
+        try:
+            with Until(self._loop, deadline):
+                return await answer
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(named(error)) from None
+        except aiohttp.InvalidURL:
+            raise NotSent("its address is none") from None
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            raise Lost(named(error)) from None
+
+    async def _request(self, request: Request, url: str) -> Response:
+        async with self._session.request(
+            request.method,
+            URL(url, encoded=True),
+            headers=request.headers,
+            data=request.body or None,
+            allow_redirects=False,
+        ) as answer:
+            body = await body_of(answer.content)
+            return Response(answer.status, answer.headers, body)
+
+
+async def all_or_none(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return all results, or raise the first failure and give up the others."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _came(effect: Await) -> bool:
+    left = max(0.0, effect.deadline - monotonic())
+    came, _ = await asyncio.wait([asyncio.wrap_future(effect.turn)], timeout=left)
+    return bool(came)
