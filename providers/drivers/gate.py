@@ -120,6 +120,9 @@ class Gate:
         with self._lock:
             self._verdict, self._looked_at = verdict, monotonic()
             self._look_at = self._looked_at + _believed(verdict)
+            # What happened while the breaker was told is still to be told.
+            loud = self._outcome or self._hold or self._failed >= MANY
+            self._urgent = bool(loud)
 
     def _report(self, wants: bool) -> Report:
         with self._lock:
@@ -134,7 +137,7 @@ class Gate:
     def _forget(self) -> None:
         self._ok = self._failed = 0
         self._hold = self._since = 0.0
-        self._outcome, self._urgent = "", False
+        self._outcome = ""  # and until there is a verdict on it, it stays urgent
 
 
 def _believed(verdict: Verdict) -> float:

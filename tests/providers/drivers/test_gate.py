@@ -248,3 +248,39 @@ def test_circuit_still_opens_while_the_store_is_down(mortal_valkey):
 
     with pytest.raises(CircuitOpen):
         gate.enter()
+
+
+class Thoughtful(LocalBreaker):
+    """A circuit whose verdict takes until somebody lets it speak."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told, self.speak = threading.Event(), threading.Event()
+        self.speak.set()
+
+    def exchange(self, report: Report):
+        verdict = super().exchange(report)
+        self.told.set()
+        self.speak.wait(20)
+        return verdict
+
+
+def test_nobody_passes_unasked_while_failures_are_being_told():
+    breaker = Thoughtful()
+    gate = Gate(breaker)
+    gate.refresh()
+    breaker.told.clear()
+    breaker.speak.clear()
+    for _ in range(5):
+        gate.leave(ok=False)
+
+    telling = threading.Thread(target=gate.flush)
+    telling.start()
+    breaker.told.wait(20)
+    fresh = gate.fresh
+    breaker.speak.set()
+    telling.join()
+
+    assert not fresh
+    with pytest.raises(CircuitOpen):
+        gate.enter()
