@@ -22,7 +22,8 @@ def dispatch_due_syncs() -> None:
 def sync_batch(connection_ids: list[str], kind: str) -> None:
     """Sync some hundred connections. A lost message costs one interval."""
     rows = Connection.objects.to_sync().filter(pk__in=connection_ids)
-    services.sync(rows, kind)
+    for later in services.announce_all(services.sync(rows, kind)):
+        publish(run_sync, str(later.pk))
 
 
 @shared_task

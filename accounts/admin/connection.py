@@ -165,6 +165,11 @@ class ConnectionAdmin(ScopedAdmin):
             yield "Consent was given but not confirmed: approve it in the provider's app."
         if row.archived_at:
             yield "This connection is archived; its secrets were erased."
+        if lost := row.webhook_events.given_up().count():
+            yield (
+                f"What {lost} {'event' if lost == 1 else 'events'} of the last 30 days "
+                "hinted at could not be read within a day: no rule was started for it."
+            )
 
     def panels(self, request, row: Connection) -> Iterable[Panel]:
         yield accounts_panel(row)

@@ -8,19 +8,36 @@ from .base import Row
 from .connection import Connection
 
 
+class WebhookInboxQuerySet(models.QuerySet):
+    def waiting(self) -> WebhookInboxQuerySet:
+        """Return the events about which the provider is still to be asked."""
+        return self.filter(fetched_at=None, next_try_at__isnull=False)
+
+    def given_up(self) -> WebhookInboxQuerySet:
+        """Return those that it could not be asked about in time."""
+        return self.filter(fetched_at=None, next_try_at=None)
+
+
 class WebhookInbox(Row):
     """One event that a provider told us of; what it means is asked for afterwards."""
 
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        FETCHED = "fetched"
+        GIVEN_UP = "given_up"
+
     KEPT = timedelta(days=30)
-    GIVEN_UP = timedelta(days=1)  # the periodic sync has read it by then
+    GIVEN_UP = timedelta(days=1)  # after which what it hinted at is no news any more
 
     connection = models.ForeignKey(
         Connection, models.CASCADE, related_name="webhook_events"
     )
     event_id = models.CharField(max_length=100)
     tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)  # None: given up
     fetched_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WebhookInboxQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]
@@ -40,3 +57,10 @@ class WebhookInbox(Row):
 
     def __str__(self) -> str:
         return self.event_id
+
+    @property
+    def status(self) -> str:
+        """What has become of it: fetched, waiting, or given up."""
+        if self.fetched_at is not None:
+            return self.Status.FETCHED
+        return self.Status.WAITING if self.next_try_at else self.Status.GIVEN_UP

@@ -46,6 +46,7 @@ from .sync import sync
 from .webhooks import (
     NoWebhooks,
     UnknownWebhook,
+    announce_all,
     announce_fetched,
     claim_unfetched,
     forget_old_events,
@@ -71,6 +72,7 @@ __all__ = [
     "UnknownProvider",
     "UnknownWebhook",
     "UnreadableCredentials",
+    "announce_all",
     "announce_fetched",
     "authorized",
     "balance_answer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Func, Value
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.timezone import now
 
@@ -106,11 +107,13 @@ def receive(
         raise UnknownWebhook
     hint = _listening(connection).hint(headers, body)
     with transaction.atomic():
-        _, new = WebhookInbox.objects.get_or_create(
-            connection=connection,
-            event_id=_fitting(hint.event_id),
-            defaults={"next_try_at": now() + FIRST_TRY},
+        event, new = WebhookInbox.objects.get_or_create(
+            connection=connection, event_id=_fitting(hint.event_id)
         )
+        # By the database's clock, which also tells when a sync began.
+        if new:
+            mine = WebhookInbox.objects.filter(pk=event.pk)
+            mine.update(created=Now(), next_try_at=Now() + FIRST_TRY)
         run = request_sync(connection, SyncRun.Kind.WEBHOOK) if new else None
     log.info("webhook_received", connection=str(connection.pk), new=new)
     return run, new
@@ -124,40 +127,63 @@ def _fitting(event_id: str) -> str:
 
 def announce_fetched(run: SyncRun) -> SyncRun | None:
     """Tell of the events that `run` has read about; return a sync for any that came later."""
-    if run.status not in HEARD:
-        return None
-    waiting = WebhookInbox.objects.filter(connection=run.connection_id, fetched_at=None)
-    for event in waiting.filter(created__lt=run.started):
+    return next(iter(announce_all([run])), None)
+
+
+def announce_all(runs: Iterable[SyncRun]) -> list[SyncRun]:
+    """Tell of the events that `runs` have read about, whatever those were made for.
+
+    Returns syncs to be queued for events that came later. What began when is told by
+    the database's clock alone.
+    """
+    heard = {run.connection_id: run for run in runs if run.status in HEARD}
+    waiting = WebhookInbox.objects.waiting().filter(connection__in=heard)
+    later: dict[UUID, Connection] = {}
+    for event in waiting.order_by("connection_id", "created"):
+        run = heard[event.connection_id]
+        if event.created >= run.started:
+            later[run.connection_id] = run.connection
+            continue
         # First the news, then the mark: who dies in between says it twice.
         webhook_fetched.send(
             sender=WebhookInbox,
             connection_id=event.connection_id,
             event_id=event.event_id,
         )
-        WebhookInbox.objects.filter(pk=event.pk).update(fetched_at=now())
-    if waiting.filter(created__gte=run.started).exists():
-        return request_sync(run.connection, SyncRun.Kind.WEBHOOK)
-    return None
+        WebhookInbox.objects.filter(pk=event.pk).update(fetched_at=Now())
+    return [request_sync(c, SyncRun.Kind.WEBHOOK) for c in later.values()]
 
 
 def claim_unfetched() -> list[UUID]:
     """Return syncs to be queued for events whose own sync was lost or failed."""
-    moment = now()
+    _give_up()
     with transaction.atomic():
-        late = WebhookInbox.objects.select_for_update(skip_locked=True).filter(
-            fetched_at=None,
-            next_try_at__lte=moment,
-            connection__archived_at=None,
-            created__gt=moment - WebhookInbox.GIVEN_UP,
-        )
+        late = WebhookInbox.objects.waiting().select_for_update(skip_locked=True)
+        late = late.filter(next_try_at__lte=Now(), connection__archived_at=None)
         rows = list(late.select_related("connection")[:500])
         WebhookInbox.objects.filter(pk__in=[row.pk for row in rows]).update(
-            tries=F("tries") + 1, next_try_at=moment + _pause()
+            tries=F("tries") + 1, next_try_at=Now() + _pause()
         )
         owners = {row.connection_id: row.connection for row in rows}
         # In order of id, as whoever locks many connections takes them.
         ordered = [owners[pk] for pk in sorted(owners)]
         return [request_sync(c, SyncRun.Kind.WEBHOOK).pk for c in ordered]
+
+
+def _give_up() -> None:
+    """Note the events that nobody could read about in a day, so that a person sees them."""
+    with transaction.atomic():
+        late = WebhookInbox.objects.waiting().select_for_update(skip_locked=True)
+        rows = list(late.filter(created__lte=Now() - WebhookInbox.GIVEN_UP)[:500])
+        ids = [row.pk for row in rows]
+        WebhookInbox.objects.filter(pk__in=ids).update(next_try_at=None)
+    for row in rows:
+        log.error(
+            "webhook_given_up",
+            connection=str(row.connection_id),
+            event_id=row.event_id,
+            tries=row.tries,
+        )
 
 
 def _pause() -> Func:

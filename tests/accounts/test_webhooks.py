@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connections
 from django.utils.timezone import now
 
@@ -179,6 +180,51 @@ def test_event_that_comes_while_a_sync_runs_gets_a_sync_of_its_own(
 
     assert heard == []  # what that sync read may be from before the event
     tasks.run_sync(str(later.pk))
+    assert heard == ["transaction.created:tx_1"]
+
+
+def test_event_that_could_not_be_fetched_in_a_day_is_given_up_and_says_so(
+    knock, bank, heard, caplog
+):
+    bank.fault("garbage")
+    knock(told("tx_1"))
+    late = now() - WebhookInbox.GIVEN_UP
+    WebhookInbox.objects.update(created=late, next_try_at=late)
+    bank.calm()
+
+    assert services.claim_unfetched() == []
+    assert services.claim_unfetched() == []
+
+    event = WebhookInbox.objects.given_up().get()
+    assert event.status == WebhookInbox.Status.GIVEN_UP
+    assert caplog.text.count("webhook_given_up") == 1
+    tasks.sync_batch([str(event.connection_id)], "periodic")
+    assert heard == []  # after a day it is no news any more
+
+
+def test_periodic_sync_tells_of_an_event_whose_own_sync_failed(knock, bank, heard):
+    bank.fault("garbage")
+    knock(told("tx_1"))
+    event = WebhookInbox.objects.get()
+    assert (heard, event.status) == ([], WebhookInbox.Status.WAITING)
+    bank.calm()
+
+    for _ in range(2):
+        tasks.sync_batch([str(event.connection_id)], "periodic")
+
+    assert heard == ["transaction.created:tx_1"]
+    event.refresh_from_db()
+    assert event.status == WebhookInbox.Status.FETCHED
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_only_the_databases_clock_tells_what_a_sync_has_read(listening, heard, hours):
+    """The clock of the machine that was called may be wrong."""
+    with time_machine.travel(now() + timedelta(hours=hours)):
+        run, _ = services.receive_webhook(BANK, SECRET, {}, told("tx_1").encode())
+
+    tasks.run_sync(str(run.pk))
+
     assert heard == ["transaction.created:tx_1"]
 
 

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from accounts import publishing, services
 from accounts.models import Account, AuthorizationRequest, Connection, SyncRun
@@ -224,6 +225,15 @@ def test_an_archived_rule_keeps_its_runs_and_never_comes_back(owner, home):
     owner.post(verb(home.rule, "enable"))
     home.rule.refresh_from_db()
     assert not home.rule.enabled
+
+
+def test_a_connection_says_how_many_events_could_not_be_read_about(owner, home):
+    home.connection.webhook_events.create(event_id="lost", next_try_at=None)
+    home.connection.webhook_events.create(event_id="waits", next_try_at=now())
+
+    shown = owner.get(page(home.connection)).content.decode()
+
+    assert "What 1 event of the last 30 days hinted at could not be read" in shown
 
 
 def test_an_archived_connection_forgets_its_secrets(owner, home):
