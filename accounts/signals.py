@@ -27,6 +27,10 @@ class BalanceChange:
 # Sent after commit with `changes`, a list of BalanceChange: once per batch, not per row.
 balance_changed = Signal()
 
+# Sent after commit with `accounts`, the ids of those of which a sync has read movements
+# that are new, or told otherwise than before: one that has settled changes no balance.
+movements_read = Signal()
+
 # Sent with `connection_id` and `event_id` once what an inbound webhook hinted at was
 # read. It may be sent again for the same event: receivers count it once.
 webhook_fetched = Signal()

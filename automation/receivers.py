@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.dispatch import receiver
 
-from accounts.signals import BalanceChange, balance_changed, webhook_fetched
+from accounts.signals import (
+    BalanceChange,
+    balance_changed,
+    movements_read,
+    webhook_fetched,
+)
 
 from .models import Transfer
-from .services import wake_short, wake_triggers, wake_webhooks
+from .services import wake_seers, wake_short, wake_triggers, wake_webhooks
 
 
 @receiver(balance_changed)
@@ -25,6 +30,12 @@ def look_at_balances(
     """
     if sender is not Transfer:
         wake_triggers(change.account_id for change in changes)
+
+
+@receiver(movements_read)
+def look_at_movements(sender: Any, *, accounts: Collection[UUID], **_: Any) -> None:
+    """Let triggers that wait for a movement look, whatever kind of sync has read it."""
+    wake_seers(accounts)
 
 
 @receiver(balance_changed)

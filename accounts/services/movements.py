@@ -21,9 +21,12 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 5_000  # rows of one statement
 
 
-def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> None:
-    """Store what the visits heard, once per id, and where the next visit starts."""
-    rows, cursors = {}, []
+def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> set[UUID]:
+    """Store what the visits heard, once per id, and where the next visit starts.
+
+    Returns the accounts of which they heard anything new, or told otherwise than before.
+    """
+    rows, cursors, news = {}, [], set()
     for ids, visit in visits:
         for name, history in visit.histories.items():
             if (account := ids.get(name)) is None:
@@ -36,8 +39,10 @@ def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> None:
                     rows[account, movement.external_id] = _row(account, movement)
     ordered = [rows[key] for key in sorted(rows)]
     for start in range(0, len(ordered), AT_ONCE):
-        statements.write(statements.MOVEMENTS, ordered[start : start + AT_ONCE])
+        some = zip(*ordered[start : start + AT_ONCE], strict=True)
+        news |= {account for (account,) in statements.ask(statements.MOVEMENTS, *some)}
     statements.write(statements.CURSORS, sorted(cursors))
+    return news
 
 
 def _row(account: UUID, movement: Movement) -> tuple[object, ...]:

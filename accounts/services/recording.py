@@ -12,9 +12,9 @@ import structlog
 from django.db import DataError, IntegrityError, OperationalError, transaction
 
 from accounts import logs
-from accounts.models import Balance, SyncRun
+from accounts.models import Balance, SyncRun, Transaction
 from accounts.reconciliation import failure, reconcile, refusal
-from accounts.signals import BalanceChange, balance_changed
+from accounts.signals import BalanceChange, balance_changed, movements_read
 from accounts.verdicts import Accepted, Heard, Known, Verdict
 from providers.errors import ProviderError
 
@@ -63,10 +63,13 @@ def _record(entries: Sequence[Entry]) -> None:
             entry.verdict = _verdict(entry, known[entry.connection_id])
         writing.write_accounts(present)
         writing.write_balances(present, known)
-        writing.write_movements(present, known)
+        moved = writing.write_movements(present, known)
         writing.write_outcomes(present, states)
         writing.write_findings(present)
         _announce(present)
+        if moved:
+            send = partial(movements_read.send, sender=Transaction, accounts=moved)
+            transaction.on_commit(send, robust=True)
     _log(present)
 
 

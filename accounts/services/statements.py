@@ -206,6 +206,7 @@ WHERE (m.amount, m.settled, m.declined, m.description, m.counterparty, m.merchan
       (excluded.amount, excluded.settled, excluded.declined, excluded.description,
        excluded.counterparty, excluded.merchant, excluded.category, excluded.pot,
        excluded.dedupe_id, excluded.metadata)
+RETURNING m.account_id
 """
 
 CURSORS = """

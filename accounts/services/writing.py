@@ -112,10 +112,10 @@ def _confirmed(
 
 def write_movements(
     entries: Iterable[Entry], known: Mapping[UUID, Mapping[str, Known]]
-) -> None:
-    """Store the transactions that were heard."""
+) -> set[UUID]:
+    """Store the transactions that were heard; return the accounts with any news."""
     heard = [e for e in entries if e.visit and e.visit.histories]
-    movements.write_all(
+    return movements.write_all(
         (_ids(entry, known[entry.connection_id]), entry.visit)
         for entry in heard
         if entry.verdict.status != "failed"

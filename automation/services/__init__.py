@@ -22,7 +22,7 @@ from .sweeping import due_again, due_runs, due_transfers, wake
 from .switches import is_dry, pause, unpause
 from .telling import rule_data
 from .terms import holdings, rule_spec
-from .waking import wake_triggers, wake_webhooks
+from .waking import wake_seers, wake_triggers, wake_webhooks
 
 __all__ = [
     "Change",
@@ -65,6 +65,7 @@ __all__ = [
     "typed_accounts",
     "unpause",
     "wake",
+    "wake_seers",
     "wake_short",
     "wake_triggers",
     "wake_webhooks",

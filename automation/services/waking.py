@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.db.models import Q
@@ -24,7 +24,12 @@ def wake_triggers(accounts: Iterable[UUID]) -> int:
     return look_now(watching | Q(kind__in=SEEING, rule__in=fed_from(ids)))
 
 
-def fed_from(accounts: Sequence[UUID]):
+def wake_seers(accounts: Collection[UUID]) -> int:
+    """Let triggers look now that wait for a movement in one of `accounts`."""
+    return look_now(Q(kind__in=SEEING, rule__in=fed_from(accounts)))
+
+
+def fed_from(accounts: Collection[UUID]):
     """Return, for a query, the rules that `accounts`, or pots within them, feed."""
     pots = Account.objects.filter(parent__in=accounts).values("pk")
     legs = RuleLeg.objects.filter(

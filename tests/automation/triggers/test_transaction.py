@@ -144,3 +144,24 @@ def test_a_rule_that_is_rewritten_loses_nothing(alice, bank, rule_with, hear):
     services.write_rule(alice.workspace, told, rule=rule)
 
     assert len(look()) == 1
+
+
+def test_a_payment_that_settles_is_seen_at_once_though_no_balance_changes(
+    alice, bank, rule_with, hear
+):
+    """The bank takes a pending payment off the balance when it is made."""
+    alice.fill(alice.main, 100_00)
+    hear()
+    rule_with(each(max_amount=gbp(9_00)))
+    entry = bank.spend(alice.main.external_id, 5_00, pending=True)
+    hear()
+    assert look() == []
+    held = alice.account(alice.main.external_id).balance.available
+
+    bank.settle(entry.id)
+    hear()
+
+    assert alice.account(alice.main.external_id).balance.available == held
+    assert len(look()) == 1
+    hear()  # what was read before is no news
+    assert look() == []
