@@ -59,6 +59,45 @@ class AmountField(forms.CharField):
         return super().has_changed(self.prepare_value(initial), plain(data or ""))
 
 
+SPAN = re.compile(r"([0-9]{1,9}) *(s|min|h|d)?", re.ASCII)
+SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+class SpanField(forms.CharField):
+    """A stretch of time in seconds, typed as `90`, `15 min`, `6 h` or `2 d`."""
+
+    def __init__(self, *, min_value: int = 0, **kwargs) -> None:
+        self.least = min_value
+        super().__init__(
+            widget=widgets.UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+            max_length=20,
+            **kwargs,
+        )
+
+    def prepare_value(self, value):
+        """Return seconds in the largest unit that is exact."""
+        if not isinstance(value, int):
+            return value
+        sizes = [unit for unit, size in SECONDS.items() if value and value % size == 0]
+        unit = sizes[-1] if sizes else "s"
+        return f"{value // SECONDS[unit]} {unit}"
+
+    def clean(self, value) -> int | None:
+        typed = super().clean(value)
+        if not typed:
+            return None
+        found = SPAN.fullmatch(typed)
+        if not found:
+            raise forms.ValidationError("Such as 90 s, 15 min, 6 h or 2 d.")
+        seconds = int(found[1]) * SECONDS[found[2] or "s"]
+        if seconds < self.least:
+            raise forms.ValidationError(f"At least {self.prepare_value(self.least)}.")
+        return seconds
+
+    def has_changed(self, initial, data) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
 def text(**kwargs) -> forms.CharField:
     return forms.CharField(widget=widgets.UnfoldAdminTextInputWidget(), **kwargs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -45,15 +45,44 @@ def _label(name: str) -> str:
     return NAMES.get(name) or name.replace("_", " ").capitalize()
 
 
-def _words(values: Iterable[str], empty: str | None = None) -> list[tuple[str, str]]:
+ROLE_WORDS = {"source": "takes from", "target": "gives to", "bills": "bills pot"}
+WAY_WORDS = {
+    "fixed": "a fixed amount",
+    "share": "a share",
+    "above": "above what it keeps",
+    "all": "everything",
+    "round_ups": "round-ups",
+    "replenish": "what was spent",
+    "to_target": "up to a target",
+    "equal": "equal parts",
+    "balance": "between low and high",
+}
+TRIGGER_WORDS = {
+    "manual": "By hand",
+    "api": "By the API",
+    "cron": "Timetable (cron)",
+    "interval": "Every so many minutes",
+    "date_range": "Days of the month",
+    "balance": "A balance",
+    "transaction": "A payment",
+    "webhook": "News of the bank",
+    "after_rule": "After another rule",
+}
+
+
+def _words(
+    values: Iterable[str], said: Mapping[str, str], empty: str | None = None
+) -> list[tuple[str, str]]:
     known = dict.fromkeys(v for v in values if v)
     start = [] if empty is None else [("", empty)]
-    return [*start, *((value, show.words(value)) for value in known)]
+    return [*start, *((value, said.get(value, show.words(value))) for value in known)]
 
 
-ROLES = _words(role for roles in GRAMMAR.values() for role in roles)
+ROLES = _words((role for roles in GRAMMAR.values() for role in roles), ROLE_WORDS)
 STRATEGIES = _words(
-    (way for roles in GRAMMAR.values() for ways in roles.values() for way in ways), "–"
+    (way for roles in GRAMMAR.values() for ways in roles.values() for way in ways),
+    WAY_WORDS,
+    "–",
 )
 
 
@@ -130,7 +159,7 @@ class AccountChoice(forms.ModelChoiceField):
 class TriggerForm(forms.Form):
     """What makes a rule due."""
 
-    kind = choice(Trigger.Kind.choices)
+    kind = choice([(k, TRIGGER_WORDS.get(k, name)) for k, name in Trigger.Kind.choices])
     expression = text(required=False, max_length=100, help_text="Such as 0 9 * * 1.")
     day = text(required=False, max_length=4, help_text="1–31, or last.")
     weekday = choice(

@@ -12,7 +12,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from accounts.admin.inputs import choice, number, text
+from accounts.admin.inputs import SpanField, choice, number, text
 from accounts.models import Account
 from automation.models import Rule
 
@@ -28,6 +28,34 @@ KINDS = {
 }
 
 
+REST = {
+    "redistribute": "goes to the investments",
+    "keep": "stays where it is",
+}
+ON_SHORT = {
+    "": "as usual for its kind",
+    "refuse": "move nothing there",
+    "partial": "move what there is",
+    "retry_next": "move nothing, and try after the next sync",
+}
+ON_STALE = {
+    "skip": "do not run",
+    "ask": "ask me",
+    "use_floor": "run, and stay above the floor",
+}
+APPROVAL = {
+    "never": "never",
+    "first": "until one run has succeeded",
+    "always": "for every run",
+}
+LIMIT_LABELS = {
+    "per_move": "At most per move",
+    "per_run": "At most per run",
+    "per_day": "At most per day",
+    "per_rule": "At most ever",
+}
+
+
 class RuleForm(forms.Form):
     """The rule itself, without its legs and triggers."""
 
@@ -36,32 +64,50 @@ class RuleForm(forms.Form):
     enabled = forms.BooleanField(
         required=False, initial=True, widget=UnfoldBooleanSwitchWidget()
     )
-    priority = number(initial=100, min_value=0, help_text="Lower goes first.")
-    timezone = zone_field()
-    rest = choice(
-        Rule.Rest.choices, help_text="What an autosort does with what is left."
+    priority = number(
+        initial=100, min_value=0, help_text="Where two are due, the lower goes first."
     )
-    on_short = choice([("", "as the kind does"), *Rule.OnShort.choices], required=False)
-    on_stale = choice(Rule.OnStale.choices)
-    max_staleness_seconds = number(initial=300, min_value=0)
-    max_lateness_seconds = number(initial=21600, min_value=0)
-    cooldown_seconds = number(initial=0, min_value=0)
-    plan_ttl_seconds = number(
-        required=False, min_value=60, help_text="How long a plan may be carried out."
+    timezone = zone_field()
+    rest = choice([*REST.items()], label="What is left at the end")
+    on_short = choice(
+        [*ON_SHORT.items()], required=False, label="If there is too little"
+    )
+    on_stale = choice([*ON_STALE.items()], label="If a balance is too old")
+    max_staleness_seconds = SpanField(
+        initial=300, label="A balance is too old after", help_text="At most 15 min."
+    )
+    max_lateness_seconds = SpanField(
+        initial=21600,
+        label="It may start late by",
+        help_text="If it could not run in time; later it is missed.",
+    )
+    cooldown_seconds = SpanField(
+        initial=0, label="Rest after a success", help_text="It runs again after that."
+    )
+    plan_ttl_seconds = SpanField(
+        required=False,
+        min_value=60,
+        label="A plan is good for",
+        help_text="Such as 6 h; then nothing of it is begun.",
     )
     round_to = amount("round_to", help_text="Each move is rounded down to it.")
-    approval = choice(Rule.Approval.choices, required=False)
+    approval = choice([*APPROVAL.items()], required=False, label="Ask for approval")
     tolerance = amount(
         "tolerance", help_text="By how much a move may differ from what was approved."
     )
-    notice_seconds = number(
-        required=False, min_value=0, help_text="For cancelling, before money moves."
+    notice_seconds = SpanField(
+        required=False,
+        label="Time to cancel",
+        help_text="Such as 30 min, before money moves.",
     )
     pay_day = text(
         required=False, max_length=4, help_text="When you are paid: 1–31, or last."
     )
     pay_trigger = number(
-        required=False, min_value=1, help_text="Or the trigger, counted from 1."
+        required=False,
+        min_value=1,
+        label="Or paid when trigger",
+        help_text="Its number above: 1 is the first.",
     )
     conditions_how = choice(
         [*HOW.items()], required=False, initial="all", label="It moves money only if"
@@ -71,7 +117,10 @@ class RuleForm(forms.Form):
         super().__init__(*args, **kwargs)
         if places is not None:
             self.fields = {"workspace": places} | self.fields
-        self.fields |= {f"limit_{name}": amount(name) for name in LIMITS}
+        for name in LIMITS:
+            self.fields[f"limit_{name}"] = amount(name)
+            if name in LIMIT_LABELS:
+                self.fields[f"limit_{name}"].label = LIMIT_LABELS[name]
         others = Rule.objects.none() if rules is None else rules
         self.fields["depends_on"] = forms.ModelMultipleChoiceField(
             others,

@@ -42,7 +42,10 @@ class WhatIfForm(forms.Form):
         mine = {pk: row for pk, row in accounts.items() if row.asset == rule.asset}
         first = [str(g.account_id) for g in rule.legs.all() if g.role == "source"]
         self.fields["inflow"] = AmountField(
-            asset=rule.asset, required=False, help_text="Such as a salary; or nothing."
+            asset=rule.asset,
+            label="What comes in",
+            required=False,
+            help_text="Such as a salary; or nothing.",
         )
         self.fields["into"] = forms.ChoiceField(
             choices=[(pk, show.place(mine[pk])) for pk in sorted_by(mine, first)],

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.admin.inputs import AmountField, plain
+from accounts.admin.inputs import AmountField, SpanField, plain
 from automation import services
 from automation.models import Rule
 from providers.money import Asset, pretty
@@ -300,6 +301,34 @@ def test_the_page_of_a_rule_shows_when_it_is_due(owner, home):
     assert f"{home.trigger.next_at:%Y-%m-%d %H:%M:%S}" in text(
         owner.get(page(home.rule))
     )
+
+
+SPANS = [("90", 90), ("90 s", 90), ("15 min", 900), ("6h", 21_600), ("2 d", 172_800)]
+
+
+@pytest.mark.parametrize(("said", "seconds"), SPANS)
+def test_a_stretch_of_time_is_typed_with_its_unit(said, seconds):
+    assert SpanField().clean(said) == seconds
+
+
+@pytest.mark.parametrize(
+    "said", ["6 hours", "-5", "1.5 h", "1 h 30 min", "soon", "٣ h"]
+)
+def test_a_stretch_of_time_is_never_guessed(said):
+    with pytest.raises(ValidationError):
+        SpanField().clean(said)
+
+
+@given(st.integers(0, 10**8))
+def test_a_stretch_of_time_shown_to_people_can_be_typed_back(seconds):
+    field = SpanField()
+
+    assert field.clean(field.prepare_value(seconds)) == seconds
+
+
+def test_a_stretch_of_time_may_have_a_least():
+    with pytest.raises(ValidationError, match="At least 1 min"):
+        SpanField(min_value=60).clean("59 s")
 
 
 @given(st.integers(-(10**30), 10**30))
