@@ -216,7 +216,7 @@ def discrepancies_panel(rows: QuerySet[Discrepancy]) -> Panel:
         ["What", "Expected", "Actual"],
         [
             [
-                show.link(row, f"{row.account}: {row.name}"),
+                show.link(row),
                 show.money(row.expected, row.account.asset),
                 show.money(row.actual, row.account.asset),
             ]

@@ -25,9 +25,18 @@ from providers.errors import ProviderError
 from . import show
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .discrepancy import discrepancies_panel
+from .course import WithCourse
 from .inputs import AmountField
 from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
 from .sync import corrections_panel
+
+HELP = {
+    "category": "A word of your own, to find it by.",
+    "role": "A word of your own for what it is there for, such as rent.",
+}
+
+
+THEIRS = "The provider's own name comes back with every sync: rename it there."
 
 
 class AccountForm(forms.ModelForm):
@@ -39,6 +48,11 @@ class AccountForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        for name, said in HELP.items():
+            if name in self.fields:
+                self.fields[name].help_text = said
+        if "name" in self.fields and not is_typed(self.instance):
+            self.fields["name"].help_text = THEIRS
         if "goal" in self.fields:
             unit = self.instance.unit
             help_text = (
@@ -85,7 +99,7 @@ def is_protected(row: Account) -> bool:
 
 
 @admin.register(Account)
-class AccountAdmin(ScopedAdmin):
+class AccountAdmin(WithCourse, ScopedAdmin):
     """Accounts and pots, each with what it holds and how old that knowledge is."""
 
     form = AccountForm

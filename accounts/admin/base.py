@@ -109,6 +109,7 @@ def may(request, role: str, workspace_id: Any = None) -> bool:
 class ScopedAdmin(ModelAdmin):
     """Rows of the user's own workspaces; a foreign row does not exist."""
 
+    empty_value_display = show.NOTHING
     workspace = "workspace"  # the way from a row to its workspace
     verbs: Sequence[str] = ()
     may_add = False

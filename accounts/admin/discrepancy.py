@@ -80,9 +80,9 @@ class DiscrepancyAdmin(HistoryAdmin):
         "what",
         "account",
         "about",
-        "ours",
-        "theirs",
-        "gap",
+        "ours_money",
+        "theirs_money",
+        "gap_money",
         "grade",
         "state",
         "seen",
@@ -95,7 +95,7 @@ class DiscrepancyAdmin(HistoryAdmin):
             None,
             {"fields": [("account_link", "about"), ("what", "state"), "grade"]},
         ),
-        (None, {"fields": [("ours", "theirs", "gap")]}),
+        (None, {"fields": [("ours_money", "theirs_money", "gap_money")]}),
         ("When", {"fields": [("created", "last_seen_at")]}),
         ("What was decided", {"fields": [("decided_by", "decided_at")]}),
     ]
@@ -113,15 +113,15 @@ class DiscrepancyAdmin(HistoryAdmin):
         return show.link(row.account, show.place(row.account))
 
     @admin.display(description="Expected")
-    def ours(self, row: Discrepancy) -> str:
+    def ours_money(self, row: Discrepancy) -> str:
         return show.money(row.expected, row.account.asset)
 
     @admin.display(description="Actual")
-    def theirs(self, row: Discrepancy) -> str:
+    def theirs_money(self, row: Discrepancy) -> str:
         return show.money(row.actual, row.account.asset)
 
     @admin.display(description="Difference")
-    def gap(self, row: Discrepancy) -> str:
+    def gap_money(self, row: Discrepancy) -> str:
         return difference(row)
 
     @admin.display(description="Severity", ordering="severity")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from django.db.models import F
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.models import Account, Connection
+from accounts.models import Account, Connection, Transaction
 
 from . import show
 from .base import Panel
@@ -71,14 +72,15 @@ def snapshots_panel(row: Account, more: str) -> Panel:
 
 
 def transactions_panel(row: Account, more: str) -> Panel:
-    """Return the newest transactions of an account."""
+    """Return the newest transactions of an account; what went to a pot names it."""
+    pots = {pot.external_id: f"pot {pot}" for pot in row.pots.all()}
     return Panel(
         "Transactions",
         ["When", "What", "Amount", "Category"],
         [
             [
                 show.exact(moved.created),
-                show.link(moved, moved.counterparty or moved.description or "movement"),
+                show.link(moved, pots.get(moved.pot) or who(moved)),
                 show.change(moved.amount, moved.asset),
                 show.label("declined", "bad", moved.declined)
                 if moved.declined
@@ -89,6 +91,10 @@ def transactions_panel(row: Account, more: str) -> Panel:
         more=more,
         more_text="All transactions",
     )
+
+
+def who(moved: Transaction) -> str:
+    return moved.counterparty or moved.description or "movement"
 
 
 def accounts_panel(row: Connection) -> Panel:
@@ -104,7 +110,9 @@ def accounts_panel(row: Connection) -> Panel:
                 show.money(held and held.total, account.asset),
                 show.age(account),
             ]
-            for account in accounts.order_by("parent__name", "name")
+            for account in accounts.order_by(
+                F("parent__name").asc(nulls_first=True), "name"
+            )
             for held in [show.known(account)]
         ],
         empty="No account was seen yet.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -36,7 +36,8 @@ def money(minor: int | None, asset: str) -> SafeString:
 
 def change(minor: int | None, asset: str) -> SafeString:
     """Return an amount with its sign, such as a movement."""
-    return format_html("{}{}", "+" if (minor or 0) > 0 else "", money(minor, asset))
+    plus = "+" if (minor or 0) > 0 else ""
+    return format_html('<span class="bs-nowrap">{}{}</span>', plus, money(minor, asset))
 
 
 def noted(text: str, asset: str) -> SafeString:
@@ -95,8 +96,9 @@ def due(moment: datetime | None) -> SafeString:
     return label("now", "info", exact(moment)) if moment <= now() else when(moment)
 
 
-def exact(moment: datetime | None) -> str:
-    return f"{localtime(moment):%Y-%m-%d %H:%M:%S %Z}" if moment else "–"
+def exact(moment: datetime | None, zone: tzinfo | None = None) -> str:
+    """Return a moment to the second, in `zone` or that of the site."""
+    return f"{localtime(moment, zone):%Y-%m-%d %H:%M:%S %Z}" if moment else "–"
 
 
 def known(account: Account) -> Balance | None:

@@ -92,7 +92,7 @@ class SyncRun(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} sync of {self.connection_id}"
+        return f"{self.get_kind_display()} sync of {self.connection}"
 
 
 class Correction(Row):
@@ -179,4 +179,4 @@ class Discrepancy(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.expected} ≠ {self.actual}"
+        return f"{self.name.replace('_', ' ').capitalize()}: {self.account}"

@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import Count, F, Max, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts import publishing
@@ -18,6 +20,7 @@ from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
 
 from . import plans
+from .line_forms import TRIGGER_WORDS
 from .replay_page import ROUTE as REPLAY
 from .replay_page import ReplayPage, replay_url
 from .rule_page import RulePage
@@ -54,7 +57,7 @@ class RuleAdmin(ScopedAdmin):
     )
     list_before_template = "automation/rules_start.html"
     actions = ["enable_chosen", "disable_chosen"]
-    list_display = ["name", "kind", "state", "legs_count", "due", "last", "priority"]
+    list_display = ["name", "sort", "state", "legs_count", "due", "last", "priority"]
     list_filter = ["kind", "enabled"]
     search_fields = ["name"]
     ordering = [F("archived_at").asc(nulls_first=True), "priority", "name"]
@@ -83,10 +86,15 @@ class RuleAdmin(ScopedAdmin):
         return (
             super()
             .get_queryset(request)
+            .prefetch_related("triggers")
             .annotate(
                 leg_count=Count("legs", distinct=True), newest_run=Max("runs__created")
             )
         )
+
+    @admin.display(description="Kind", ordering="kind")
+    def sort(self, row: Rule) -> str:
+        return "Top-up" if row.kind == Rule.Kind.TOPUP else row.get_kind_display()
 
     @admin.display(description="State", ordering="enabled")
     def state(self, row: Rule) -> SafeString:
@@ -100,7 +108,11 @@ class RuleAdmin(ScopedAdmin):
 
     @admin.display(description="Next due", ordering="next_due_at")
     def due(self, row: Rule) -> SafeString:
-        return show.due(row.next_due_at) if is_on(row) else show.NOTHING
+        if not is_on(row):
+            return show.NOTHING
+        if row.next_due_at is not None:
+            return show.due(row.next_due_at)
+        return format_html("{}", waits_for(row))
 
     @admin.display(description="Last run", ordering="newest_run")
     def last(self, row: Rule) -> SafeString:
@@ -213,6 +225,22 @@ class RuleAdmin(ScopedAdmin):
             tell(request, "Enabled." if on else "Disabled.")
 
 
+WAITS = {
+    Trigger.Kind.PAYDAY: "your pay",
+    Trigger.Kind.BALANCE: "a balance",
+    Trigger.Kind.TRANSACTION: "a payment",
+    Trigger.Kind.AFTER_RULE: "another rule",
+    Trigger.Kind.WEBHOOK: "news of the bank",
+}
+
+
+def waits_for(row: Rule) -> str:
+    """Return what a rule without a time of its own waits for."""
+    kinds = dict.fromkeys(trigger.kind for trigger in row.triggers.all())
+    said = [WAITS[kind] for kind in kinds if kind in WAITS]
+    return f"after {' or '.join(said)}" if said else "when somebody asks"
+
+
 def preview_context(rule: Rule, plan: Any) -> dict[str, Any]:
     """Return what the preview's page shows."""
     data = services.plan_data(plan)
@@ -236,9 +264,9 @@ def due_panel(row: Rule) -> Panel:
         ["Trigger", "Next", "Exactly", "Last success"],
         [
             [
-                trigger.kind,
+                TRIGGER_WORDS.get(trigger.kind, trigger.get_kind_display()),
                 show.due(trigger.next_at) if is_on(row) else show.NOTHING,
-                show.exact(trigger.next_at),
+                show.exact(trigger.next_at, ZoneInfo(row.timezone)),
                 show.when(trigger.last_fired_at),
             ]
             for trigger in row.triggers.all()

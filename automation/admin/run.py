@@ -36,6 +36,24 @@ def moved(row: RuleRun) -> SafeString:
     return show.money(int(row.arrived), row.rule.asset)
 
 
+TRIGGERS = {
+    "manual": "by hand",
+    "api": "the API",
+    "cron": "a timetable",
+    "interval": "the clock",
+    "date_range": "the days of the month",
+    "balance": "a balance",
+    "transaction": "a payment",
+    "webhook": "news of the bank",
+    "after_rule": "another rule",
+}
+
+
+def trigger_words(row: RuleRun) -> str:
+    """Return in words what set a run off."""
+    return TRIGGERS.get(row.trigger_kind, show.words(row.trigger_kind))
+
+
 def awaits(row: RuleRun) -> bool:
     return row.status == RuleRun.Status.AWAITING_APPROVAL and row.approved_at is None
 
@@ -55,7 +73,7 @@ class RuleRunAdmin(HistoryAdmin):
     workspace = "rule__workspace"
     verbs = ("approve", "cancel", "resume")
     change_form_outer_after_template = "automation/run_plan.html"
-    list_display = ["moment", "rule", "state", "moved_money", "trigger_kind", "why"]
+    list_display = ["moment", "rule", "state", "moved_money", "set_off", "why"]
     list_display_links = ["moment"]
     list_filter = ["status", "trigger_kind", "rule__kind"]
     list_select_related = ["rule"]
@@ -67,8 +85,8 @@ class RuleRunAdmin(HistoryAdmin):
             {
                 "fields": [
                     ("state", "moved_money"),
-                    ("rule_link", "trigger_kind"),
-                    "reason",
+                    ("rule_link", "set_off"),
+                    "why",
                 ]
             },
         ),
@@ -85,7 +103,13 @@ class RuleRunAdmin(HistoryAdmin):
         ),
         (
             "Traces",
-            {"fields": ["key", ("requested_by", "approved_by"), "plan_hash", "dry"]},
+            {
+                "fields": [
+                    ("requested_by", "approved_by"),
+                    ("key", "plan_hash"),
+                    "only_planned",
+                ]
+            },
         ),
     ]
 
@@ -103,6 +127,14 @@ class RuleRunAdmin(HistoryAdmin):
     @admin.display(description="Moved", ordering="arrived")
     def moved_money(self, row: RuleRun) -> SafeString:
         return moved(row)
+
+    @admin.display(description="Set off by", ordering="trigger_kind")
+    def set_off(self, row: RuleRun) -> str:
+        return trigger_words(row)
+
+    @admin.display(description="Dry run")
+    def only_planned(self, row: RuleRun) -> str:
+        return "yes: nothing was moved" if row.dry else "no"
 
     @admin.display(description="Why")
     def why(self, row: RuleRun) -> str:
@@ -171,13 +203,13 @@ def runs_panel(rows: QuerySet[RuleRun], more: str) -> Panel:
     newest = with_moved(rows.select_related("rule")).order_by("-created")[:NEWEST]
     return Panel(
         "Runs",
-        ["When", "Status", "Moved", "Trigger", "Why"],
+        ["When", "Status", "Moved", "Set off by", "Why"],
         [
             [
                 show.link(run, show.exact(run.created)),
                 show.status(run.status, run.reason),
                 moved(run),
-                run.trigger_kind,
+                trigger_words(run),
                 run.reason or show.NOTHING,
             ]
             for run in newest

@@ -61,7 +61,7 @@ class TransferAdmin(HistoryAdmin):
         "amount_money",
         "state",
         "person",
-        "verified",
+        "proof",
         "attempts",
     ]
     list_display_links = ["moment"]
@@ -77,14 +77,23 @@ class TransferAdmin(HistoryAdmin):
                 "fields": [
                     ("state", "amount_money"),
                     ("source_link", "target_link"),
-                    ("person", "verified"),
-                    ("may_have_moved", "attempts"),
+                    ("person", "proof"),
+                    ("doubt", "attempts"),
+                    "error",
                 ]
             },
         ),
         (
             "Traces",
-            {"fields": ["id", "reference", "run_link", ("move", "step"), "after"]},
+            {
+                "fields": [
+                    "run_link",
+                    "id",
+                    "reference",
+                    ("part", "after"),
+                    "error_code",
+                ]
+            },
         ),
         (
             "When",
@@ -97,7 +106,6 @@ class TransferAdmin(HistoryAdmin):
                 ]
             },
         ),
-        ("What went wrong", {"fields": ["error_code", "error"]}),
     ]
 
     @admin.display(description="Created", ordering="created")
@@ -123,6 +131,20 @@ class TransferAdmin(HistoryAdmin):
     @admin.display(description="Needs a person", ordering="needs_person")
     def person(self, row: Transfer) -> SafeString:
         return show.label("needs a person", "bad") if row.needs_person else show.NOTHING
+
+    @admin.display(description="Verified", ordering="verified")
+    def proof(self, row: Transfer) -> SafeString:
+        return verified(row)
+
+    @admin.display(description="May have moved")
+    def doubt(self, row: Transfer) -> SafeString:
+        if row.may_have_moved and row.status != Transfer.Status.DONE:
+            return show.label("perhaps", "warn", "An attempt had no certain answer")
+        return show.NOTHING
+
+    @admin.display(description="Part of the run")
+    def part(self, row: Transfer) -> str:
+        return f"Move {row.move + 1}, step {row.step + 1}"
 
     @admin.display(description="From")
     def source_link(self, row: Transfer) -> SafeString:
@@ -163,7 +185,7 @@ class TransferAdmin(HistoryAdmin):
     def it_happened(self, request, row: Transfer, reference: str, note: str) -> None:
         self._resolve(request, row, happened=True, reference=reference, note=note)
 
-    @verb("It did not happen", form=NotHappenedForm, shown=waits)
+    @verb("It did not happen", tone="main", form=NotHappenedForm, shown=waits)
     def it_did_not_happen(self, request, row: Transfer, note: str) -> None:
         self._resolve(request, row, happened=False, note=note)
 
@@ -189,6 +211,11 @@ def linked(row: Discrepancy) -> SafeString:
 SUBJECTS["transfer_"] = linked
 
 
+def verified(row: Transfer) -> SafeString:
+    """Return whether the provider's answer agreed with what should have come of it."""
+    return show.label("verified", "ok") if row.verified else show.NOTHING
+
+
 def resolutions_panel(row: Transfer) -> Panel:
     """Return what people decided about a transfer."""
     known = row.resolutions.select_related("user")
@@ -202,7 +229,7 @@ def resolutions_panel(row: Transfer) -> Panel:
                 "happened" if told.happened else "did not happen",
                 told.reference or show.NOTHING,
                 told.note or show.NOTHING,
-                f"{told.status_before} → {told.status_after}",
+                show.words(f"{told.status_before} → {told.status_after}"),
             ]
             for told in known
         ],
@@ -228,10 +255,10 @@ def transfers_panel(rows: QuerySet[Transfer]) -> Panel:
             [
                 show.link(row),
                 show.money(int(row.amount), row.asset),
-                show.status(
-                    "needs person" if row.needs_person else row.status, row.error
-                ),
-                show.label("verified", "ok") if row.verified else show.NOTHING,
+                show.label("needs a person", "bad", row.error)
+                if row.needs_person
+                else show.status(row.status, row.error),
+                verified(row),
                 str(row.pk),
                 row.reference or show.NOTHING,
                 row.error or show.NOTHING,

@@ -115,7 +115,7 @@ def test_a_transfer_that_waits_for_a_person_is_at_the_top(owner, home):
 def test_open_discrepancies_are_shown_with_both_figures(owner, home):
     shown = text(owner.get("/admin/"))
 
-    assert "parts_add_up £2,036.37 £2,031.37" in shown
+    assert "Parts add up: Home main £2,036.37 £2,031.37" in shown
 
 
 def test_an_empty_installation_says_how_to_begin(superuser):
