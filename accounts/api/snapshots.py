@@ -1,25 +1,20 @@
-"""Past balances: a list, the one of a moment, a file, and a new one."""
+"""Past balances: a list, the one of a moment, and a new one."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Abs
-from django.http import StreamingHttpResponse
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 import providers
 from accounts import services
-from accounts.fields import MinorUnits
+from accounts.history.files import AMOUNTS
 from accounts.models import Account, BalanceSnapshot
-from accounts.moneyjson import money
+from accounts.services import history
 from providers.base import TakesTypedBalances
 from providers.money import LARGEST, MoneyError, parse_minor
 
@@ -30,25 +25,14 @@ from .problems import Archived
 from .query import when
 
 MATCHES = ("before", "exact", "nearest")
-COLUMNS = (
-    "as_of",
-    "asset",
-    "total_minor",
-    "total",
-    "available_minor",
-    "available",
-    "held_minor",
-    "held",
-    "source",
-)
-AT_ONCE = 1_000
 PERIOD = [
     OpenApiParameter("since", OpenApiTypes.DATETIME),
     OpenApiParameter("until", OpenApiTypes.DATETIME, description="Not included."),
     OpenApiParameter(
         "min_change",
         str,
-        description="Only where the total moved by so many minor units or more.",
+        description="Only where the total lies so many minor units or more away from "
+        "the last one that is kept, or from what was held when the period began.",
     ),
 ]
 MOMENT = [
@@ -63,10 +47,15 @@ class SnapshotSerializer(serializers.ModelSerializer):
     total = MoneyOut(asset="account.asset")
     available = MoneyOut(asset="account.asset")
     held = MoneyOut(asset="account.asset")
+    origin = serializers.CharField(
+        read_only=True,
+        allow_null=True,
+        help_text="Of an imported one: the source that its file names.",
+    )
 
     class Meta:
         model = BalanceSnapshot
-        fields = ["id", "account", "as_of", "total", "available", "held", "source"]
+        fields = ["id", "account", "as_of", *AMOUNTS, "source", "origin"]
         read_only_fields = fields
 
 
@@ -87,13 +76,12 @@ class Snapshots(Api):
 
     def of_period(self, account: Account) -> QuerySet[BalanceSnapshot]:
         """Return the snapshots of the asked period; raises ValidationError."""
-        found = account.snapshots.select_related("account")
-        if (since := when(self.request, "since")) is not None:
-            found = found.filter(as_of__gte=since)
-        if (until := when(self.request, "until")) is not None:
-            found = found.filter(as_of__lt=until)
-        least = self.min_change()
-        return changed_by(found, least) if least else found
+        return history.period(
+            account,
+            when(self.request, "since"),
+            when(self.request, "until"),
+            least=self.min_change(),
+        )
 
     def min_change(self) -> int:
         told = self.request.query_params.get("min_change", "0")
@@ -120,15 +108,24 @@ class SnapshotList(Snapshots):
         moment = when(request, "as_of")
         if moment is not None:
             return Response(self.one_page(self.at(account, moment)))
-        page = self.paginate_queryset(self.of_period(account))
+        self.refuse("match")
+        rows = self.of_period(account).select_related("account")
+        page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def at(self, account: Account, moment: datetime) -> list[BalanceSnapshot]:
         match = self.request.query_params.get("match", "before")
         if match not in MATCHES:
             raise invalid("match", f"One of {', '.join(MATCHES)}.", "invalid_choice")
-        rows = account.snapshots.select_related("account")
-        return [found] if (found := pick(rows, moment, match)) else []
+        self.refuse("since", "until", "min_change")
+        found = history.at(account, moment, match)
+        return [found] if found else []
+
+    def refuse(self, *names: str) -> None:
+        """Raise ValidationError for what would say nothing beside the others."""
+        for name in names:
+            if name in self.request.query_params:
+                raise invalid(name, "as_of and match ask for one moment, not a period.")
 
     def one_page(self, rows: list[BalanceSnapshot]) -> dict:
         shown = self.get_serializer(rows, many=True).data
@@ -160,85 +157,6 @@ class SnapshotList(Snapshots):
         )
 
 
-class CsvAccepted(JSONRenderer):
-    """Lets callers ask for CSV; only problems are rendered by it, and those are JSON."""
-
-    media_type = "text/csv"
-    format = "csv"
-
-
-class SnapshotFile(Snapshots):
-    renderer_classes = [CsvAccepted, JSONRenderer]
-
-    @extend_schema(
-        operation_id="accounts_snapshots_csv",
-        parameters=PERIOD,
-        responses={
-            (200, "text/csv"): OpenApiResponse(
-                OpenApiTypes.STR, "One row per snapshot."
-            )
-        },
-    )
-    def get(self, request, pk):
-        """Download past balances as CSV, newest first."""
-        account = self.get_object()
-        rows = self.of_period(account).order_by(*self.ordering)
-        return StreamingHttpResponse(
-            lines(rows.iterator(AT_ONCE), account.asset),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{account.pk}.csv"'},
-        )
-
-
 def is_typed(account: Account) -> bool:
     """Say whether a person types in what `account` holds."""
     return issubclass(providers.load(account.provider), TakesTypedBalances)
-
-
-def changed_by(
-    rows: QuerySet[BalanceSnapshot], least: int
-) -> QuerySet[BalanceSnapshot]:
-    """Keep snapshots whose total is `least` away from the one before, and the first."""
-    before = BalanceSnapshot.objects.filter(
-        account=OuterRef("account"), as_of__lt=OuterRef("as_of")
-    ).order_by("-as_of")
-    change = Abs(F("total") - F("before"), output_field=MinorUnits())
-    return (
-        rows.annotate(
-            before=Subquery(before.values("total")[:1], output_field=MinorUnits())
-        )
-        .annotate(change=change)
-        .filter(Q(before=None) | Q(change__gte=least))
-    )
-
-
-def pick(
-    rows: QuerySet[BalanceSnapshot], moment: datetime, match: str
-) -> BalanceSnapshot | None:
-    """Return the snapshot of `moment`: at it, the last until it, or the nearest to it."""
-    if match == "exact":
-        return rows.filter(as_of=moment).first()
-    before = rows.filter(as_of__lte=moment).order_by("-as_of").first()
-    if match == "before":
-        return before
-    after = rows.filter(as_of__gte=moment).order_by("as_of").first()
-    if before is None or after is None:
-        return before or after
-    return before if moment - before.as_of <= after.as_of - moment else after
-
-
-class Echo:
-    """A file that hands each line straight on."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def lines(rows: Iterator[BalanceSnapshot], asset: str) -> Iterator[str]:
-    """Yield the CSV of `rows`, one line at a time."""
-    writer = csv.writer(Echo(), lineterminator="\r\n")
-    yield writer.writerow(COLUMNS)
-    for row in rows:
-        amounts = [money(n, asset) for n in (row.total, row.available, row.held)]
-        cells = [cell for m in amounts for cell in (m["minor"], m["amount"])]
-        yield writer.writerow([row.as_of.isoformat(), asset, *cells, row.source])

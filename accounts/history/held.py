@@ -22,8 +22,7 @@ def held(points: Iterable[Point], since: datetime, until: datetime) -> Iterator[
     """Yield what was held from `since` to `until`; what nobody knew is left out.
 
     `points` come oldest first: the amount held from a moment on, None where it became
-    unknown. What was held before `since` is carried into the window. A stretch without
-    length stands where a balance is known at the very end only.
+    unknown. What was held before `since` is carried into the window.
     """
     length = (until - since) // MICROSECOND
     start, amount = 0, None
@@ -31,7 +30,9 @@ def held(points: Iterable[Point], since: datetime, until: datetime) -> Iterator[
         if at > until:
             break
         moment = max(0, (at - since) // MICROSECOND)
-        if amount is not None and moment > start:
+        # What was known of one moment only, such as the newest change, has no length.
+        momentary = told is None and at >= since
+        if amount is not None and (moment > start or momentary):
             yield Held(start, moment, amount)
         start, amount = moment, told
     if amount is not None and length >= 0:

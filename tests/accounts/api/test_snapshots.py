@@ -7,8 +7,12 @@ import io
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.models import BalanceSnapshot
+from accounts.services import history as past
 from tests.fixtures_api import ASSET, NOON, V1, expect_problem, fields_of, snapshot
 
 AMOUNTS = [1_000, 1_000, 1_400, 1_350, 9_000]  # one per hour, from NOON on
@@ -64,6 +68,61 @@ def test_since_counts_and_until_does_not(world, history):
 )
 def test_min_change_compares_with_the_line_before(world, history, least, kept):
     assert listed(world, history, min_change=least) == kept
+
+
+def test_small_steps_add_up_until_they_count(world):
+    for hour in range(31):
+        snapshot(
+            world.mine.main, 1_000 + 10 * (hour % 16), at(hour)
+        )  # 150 up, then back
+
+    assert listed(world, world.mine.main, min_change="70") == [
+        1_140,
+        1_070,  # far enough from 1,000
+        1_000,
+        1_140,
+        1_070,
+        1_000,
+    ]
+
+
+@given(
+    st.lists(st.integers(-30, 30), max_size=25),
+    st.integers(1, 40),
+    st.integers(-1, 26),
+    st.integers(-1, 26),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_kept_is_what_a_reader_would_keep(world, amounts, least, since, until):
+    with transaction.atomic():
+        for hour, amount in enumerate(amounts):
+            snapshot(world.mine.main, amount, at(hour))
+        rows = past.period(world.mine.main, at(since), at(until), least=least)
+        found = list(rows.values_list("total", flat=True))
+        transaction.set_rollback(True)
+
+    before = amounts[: max(since, 0)]
+    last, kept = (before[-1] if before else None), []
+    for amount in amounts[max(since, 0) : max(until, 0)]:
+        if last is None or abs(amount - last) >= least:
+            kept.append(amount)
+            last = amount
+    assert found == kept[::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"as_of": text(1), "since": text(0)}, "since"),
+        ({"as_of": text(1), "until": text(0)}, "until"),
+        ({"as_of": text(1), "min_change": "5"}, "min_change"),
+        ({"match": "exact"}, "match"),
+    ],
+)
+def test_moment_and_period_are_not_asked_for_together(world, history, query, field):
+    answer = world.viewer.get(f"{V1}/accounts/{history.pk}/snapshots/", query)
+
+    assert fields_of(expect_problem(answer, 400)) == {field: "invalid"}
 
 
 def test_min_change_looks_at_the_line_before_the_period_too(world, history):

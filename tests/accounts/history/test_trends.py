@@ -256,6 +256,12 @@ def test_balance_known_at_one_moment_only_is_that_balance():
     assert (found.direction, found.mean, found.first, found.known) == ("flat", 7, 7, 0)
 
 
+def test_newest_change_is_known_though_it_was_not_confirmed_since():
+    found = over([(START, 10), (START + DAY, 40), (START + DAY, None)], 2)
+
+    assert (found.last, found.most, found.direction) == (40, 40, "increasing")
+
+
 def test_nothing_is_no_base_for_a_percentage():
     assert over(days(0, 5), 2).percent_change is None
     assert over(days(-100, -50), 2).percent_change == 50  # half of the debt is gone
@@ -272,7 +278,7 @@ def test_stretches_lie_in_the_window_in_order_without_overlap(points):
     line = [(START + timedelta(microseconds=at), amount) for at, amount in moments]
     found = list(held(line, START, START + length))
 
-    assert all(0 <= s < e <= 100 or s == e == 100 for s, e, _ in found)
+    assert all(0 <= s <= e <= 100 for s, e, _ in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
     for at in range(100):
         known = [amount for moment, amount in moments if moment <= at]

@@ -97,6 +97,10 @@ MATRIX = {
         "operator", "cash", typed, good=(201,)
     ),
     ("get", "accounts/<uuid:pk>/snapshots.csv"): Row("viewer", "main"),
+    ("get", "accounts/<uuid:pk>/snapshots.json"): Row("viewer", "main"),
+    # The body is a file, so this one says that it is none.
+    ("post", "accounts/<uuid:pk>/snapshots/import/"): Row("admin", "main", good=(400,)),
+    ("get", "accounts/<uuid:pk>/trend/"): Row("viewer", "main"),
     ("get", "transactions/"): Row("viewer"),
     ("get", "corrections/"): Row("viewer"),
     ("get", "discrepancies/"): Row("viewer"),
