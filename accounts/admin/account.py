@@ -25,7 +25,6 @@ from providers.errors import ProviderError
 from . import show
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .discrepancy import discrepancies_panel
-from .course import WithCourse
 from .inputs import AmountField
 from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
 from .sync import corrections_panel
@@ -99,7 +98,7 @@ def is_protected(row: Account) -> bool:
 
 
 @admin.register(Account)
-class AccountAdmin(WithCourse, ScopedAdmin):
+class AccountAdmin(ScopedAdmin):
     """Accounts and pots, each with what it holds and how old that knowledge is."""
 
     form = AccountForm
