@@ -19,7 +19,9 @@ from accounts.models import (
     Connection,
     Correction,
     Discrepancy,
+    Event,
     Membership,
+    SigningKey,
     SyncRun,
     Transaction,
     Workspace,
@@ -62,9 +64,11 @@ class Estate:
     sync: SyncRun
     correction: Correction
     discrepancy: Discrepancy
+    event: Event
     rule: Rule
     run: RuleRun
     transfer: Transfer
+    signing_key: SigningKey
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,17 @@ def estate(name: str) -> Estate:
             actual=2,
             last_seen_at=NOON,
         ),
+        event=Event.objects.create(
+            workspace=workspace,
+            kind="drift",
+            phase="began",
+            severity="warning",
+            subject_kind="account",
+            subject_id=main.pk,
+            key=f"drift:{main.pk}",
+            text="Two figures do not agree",
+            routed_at=NOON,
+        ),
         transfer=Transfer.objects.create(
             id=uuid4(),
             run=run,
@@ -207,6 +222,12 @@ def estate(name: str) -> Estate:
             amount=700,
             asset=ASSET,
             status="done",
+        ),
+        signing_key=SigningKey.objects.create(
+            workspace=workspace,
+            user=get_user_model().objects.create_user(f"robot of {name}"),
+            scopes=["read"],
+            slot=1,
         ),
     )
 

@@ -101,9 +101,16 @@ MATRIX = {
     # The body is a file, so this one says that it is none.
     ("post", "accounts/<uuid:pk>/snapshots/import/"): Row("admin", "main", good=(400,)),
     ("get", "accounts/<uuid:pk>/trend/"): Row("viewer", "main"),
+    ("get", "signing-keys/"): Row("admin"),
+    ("post", "signing-keys/"): Row(
+        "admin", body=lambda _: {"scopes": ["admin"]}, good=(201,)
+    ),
+    ("get", "signing-keys/<uuid:pk>/"): Row("admin", "signing_key"),
+    ("delete", "signing-keys/<uuid:pk>/"): Row("admin", "signing_key", good=(204,)),
     ("get", "transactions/"): Row("viewer"),
     ("get", "corrections/"): Row("viewer"),
     ("get", "discrepancies/"): Row("viewer"),
+    ("get", "events/"): Row("viewer"),
     ("post", "discrepancies/<uuid:pk>/accept/"): Row("operator", "discrepancy"),
     ("post", "discrepancies/<uuid:pk>/ignore/"): Row("operator", "discrepancy"),
     ("get", "rules/"): Row("viewer"),
@@ -233,7 +240,7 @@ def test_lists_hold_nothing_of_other_workspaces(world, key):
         value.pk if name != "transaction" else value.external_id
         for name, value in vars(world.theirs).items()
     ]
-    own = ask(world, "viewer", key, world.mine)
+    own = ask(world, MATRIX[key].least, key, world.mine)
     foreign = ask(world, "stranger", key, world.theirs)
 
     text = own.content.decode()
