@@ -10,7 +10,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from knox.models import AuthToken
 
-from accounts.models import Membership, Workspace
+from accounts.models import Membership, Scope, Workspace
+from accounts.services import make_signing_key
 
 from .processes.installation import write_private_json
 
@@ -36,12 +37,18 @@ def keep(login_file: Path | None, url: str, login: dict[str, Any]) -> dict[str, 
 
 
 def make_login(username: str, password: str, workspace: str) -> dict[str, Any]:
-    """Make a superuser who is the admin of a workspace; return login and token."""
+    """Make a superuser who is the admin of a workspace; return all ways to sign in."""
     user = get_user_model().objects.create_superuser(username, password=password)
     owned, _ = Workspace.objects.get_or_create(name=workspace)
     Membership.objects.create(workspace=owned, user=user, role=Membership.Role.ADMIN)
     _, token = AuthToken.objects.create(user)
-    return {"username": username, "password": password, "token": token}
+    key, secret = make_signing_key(owned, user, Scope.values, label="First start")
+    return {
+        "username": username,
+        "password": password,
+        "token": token,
+        "signing_key": {"id": str(key.pk), "secret": secret},
+    }
 
 
 def tell_address(login_file: Path | None, url: str, **more: str) -> None:

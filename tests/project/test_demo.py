@@ -17,6 +17,7 @@ from balsync_project.demo import payday, table
 from providers.drivers import configure
 from providers.money import pretty
 from providers.sandbox import serve, slugs
+from tests.fixtures_signing import Pen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,6 +165,11 @@ def test_login_file_is_for_scripts(login, sandbox, client):
     assert client.login(username=told["username"], password=told["password"])
     header = {"Authorization": f"Token {told['token']}"}
     assert client.get("/api/v1/rules/", headers=header).json()["results"]
+    pen = Pen(**told["signing_key"])
+    assert pen.ask("GET", "/api/v1/rules/").json()["results"]
+    assert {*told} == {
+        *("url", "username", "password", "token", "signing_key", "sandbox_url")
+    }
 
 
 def test_second_start_changes_the_address_only(login, sandbox):
