@@ -34,3 +34,10 @@ movements_read = Signal()
 # Sent with `connection_id` and `event_id` once what an inbound webhook hinted at was
 # read. It may be sent again for the same event: receivers count it once.
 webhook_fetched = Signal()
+
+# Sent after commit when events were written: somebody may deliver them now.
+events_written = Signal()
+
+# Sent with `events`, rows that are on their way to whoever wants them. A worker that
+# dies before it has sent this sends it no more: the rows are the record.
+events_told = Signal()

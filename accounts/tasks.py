@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from django.dispatch import receiver
 
 from . import services
 from .models import Connection, IdempotencyKey, SyncRun
 from .publishing import publish
+from .services import events
+from .signals import events_written
 
 
 @shared_task
@@ -46,3 +51,29 @@ def forget_old_answers() -> None:
     """Delete the stored answers that nobody asks for again, and the old nonces."""
     IdempotencyKey.objects.forget_old()
     services.forget_old_nonces()
+
+
+@shared_task
+def deliver_events() -> None:
+    """Send events to whoever wants them. Safe to repeat, and from many workers."""
+    while events.route():
+        pass
+    events.deliver()
+
+
+@shared_task
+def look_for_conditions() -> None:
+    """Tell what has begun, still holds and is over."""
+    events.look_for_conditions()
+
+
+@shared_task
+def forget_old_events() -> None:
+    """Delete what was told 90 days ago."""
+    events.forget_old()
+
+
+@receiver(events_written)
+def deliver_soon(sender: Any, **_: Any) -> None:
+    """Queue what was just written; the beat finds it where this is lost."""
+    publish(deliver_events)

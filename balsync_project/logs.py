@@ -113,6 +113,9 @@ def configure(form: str, level: str) -> dict[str, Any]:
             # Celery says every received and finished task: ours say it better.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            # They would tell the addresses of webhooks and chats, which are secrets.
+            "apprise": {"level": "CRITICAL"},
+            "urllib3": {"level": "WARNING"},
             "django.server": {"handlers": ["console"], "propagate": False},
         },
     }

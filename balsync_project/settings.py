@@ -45,6 +45,10 @@ DRY_RUN = env.bool("BALSYNC_DRY_RUN", default=False)
 # Newest first, each `id:base64 of 32 bytes`. The first encrypts, any decrypts.
 CREDENTIAL_KEYS = needed("CREDENTIAL_KEYS").replace(",", " ").split()
 TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
+# The mail server for notifications, as Apprise writes it: mailtos://user:pass@host
+MAIL_URL = env("BALSYNC_MAIL_URL", default="").strip()
+# For tests and sandboxes only: events may be sent to http servers on this machine.
+WEBHOOKS_TO_LOOPBACK = env.bool("BALSYNC_WEBHOOKS_TO_LOOPBACK", default=False)
 
 # --- Times that fit each other: each is safe only because the next is longer ---
 

@@ -7,7 +7,7 @@ from django import forms
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from accounts.models import Account, Correction, Discrepancy, Severity, SyncRun
+from accounts.models import Account, Correction, Discrepancy, Event, Severity, SyncRun
 
 from .reading import PLAIN_UUID, moment
 
@@ -129,3 +129,14 @@ class DiscrepancyFilter(Between):
     account = IdFilter(field_name="account_id")
     status = words(Discrepancy.Status)
     severity = words(Severity)
+
+
+class EventFilter(Between):
+    workspace = IdFilter(field_name="workspace_id")
+    kind = TextFilter()
+    severity = words(Severity)
+    subject = IdFilter(field_name="subject_id")
+
+    class Meta:
+        model = Event
+        fields: list[str] = []

@@ -123,7 +123,7 @@ def judge(address: IPv4Address | IPv6Address, *, loopback: bool = False) -> None
         or getattr(address, "scope_id", None)
         or any(address in net for net in REFUSED if net.version == address.version)
     ):
-        raise AddressRefused(f"{address} is not public")
+        raise AddressRefused("Its host is not public")
 
 
 def _inside(address: IPv4Address | IPv6Address) -> IPv4Address | None:

@@ -20,6 +20,7 @@ from providers.errors import ProviderError
 
 from . import knowledge, statements, writing
 from .entries import Entry, State
+from .events import tell_changes
 from .statements import ask
 
 log = structlog.get_logger(__name__)
@@ -121,6 +122,7 @@ def changed(connection_id: UUID, new: Accepted) -> BalanceChange:
 def announce(changes: Sequence[BalanceChange]) -> None:
     """Send `balance_changed` once the transaction is committed, if anything changed."""
     if changes:
+        tell_changes(changes)
         send = partial(balance_changed.send, sender=Balance, changes=changes)
         transaction.on_commit(send, robust=True)
 

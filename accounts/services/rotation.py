@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Model
 
-from accounts.models import Connection, SigningKey
+from accounts.models import Channel, Connection, SigningKey
 from accounts.sealing import CannotOpen, newest_key_id
 
 
@@ -25,6 +25,7 @@ class Rotation:
 SEALED: tuple[tuple[type[Model], str], ...] = (
     (Connection, "credentials"),
     (SigningKey, "secret"),
+    (Channel, "address"),
 )
 
 
