@@ -66,10 +66,16 @@ def prove_transfers() -> None:
 
 @shared_task
 def prove_connection(connection_id: str) -> None:
-    """Compare 90 days of transfers with the bank's entries. Safe to repeat."""
+    """Compare 90 days of transfers with the bank's entries. Safe to repeat.
+
+    What a run that was given up left unclear is asked about each night; once that was
+    answered, as often as anything else that waits for a person.
+    """
     rows = Connection.objects.in_use().filter(pk=connection_id)
     for connection in rows:
         services.prove_connection(connection)
+        for transfer_id in services.take_up_unclear(connection.pk):
+            publish(reread_transfer, str(transfer_id))
 
 
 def queue_runs(ids: Iterable[UUID]) -> None:

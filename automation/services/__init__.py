@@ -18,7 +18,7 @@ from .runs import execute_run, reread, start_run
 from .shortage import wake_short
 from .simulating import simulate, typed_accounts
 from .strict_yaml import YamlError
-from .sweeping import due_again, due_runs, due_transfers, wake
+from .sweeping import due_again, due_runs, due_transfers, take_up_unclear, wake
 from .switches import is_dry, pause, unpause
 from .telling import rule_data
 from .terms import holdings, rule_spec
@@ -61,6 +61,7 @@ __all__ = [
     "rule_spec",
     "simulate",
     "start_run",
+    "take_up_unclear",
     "to_prove",
     "typed_accounts",
     "unpause",

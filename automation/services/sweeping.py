@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from automation.machine.endings import QUARANTINED
 from automation.machine.run import ENDED_BADLY
 from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
@@ -71,6 +72,23 @@ def due_transfers() -> list[UUID]:
     rows = Transfer.objects.filter(asked | left, status__in=Transfer.OPEN)
     rows = rows.order_by("next_attempt_at")
     return list(rows.values_list("pk", flat=True)[:BATCH])
+
+
+def take_up_unclear(connection_id: UUID) -> list[UUID]:
+    """Let it be asked what came of what given-up runs left unclear; return what that is.
+
+    Nobody has asked about it since: what its workers died of may have been the asking.
+    What was certainly never sent is not among them: to take it up would be to send it.
+    """
+    rows = Transfer.objects.filter(
+        source__connection=connection_id,
+        status=Transfer.Status.UNKNOWN,
+        needs_person=True,
+        error_code=QUARANTINED,
+        next_attempt_at=None,
+        first_sent_at__isnull=False,
+    )
+    return update_in_order(rows, next_attempt_at=now())
 
 
 def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
