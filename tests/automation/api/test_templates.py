@@ -6,9 +6,10 @@ import pytest
 
 from automation.models import Rule
 from automation.services.templates import TEMPLATES
-from tests.fixtures_api import ASSET, V1, absent, expect_problem, fields_of
+from tests.fixtures_api import ASSET, V1, expect_problem, fields_of
 
 WHERE = f"{V1}/rule-templates/"
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 def gbp(amount: str) -> dict[str, str]:
@@ -57,7 +58,7 @@ WRONG = [
     ({"target": None}, "answers.target", "required"),
     ({"day": "32"}, "answers.day", "invalid_choice"),
     ({"day": 1}, "answers.day", "invalid"),
-    ({"pot": str(absent())}, "answers.pot", "does_not_exist"),
+    ({"pot": NOBODY}, "answers.pot", "does_not_exist"),
     ({"colour": "red"}, "answers.colour", "unknown_field"),
 ]
 
