@@ -42,6 +42,12 @@ class CircuitOpen(Unavailable):
         self.retry_after = retry_after  # seconds until the next probe
 
 
+class TooLate(Unavailable):
+    """The moment had passed until which this might be sent; it was not sent."""
+
+    code = "too_late"
+
+
 class AuthenticationFailed(ProviderError):
     """The credentials were rejected; renew the token once, then ask a person."""
 

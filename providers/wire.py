@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeVar
 
@@ -29,6 +30,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     weight: int = 1  # what it costs of the provider's rate budget
     may_move_money: bool = False
+    not_after: datetime | None = None  # from then on it must not be sent any more
 
     @property
     def lost(self) -> type[ProviderError]:
@@ -77,6 +79,38 @@ def drive(call: Call[T], send: Callable[[Request], Response]) -> T:
         except StopIteration as done:
             result: T = done.value
             return result
+
+
+def before(call: Call[T], until: datetime) -> Call[T]:
+    """Make `call`, but send nothing that may move money from the moment `until` on.
+
+    It is looked at when each request is sent, whatever that waited for.
+    """
+    with closing(call):
+        try:
+            wanted = next(call)
+            while True:
+                try:
+                    answer = yield _timely(wanted, until)
+                except ProviderError as error:
+                    wanted = call.throw(error)
+                else:
+                    wanted = call.send(answer)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def _timely(
+    wanted: Request | list[Request], until: datetime
+) -> Request | list[Request]:
+    if isinstance(wanted, Request):
+        return _stamped(wanted, until)
+    return [_stamped(request, until) for request in wanted]
+
+
+def _stamped(request: Request, until: datetime) -> Request:
+    return replace(request, not_after=until) if request.may_move_money else request
 
 
 def _answers(

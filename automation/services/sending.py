@@ -18,7 +18,7 @@ from automation.models import RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt
 from providers.errors import OutcomeUnknown, ProviderError, Refused
-from providers.wire import Call
+from providers.wire import Call, before
 
 from .asking import ask, failure
 from .booking import book
@@ -190,13 +190,14 @@ class Drive:
 
     def send(self) -> machine.Event:
         row = self.row
-        if late(row, now()):
+        until = latest(row)
+        if until is None or now() >= until:
             return events.NotSent("too_late", "The worker was held up")
 
         def order(adapter: Provider) -> Call[Receipt]:
-            return adapter.transfer(
-                place(row.source), place(row.target), row.amount, dedupe_id=str(row.pk)
-            )
+            ends = place(row.source), place(row.target)
+            sent = adapter.transfer(*ends, row.amount, dedupe_id=str(row.pk))
+            return before(sent, until)
 
         try:
             self.receipt = call(row.source.connection, order)
@@ -216,13 +217,14 @@ ACTIONS: Mapping[Command, Callable[[Drive], machine.Event]] = {
 }
 
 
-def late(row: Transfer, moment: datetime) -> bool:
-    """Say whether a worker was held up so long that it must not send any more.
+def latest(row: Transfer) -> datetime | None:
+    """Return the moment from which a worker that was held up must not send any more.
 
-    Its lease is over, or the reading on which the source could pay is too old by now.
+    Its lease is over then, or the reading on which the source could pay is too old.
+    None: it must not send at all.
     """
     lease, reading = row.next_attempt_at, row.good_until
-    return lease is None or moment >= lease or reading is None or moment > reading
+    return None if lease is None or reading is None else min(lease, reading)
 
 
 def text(receipt: Receipt) -> str | None:

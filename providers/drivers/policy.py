@@ -22,6 +22,7 @@ from providers.errors import (
     AuthenticationFailed,
     ProviderError,
     RateLimited,
+    TooLate,
     Unavailable,
 )
 from providers.wire import Request, Response
@@ -174,7 +175,10 @@ def signed(provider: Provider, request: Request, deadline: float) -> Send:
     """Return the effect that sends `request`, signed now; raises what makes it pointless."""
     if monotonic() >= deadline:
         raise Unavailable("There was no time left to ask")
-    ready = provider.sign(request, datetime.now(UTC), nonces.next())
+    moment = datetime.now(UTC)  # of the day: a machine may have slept meanwhile
+    if request.not_after is not None and moment >= request.not_after:
+        raise TooLate
+    ready = provider.sign(request, moment, nonces.next())
     for value in ready.headers.values():
         if UNSENDABLE.search(value):
             raise AuthenticationFailed("The credentials hold what no header can")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils.timezone import now
 
 from accounts.models import Balance
+from accounts.services import calling
 from automation import services
 from automation.models import RuleRun, Transfer
 from automation.services import sending
@@ -32,6 +35,31 @@ def test_nothing_is_sent_on_a_reading_that_grew_old_meanwhile(
     monkeypatch.setattr(sending, "now", lambda: later)
 
     run(topup)
+
+    transfer = Transfer.objects.get()
+    assert (transfer.status, transfer.error_code) == ("pending", "too_late")
+    assert not bank.moved(str(transfer.pk))
+
+
+def test_nothing_is_sent_with_a_new_token_for_which_one_waited_too_long(
+    alice, topup, run, bank, monkeypatch
+):
+    """Whoever sleeps while it renews a token wakes when the bank has forgotten the id."""
+    call, refresh = sending.call, calling.refresh
+
+    def call_at_the_end_of_a_token(*asked):
+        bank.expire(alice.customer.name)
+        return call(*asked)
+
+    with ExitStack() as slept:
+
+        def sleep_over_it(connection):
+            refresh(connection)
+            slept.enter_context(time_machine.travel(now() + timedelta(minutes=50)))
+
+        monkeypatch.setattr(sending, "call", call_at_the_end_of_a_token)
+        monkeypatch.setattr(calling, "refresh", sleep_over_it)
+        run(topup)
 
     transfer = Transfer.objects.get()
     assert (transfer.status, transfer.error_code) == ("pending", "too_late")

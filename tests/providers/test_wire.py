@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -19,6 +20,7 @@ from providers.wire import (
     LONGEST_NUMBER,
     Request,
     Response,
+    before,
     drive,
     parse_json,
 )
@@ -221,6 +223,43 @@ def test_fault_in_a_driver_is_not_offered_to_the_adapter():
 
     with pytest.raises(ZeroDivisionError):
         drive(call(), send)
+
+
+UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_only_what_may_move_money_bears_the_moment_until_which_it_may_be_sent():
+    pay = Request("PUT", "/pay", may_move_money=True)
+
+    def call():
+        first = yield GET
+        return [first, *(yield [pay, GET]), (yield pay)]
+
+    asked = drive(before(call(), UNTIL), lambda request: request)
+
+    assert [request.not_after for request in asked] == [None, UNTIL, None, UNTIL]
+    assert [request.path for request in asked] == ["/a", "/pay", "/a", "/pay"]
+
+
+def test_a_call_with_a_last_moment_hears_of_failures_and_is_closed():
+    heard = []
+
+    def call():
+        try:
+            yield GET
+        except Unavailable:
+            heard.append("unavailable")
+        try:
+            yield GET
+        finally:
+            heard.append("closed")
+
+    def send(request):
+        raise Unavailable if not heard else ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        drive(before(call(), UNTIL), send)
+    assert heard == ["unavailable", "closed"]
 
 
 def test_call_that_asks_nothing_still_answers():

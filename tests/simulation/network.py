@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from providers.errors import (
@@ -11,6 +12,7 @@ from providers.errors import (
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    TooLate,
     Unavailable,
 )
 
@@ -53,9 +55,17 @@ class Network:
         return int(self.stage.draw() * 6)
 
     def send(
-        self, process: Process, token: int, act: Callable[[], T], *, moves: bool
+        self,
+        process: Process,
+        token: int,
+        act: Callable[[], T],
+        *,
+        moves: bool,
+        until: datetime | None,
     ) -> Asked[T]:
         """Return what the bank answers to one request, or raise what a driver raises."""
+        if until is not None and self.stage.now >= until:
+            raise TooLate
         process.on_the_wire = True
         yield TICK
         process.on_the_wire = False
@@ -94,14 +104,21 @@ class Network:
 
     # -- with a token
 
-    def call(self, worker, act: Callable[[], T], *, moves: bool = False) -> Asked[T]:
+    def call(
+        self,
+        worker,
+        act: Callable[[], T],
+        *,
+        moves: bool = False,
+        until: datetime | None = None,
+    ) -> Asked[T]:
         """Make a call; a token that is refused is renewed once."""
-        process = worker.process
+        ask = partial(self.send, worker.process, act=act, moves=moves, until=until)
         try:
-            return (yield from self.send(process, worker.token, act, moves=moves))
+            return (yield from ask(worker.token))
         except AuthenticationFailed:
             yield from self.refresh(worker)
-        return (yield from self.send(process, worker.token, act, moves=moves))
+        return (yield from ask(worker.token))
 
     def refresh(self, worker) -> Asked[None]:
         """Give `worker` the newest token; raises ProviderError if there is none."""

@@ -18,7 +18,7 @@ from automation.rules.draft import LIVE_SECONDS
 from automation.services.asking import ASK_SINCE, SKEW, failure
 from automation.services.funds import afford, allowed, good_until
 from automation.services.rows import part_of
-from automation.services.sending import evidence, late
+from automation.services.sending import evidence, latest
 from automation.services.terms import age
 from providers.errors import OutcomeUnknown, ProviderError, Refused
 
@@ -208,7 +208,8 @@ class Drive:
 
     def send(self) -> Steps:
         row, bank = self.row, self.world.bank
-        if self.late():
+        until = latest(row)
+        if until is None or self.world.now >= until:
             return events.NotSent("too_late", "The worker was held up")
         name, amount = self.name(), self.amount()
         self.world.watch.sends(self, name, amount)
@@ -216,15 +217,15 @@ class Drive:
         ends = row.source.external_id, row.target.external_id
         try:
             self.receipt = yield from self.world.network.call(
-                self.worker, lambda: bank.order(name, *ends, amount), moves=True
+                self.worker,
+                lambda: bank.order(name, *ends, amount),
+                moves=True,
+                until=until,
             )
         except ProviderError as error:
             self.world.watch.failed(row, error)
             return self.heard(error)
         return events.Answered(evidence(row, self.receipt))
-
-    def late(self) -> bool:
-        return late(self.row, self.world.now)
 
     def heard(self, error: ProviderError) -> machine.Event:
         if isinstance(error, Refused):

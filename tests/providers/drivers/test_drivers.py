@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,10 +16,11 @@ from providers.errors import (
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    TooLate,
     Unavailable,
     UnexpectedResponse,
 )
-from providers.wire import Request
+from providers.wire import Request, before
 
 from .conftest import (
     GET,
@@ -293,6 +295,35 @@ def test_nothing_is_sent_when_no_time_is_left(run, bank, institution):
     with pytest.raises(Unavailable):
         run(bank, bank.asking(PAY), 0.0)
     assert institution.seen == []
+
+
+def test_what_moves_money_is_not_sent_from_its_last_moment_on(run, bank, institution):
+    began = datetime.now(UTC)
+
+    with pytest.raises(TooLate):
+        run(bank, before(bank.asking(GET, PAY), began))
+
+    assert [request.path for request in institution.seen] == [GET.path]
+
+
+def test_last_moment_counts_when_it_is_sent_and_not_when_it_is_asked(
+    run, bank, institution
+):
+    institution.plan.append(slow(0.4))  # the money waits for what is read first
+
+    with pytest.raises(TooLate):
+        soon = datetime.now(UTC) + timedelta(seconds=0.2)
+        run(bank, before(bank.asking(GET, PAY), soon))
+
+    assert [request.path for request in institution.seen] == [GET.path]
+
+
+def test_what_is_in_time_is_sent(run, bank, institution):
+    soon = datetime.now(UTC) + timedelta(hours=1)
+
+    run(bank, before(bank.asking(GET, PAY), soon))
+
+    assert [request.path for request in institution.seen] == [GET.path, PAY.path]
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
