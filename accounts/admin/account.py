@@ -24,6 +24,7 @@ from providers.errors import ProviderError
 
 from . import show
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
+from .course import WithCourse
 from .discrepancy import discrepancies_panel
 from .inputs import AmountField
 from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
@@ -98,7 +99,7 @@ def is_protected(row: Account) -> bool:
 
 
 @admin.register(Account)
-class AccountAdmin(ScopedAdmin):
+class AccountAdmin(WithCourse, ScopedAdmin):
     """Accounts and pots, each with what it holds and how old that knowledge is."""
 
     form = AccountForm
