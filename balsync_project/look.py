@@ -46,6 +46,8 @@ HISTORY = [
 HOUSE = [
     _list("Workspaces", "groups", "accounts_workspace"),
     _for_superusers("Users", "person", "auth_user"),
+    _item("Signing keys", "vpn_key", "accounts_signingkey_changelist")
+    | {"permission": "balsync_project.menu.kept_by_admins"},
     _for_superusers("API tokens", "key", "knox_authtoken"),
     _for_superusers("Schedules", "schedule", "django_celery_beat_periodictask"),
 ]

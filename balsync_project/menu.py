@@ -14,5 +14,9 @@ def accounts_seen(request: HttpRequest) -> bool:
 automation_seen = accounts_seen
 
 
+def kept_by_admins(request: HttpRequest) -> bool:
+    return may(request, Role.ADMIN)
+
+
 def kept_by_superusers(request: HttpRequest) -> bool:
     return request.user.is_superuser
