@@ -42,9 +42,13 @@ HISTORY = [
     _list("Sync runs", "sync", "accounts_syncrun"),
     _list("Corrections", "edit_note", "accounts_correction"),
     _list("Discrepancies", "difference", "accounts_discrepancy"),
+    _list("Events", "notifications", "accounts_event"),
+    _list("Deliveries", "outgoing_mail", "accounts_delivery"),
 ]
 HOUSE = [
     _list("Workspaces", "groups", "accounts_workspace"),
+    _list("Notifications", "notifications_active", "accounts_preference"),
+    _list("Channels", "campaign", "accounts_channel"),
     _for_superusers("Users", "person", "auth_user"),
     _item("Signing keys", "vpn_key", "accounts_signingkey_changelist")
     | {"permission": "balsync_project.menu.kept_by_admins"},
