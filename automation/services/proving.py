@@ -200,7 +200,8 @@ def ids_of_runs(account: Account, since: datetime) -> Iterable[str]:
     runs = RuleRun.objects.filter(
         rule__workspace=account.workspace_id, created__gte=since - timedelta(days=1)
     )
-    for rule, key, moves in runs.values_list("rule_id", "key", "moves").iterator():
+    told = runs.order_by().values_list("rule_id", "key", "moves")  # in any order
+    for rule, key, moves in told.iterator():
         for move in range(len(moves)):
             for step in range(STEPS):
                 yield str(dedupe_id(settings.INSTALLATION_ID, rule, key, move, step))
