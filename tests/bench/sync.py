@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -221,21 +222,27 @@ def run_product(wish: argparse.Namespace, remote: Remote) -> Cost:
     """Time the periodic sync: due rows, dispatcher, batches, workers, every check."""
     command = [*CELERY, "-Q", "sync", "-c", str(wish.workers)]
     with running(command) as worker:
-        sync_all()  # a worker that runs has imported and is connected
+        sync_all(let_be_due())  # a worker that runs has imported and is connected
         shake(remote, wish.changed)
+        begun, count = let_be_due(), everybody().count()
         meter = Meter(groups(worker, remote))
         meter.start()
-        return meter.stop(sync_all())
+        sync_all(begun)
+        return meter.stop(count)
 
 
-def sync_all() -> int:
-    """Let everything be due, as beat's dispatcher finds it, and wait for the last."""
+def let_be_due() -> datetime:
+    """Let everything be due now, as time does where nobody measures."""
     begun = now()
     everybody().update(next_sync_at=begun)
+    return begun
+
+
+def sync_all(begun: datetime) -> None:
+    """Dispatch what is due, as beat does, and wait for the last to succeed."""
     current_app.send_task(tasks.dispatch_due_syncs.name)
-    synced, count = everybody().filter(last_success_at__gte=begun), everybody().count()
-    wait_until(lambda: synced.count() == count, seconds=300)
-    return count
+    late = everybody().exclude(last_success_at__gte=begun)
+    wait_until(lambda: not late.exists(), seconds=300)
 
 
 def run_floor(works: list, remote: Remote) -> Cost:
