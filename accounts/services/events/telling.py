@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 
@@ -21,6 +21,13 @@ from providers.money import Asset, pretty
 
 # A price that jumps up and down is told this often, and no more.
 GAP = timedelta(minutes=5)
+
+# Asked with every batch of a sync, so not worked out by Django each time.
+ANYBODY = """
+SELECT EXISTS (
+  SELECT 1 FROM accounts_channel c JOIN accounts_preference p ON p.id = c.preference_id
+  WHERE c.enabled AND p.kinds ?| ARRAY['balance_update', 'balance_change'])
+"""
 
 
 def tell(events: Sequence[Event]) -> None:
@@ -44,9 +51,16 @@ def listened_to(kind: str) -> QuerySet[Preference]:
 
 
 def tell_changes(changes: Sequence[BalanceChange]) -> None:
-    """Write what of `changes` anybody wants to hear of: two queries where nobody does."""
-    by_account = {change.account_id: change for change in changes}
-    tell([*_updates(by_account), *_reached(by_account)])
+    """Write what of `changes` anybody wants to hear of: one query where nobody does."""
+    if _anybody_listens():
+        by_account = {change.account_id: change for change in changes}
+        tell([*_updates(by_account), *_reached(by_account)])
+
+
+def _anybody_listens() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(ANYBODY)
+        return cursor.fetchone()[0]
 
 
 def _updates(changes: Mapping[UUID, BalanceChange]) -> Iterator[Event]:

@@ -237,7 +237,7 @@ def test_nothing_is_written_and_little_asked_where_nobody_listens(home):
         assert change(home, 1000, 5000) == []
     mine = [q["sql"] for q in asked if "accounts_preference" in q["sql"]]
 
-    assert len(mine) == 2
+    assert len(mine) == 1
     assert not [q for q in asked if "INSERT" in q["sql"] or "UPDATE" in q["sql"]]
 
 
