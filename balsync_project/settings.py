@@ -279,6 +279,7 @@ SPECTACULAR_SETTINGS = {
         "RunStatus": "automation.models.RuleRun.Status",
         "TransferStatus": "automation.models.Transfer.Status",
         "BalanceStatus": "accounts.api.balances.STATUSES",
+        "SigningKeyState": "accounts.api.signing_keys.STATES",
         "SyncRequestKind": "accounts.api.connections.SYNC_KINDS",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1/",

@@ -13,6 +13,8 @@ from .idempotency import idempotent
 from .problems import Problem
 from .signed import ScopeNeeded
 
+STATES = ("live", "expired", "revoked")
+
 
 class KeyNotMade(Problem):
     """This key cannot be made."""
@@ -24,8 +26,8 @@ class KeyNotMade(Problem):
 class SigningKeySerializer(serializers.ModelSerializer):
     """A key that signs requests; `id` is its keyid. Its secret is never shown here."""
 
-    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
-    state = serializers.ChoiceField(["live", "expired", "revoked"])
+    scopes = serializers.ListField(child=Choice(Scope.values))
+    state = Choice(STATES)
     user = serializers.CharField(source="user.username")
 
     class Meta:
