@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.api.problems import NOT_FOUND, answer, problem
+from accounts.api.answers import NOT_FOUND, answer, problem
 
 __all__ = ["bad_request", "no_such_route", "not_found", "problem", "server_error"]
 

@@ -124,9 +124,9 @@ class Scripted(Network):
     def fate(self) -> int | None:
         return None if self.reading else self.script.next()
 
-    def call(self, worker, act, *, moves=False):
+    def call(self, worker, act, **more):
         self.reading = act.__code__.co_varnames == ("some",)
-        return super().call(worker, act, moves=moves)
+        return super().call(worker, act, **more)
 
 
 def simulated(rule, fates, monkeypatch) -> list[object]:

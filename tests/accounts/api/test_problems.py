@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from accounts.api.problems import PROVIDER_STATUS, flatten
-from accounts.api.problems import problem as handle
+from accounts.api.answers import PROVIDER_STATUS, flatten
+from accounts.api.answers import problem as handle
 from accounts.sealing import CannotOpen
 from providers import errors
 from tests.fixtures_api import V1, absent, expect_problem, fields_of

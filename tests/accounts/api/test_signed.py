@@ -233,7 +233,7 @@ def test_revoked_key_is_refused_at_once_and_holds_no_secret(pen):
     pen.key.revoke()
 
     refused(pen.ask("GET", ACCOUNTS))
-    assert SigningKey.objects.get().open_secret() == {}
+    assert SigningKey.objects.get(pk=pen.key.pk).open_secret() == {}
 
 
 def test_expired_key_is_refused(pen):
@@ -338,11 +338,11 @@ def test_secret_that_cannot_be_opened_is_said_to_be_ours(pen, settings):
 
 def test_use_is_noted_roughly(pen):
     pen.ask("GET", ACCOUNTS)
-    first = SigningKey.objects.get().last_used_at
+    first = SigningKey.objects.get(pk=pen.key.pk).last_used_at
     pen.ask("GET", ACCOUNTS)
 
     assert first is not None
-    assert SigningKey.objects.get().last_used_at == first
+    assert SigningKey.objects.get(pk=pen.key.pk).last_used_at == first
 
 
 def test_key_has_a_limit_of_its_own(world, pen, monkeypatch):
