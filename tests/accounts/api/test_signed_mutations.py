@@ -101,6 +101,9 @@ def cut_and_mended(text: str, drawn: tuple[int, int, str]) -> str:
     return text[:start] + put + text[start + length :]
 
 
+# Without a transaction around them: the database ends one in which examples are drawn
+# for longer than 10 seconds.
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("part", [*HEADERS, "method", "url", "body"])
 @given(drawn=st.tuples(st.integers(0, 400), st.integers(0, 4), st.text(max_size=4)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -120,6 +123,7 @@ def test_no_change_of_any_kind_gets_in(pen, part, drawn):
     assert not is_let_in(changed)
 
 
+@pytest.mark.django_db(transaction=True)
 @given(st.dictionaries(st.sampled_from(HEADERS), st.text(max_size=80), min_size=1))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_nonsense_is_refused_and_breaks_nothing(pen, nonsense):
