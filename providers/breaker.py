@@ -107,6 +107,11 @@ class Thresholds:
     longest: int = 60_000
     lease: int = 20_000  # a probe not heard of for so long is lost
 
+    def reached(self, ok: int, failed: int) -> bool:
+        """Say whether so many of the recent requests failed that a circuit opens."""
+        enough = failed >= self.failures
+        return enough and failed * 100 >= self.percent * (ok + failed)
+
     def numbers(self) -> tuple[int, ...]:
         return (
             self.failures,
@@ -143,6 +148,8 @@ class Verdict:
 
 class Breaker(Protocol):
     """Where the state of one provider's circuit is kept."""
+
+    thresholds: Thresholds
 
     def exchange(self, report: Report) -> Verdict:
         """Add what one process saw, and return what may be sent now."""
@@ -202,9 +209,7 @@ class LocalBreaker:
             return
         if report.ok + report.failed:
             self.history.append((now - now % 1000, report.ok, report.failed))
-        ok, failed = self._totals(now)
-        enough = failed >= self.thresholds.failures
-        if enough and failed * 100 >= self.thresholds.percent * (ok + failed):
+        if self.thresholds.reached(*self._totals(now)):
             recently = self.closed >= 0 and now - self.closed <= self.thresholds.longest
             self._trip(now, again=recently)
 

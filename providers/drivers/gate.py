@@ -28,6 +28,7 @@ class Gate:
         self._verdict = Verdict(State.CLOSED)
         self._looked_at, self._look_at = -OLD, 0.0
         self._ok = self._failed = 0
+        self._telling = (0, 0)  # what was counted before, and is being told
         self._hold = self._since = 0.0  # seconds; when the oldest count was made
         self._outcome, self._urgent = "", False
 
@@ -80,7 +81,7 @@ class Gate:
             self._hold = max(self._hold, hold)
             if probe:
                 self._outcome = "ok" if ok else "failed"
-            self._urgent |= probe or hold > 0 or self._failed >= MANY
+            self._urgent |= self._loud()
 
     def withdraw(self) -> None:
         """Hand back a probe that was not sent, so that somebody else can send it."""
@@ -119,10 +120,17 @@ class Gate:
         verdict = self.breaker.exchange(self._report(wants))
         with self._lock:
             self._verdict, self._looked_at = verdict, monotonic()
+            self._telling = (0, 0)
             self._look_at = self._looked_at + _believed(verdict)
             # What happened while the breaker was told is still to be told.
-            loud = self._outcome or self._hold or self._failed >= MANY
-            self._urgent = bool(loud)
+            self._urgent = self._loud()
+
+    def _loud(self) -> bool:
+        """Say whether no request may pass before what happened here has been told."""
+        ok = self._verdict.ok + self._telling[0] + self._ok
+        failed = self._verdict.failed + self._telling[1] + self._failed
+        tips = self.breaker.thresholds.reached(ok, failed)
+        return tips or bool(self._outcome or self._hold or self._failed >= MANY)
 
     def _report(self, wants: bool) -> Report:
         with self._lock:
@@ -131,6 +139,7 @@ class Gate:
             hold, outcome = int(self._hold * 1000), self._outcome
             if self._verdict.probe:
                 outcome = "unused"  # nobody came to send the probe it was given
+            self._telling = counts
             self._forget()
         return Report(*counts, hold, outcome, self._token, wants)
 

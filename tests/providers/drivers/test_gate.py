@@ -265,13 +265,16 @@ class Thoughtful(LocalBreaker):
         return verdict
 
 
-def test_nobody_passes_unasked_while_failures_are_being_told():
+@pytest.mark.parametrize("known", [0, 3])
+def test_nobody_passes_unasked_while_the_failures_that_open_it_are_told(known):
     breaker = Thoughtful()
     gate = Gate(breaker)
+    for _ in range(known):
+        gate.leave(ok=False)
     gate.refresh()
     breaker.told.clear()
     breaker.speak.clear()
-    for _ in range(5):
+    for _ in range(5 - known):
         gate.leave(ok=False)
 
     telling = threading.Thread(target=gate.flush)
@@ -284,3 +287,13 @@ def test_nobody_passes_unasked_while_failures_are_being_told():
     assert not fresh
     with pytest.raises(CircuitOpen):
         gate.enter()
+
+
+def test_few_failures_among_many_successes_hold_nobody_up(gate):
+    for _ in range(20):
+        gate.leave(ok=True)
+    gate.refresh()
+    for _ in range(4):
+        gate.leave(ok=False)
+
+    assert gate.fresh
