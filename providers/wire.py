@@ -86,12 +86,26 @@ def before(call: Call[T], until: datetime) -> Call[T]:
 
     It is looked at when each request is sent, whatever that waited for.
     """
+
+    def timely(request: Request) -> Request:
+        if not request.may_move_money:
+            return request
+        return replace(request, not_after=until)
+
+    return passed_on(call, timely)
+
+
+def passed_on(call: Call[T], change: Callable[[Request], Request]) -> Call[T]:
+    """Make `call` with each of its requests as `change` returns it."""
     with closing(call):
         try:
             wanted = next(call)
             while True:
                 try:
-                    answer = yield _timely(wanted, until)
+                    if isinstance(wanted, Request):
+                        answer = yield change(wanted)
+                    else:
+                        answer = yield [change(request) for request in wanted]
                 except ProviderError as error:
                     wanted = call.throw(error)
                 else:
@@ -99,18 +113,6 @@ def before(call: Call[T], until: datetime) -> Call[T]:
         except StopIteration as done:
             result: T = done.value
             return result
-
-
-def _timely(
-    wanted: Request | list[Request], until: datetime
-) -> Request | list[Request]:
-    if isinstance(wanted, Request):
-        return _stamped(wanted, until)
-    return [_stamped(request, until) for request in wanted]
-
-
-def _stamped(request: Request, until: datetime) -> Request:
-    return replace(request, not_after=until) if request.may_move_money else request
 
 
 def _answers(

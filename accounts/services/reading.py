@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -20,7 +19,7 @@ from providers.base import (
 )
 from providers.errors import ProviderError, UnexpectedResponse
 from providers.money import Asset
-from providers.wire import Call, Request, T
+from providers.wire import Call, Request, T, passed_on
 
 LIST_EVERY = timedelta(minutes=30)  # new accounts are looked for at least so often
 MOVEMENTS_EVERY = timedelta(minutes=15)  # where no balance told us to look sooner
@@ -170,18 +169,12 @@ class Visit:
 
     def _counted(self, call: Call[T]) -> Call[T]:
         """Pass `call` on and count its requests."""
-        with closing(call):
-            step, told = call.send, None
-            while True:
-                try:
-                    wanted = step(told)
-                except StopIteration as done:
-                    return done.value
-                self.requests += 1 if isinstance(wanted, Request) else len(wanted)
-                try:
-                    step, told = call.send, (yield wanted)
-                except ProviderError as error:
-                    step, told = call.throw, error
+
+        def counted(request: Request) -> Request:
+            self.requests += 1
+            return request
+
+        return passed_on(call, counted)
 
 
 def _check(history: History, asset: Asset) -> None:
