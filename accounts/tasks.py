@@ -43,7 +43,7 @@ def run_sync(sync_run_id: str) -> None:
 def forget_old_transactions() -> None:
     """Delete the transactions that are older than TRANSACTION_DAYS, and old hints."""
     services.forget_old_transactions()
-    services.forget_old_events()
+    services.forget_old_hints()
 
 
 @shared_task

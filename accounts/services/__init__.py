@@ -49,7 +49,7 @@ from .webhooks import (
     announce_all,
     announce_fetched,
     claim_unfetched,
-    forget_old_events,
+    forget_old_hints,
     listen,
     stop_listening,
 )
@@ -84,7 +84,7 @@ __all__ = [
     "connect",
     "create_typed_account",
     "finish_authorization",
-    "forget_old_events",
+    "forget_old_hints",
     "forget_old_nonces",
     "forget_old_transactions",
     "fresh_balances",

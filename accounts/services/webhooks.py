@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.models import Connection, SyncRun, WebhookInbox
+from accounts.models.idempotency import delete_in_batches
 from accounts.signals import webhook_fetched
 from providers import Provider
 from providers.base import Place, SendsWebhooks
@@ -197,7 +198,7 @@ def _pause() -> Func:
     )
 
 
-def forget_old_events() -> int:
+def forget_old_hints() -> int:
     """Delete the events that are older than 30 days, and return how many."""
     old = WebhookInbox.objects.filter(created__lt=now() - WebhookInbox.KEPT)
-    return old.delete()[0]
+    return delete_in_batches(old)

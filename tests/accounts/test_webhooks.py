@@ -232,7 +232,7 @@ def test_events_are_forgotten_after_a_month(knock):
     knock(told("tx_1"))
     WebhookInbox.objects.update(created=now() - timedelta(days=31))
 
-    assert services.forget_old_events() == 1
+    assert services.forget_old_hints() == 1
 
 
 def test_providers_that_never_call_say_so(workspace):

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from accounts.events import Phase
 from accounts.events.changes import is_enough
 from accounts.models import Account, Channel, Event, Preference, Severity, Threshold
+from accounts.models.idempotency import delete_in_batches
 from accounts.moneyjson import money
 from accounts.signals import BalanceChange, events_written
 from providers.money import Asset, pretty
@@ -40,8 +41,7 @@ def tell(events: Sequence[Event]) -> None:
 
 def forget_old() -> int:
     """Delete events, with their deliveries, that are older than 90 days."""
-    old = Event.objects.filter(created__lt=now() - Event.KEPT)
-    return old.delete()[0]
+    return delete_in_batches(Event.objects.filter(created__lt=now() - Event.KEPT))
 
 
 def listened_to(kind: str) -> QuerySet[Preference]:
