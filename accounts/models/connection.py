@@ -53,6 +53,9 @@ class Connection(Row):
 
     # A sync may run while a person must act: reading never makes consent worse.
     REFRESH_LEASE = timedelta(seconds=45)
+    # Younger than both of these, a balance is never called stale.
+    FRESH = timedelta(minutes=15)
+    FRESH_INTERVALS = 1.5
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="connections")
     # Without an index of its own: each sync writes the row twice, in every index.
@@ -101,6 +104,12 @@ class Connection(Row):
         return providers.load(self.provider)(
             self.open_credentials(), provider_urls(self.provider)
         )
+
+    @property
+    def stale_after(self) -> timedelta:
+        """Return the age from which a balance of this connection is stale."""
+        interval = timedelta(seconds=self.sync_interval_seconds)
+        return max(self.FRESH, self.FRESH_INTERVALS * interval)
 
     @property
     def needs_person(self) -> bool:

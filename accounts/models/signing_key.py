@@ -32,7 +32,7 @@ class SigningKeyQuerySet(models.QuerySet):
         return self.filter(revoked_at=None)
 
     def live(self) -> SigningKeyQuerySet:
-        """Return the keys that open the door now, if their user is still a member."""
+        """Return the keys that are neither revoked nor expired."""
         unexpired = Q(expires_at=None) | Q(expires_at__gt=now())
         return self.unrevoked().filter(unexpired)
 

@@ -29,8 +29,6 @@ from .entries import Entry
 from .recording import record
 from .sync import sync
 
-STALE_AFTER = timedelta(seconds=900)
-
 
 class NotTyped(ProviderError):
     """The provider itself says what its accounts hold."""
@@ -92,8 +90,7 @@ def _limit(account: Account) -> timedelta | None:
         providers.load(account.provider), TakesTypedBalances
     ):
         return None  # it is as old as the last count, and nobody can know better
-    interval = timedelta(seconds=account.connection.sync_interval_seconds)
-    return max(STALE_AFTER, 1.5 * interval)
+    return account.connection.stale_after
 
 
 def is_updating(connection_id: UUID) -> bool:

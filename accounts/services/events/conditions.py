@@ -120,7 +120,7 @@ def _event(row: Condition, severity: str, phase: Phase) -> Event:
 def _keep(
     rows: Iterable[Condition], known: dict[str, Condition], now_: datetime
 ) -> None:
-    gone = [row.pk for row in rows if forgotten(row.edge, now_)]
+    gone = {row.pk for row in rows if forgotten(row.edge, now_)}
     kept = [row for row in rows if row.pk not in gone]
     Condition.objects.filter(pk__in=gone).delete()
     Condition.objects.bulk_create([row for row in kept if row.pk not in known])

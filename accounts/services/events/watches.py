@@ -31,7 +31,7 @@ JOIN accounts_account a ON a.id = b.account_id AND a.active AND a.closed_at IS N
 JOIN accounts_connection c ON c.id = a.connection_id AND c.archived_at IS NULL
 WHERE b.source NOT IN ('manual', 'import')
 AND b.fetched_at < %s
-  - greatest(interval '15 minutes', c.sync_interval_seconds * interval '1.5 seconds')
+  - greatest(%s, c.sync_interval_seconds * %s)
 GROUP BY c.id
 """
 
@@ -45,7 +45,8 @@ def refusals(kind: type[Unacceptable] = Unacceptable) -> list[str]:
 def stale(moment: datetime) -> Iterator[Found]:
     """Yield connections with balances that nobody has confirmed for too long."""
     with connection.cursor() as cursor:
-        cursor.execute(STALE, [moment])
+        per_second = Connection.FRESH_INTERVALS * timedelta(seconds=1)
+        cursor.execute(STALE, [moment, Connection.FRESH, per_second])
         rows = cursor.fetchall()
     for pk, workspace, name, count, oldest in rows:
         yield Found(
