@@ -9,6 +9,7 @@ import pytest
 import redis
 from celery import current_app
 from django.conf import settings
+from django.template import Template
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
@@ -31,6 +32,7 @@ for profile, examples in {
         suppress_health_check=[HealthCheck.too_slow],
     )
 hypothesis.load_profile("patient")
+render = Template._render
 
 # Whole trees, workers that are killed, browsers: nothing should wait for them at the end.
 LONGEST = (
@@ -77,6 +79,12 @@ def tasks_stay_ours() -> Iterator[None]:
     """Name the test that leaves another Celery behind: tasks would go to its broker."""
     yield
     assert current_app.main == app.main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_render_as_anywhere_else(django_test_environment) -> None:
+    """Keep Django from copying every context; a page's own is its `context_data`."""
+    Template._render = render
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ def test_a_transfer_that_waits_for_a_person_is_at_the_top(owner, home):
     answer = owner.get("/admin/")
 
     assert "1 transfer needs a person" in text(answer)
-    stuck = owner.get(answer.context["stuck_url"])
+    stuck = owner.get(answer.context_data["stuck_url"])
     assert "Home main → Home bills" in text(stuck)
 
 

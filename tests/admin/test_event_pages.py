@@ -41,7 +41,7 @@ def add_webhook(owner, hearing, address: str = "http://127.0.0.1:9/SECRET-PATH")
 
 
 def test_settings_are_made_with_what_is_usually_wanted(owner, home):
-    offered = owner.get(adding(Preference)).context["adminform"].form["kinds"]
+    offered = owner.get(adding(Preference)).context_data["adminform"].form["kinds"]
     checked = {box.data["value"] for box in offered if box.data["selected"]}
     assert {"low_balance", "run_failed"} <= checked
     assert "balance_update" not in checked

@@ -193,10 +193,10 @@ def test_a_mistake_is_told_at_its_field_and_nothing_is_written(
 def marked(answer) -> set[str]:
     """Return the fields that the page marks as wrong."""
     forms = [
-        answer.context["form"],
-        *answer.context["legs"],
-        *answer.context["triggers"],
-        *answer.context["conditions"],
+        answer.context_data["form"],
+        *answer.context_data["legs"],
+        *answer.context_data["triggers"],
+        *answer.context_data["conditions"],
     ]
     return {form.add_prefix(name) for form in forms for name in form.errors}
 

@@ -89,8 +89,8 @@ def test_a_mistake_is_told_at_its_field(name, value, operator, home):
 
     shown = ask(operator, home.rule, **{field: value})
 
-    assert list(shown.context["form"].errors) == [field]
-    assert "plan" not in shown.context
+    assert list(shown.context_data["form"].errors) == [field]
+    assert "plan" not in shown.context_data
 
 
 def test_money_does_not_come_into_an_account_nobody_knows(operator, home):
@@ -98,7 +98,7 @@ def test_money_does_not_come_into_an_account_nobody_knows(operator, home):
 
     shown = ask(operator, home.rule, inflow="5")
 
-    assert list(shown.context["form"].errors) == [f"held_{home.main.pk}"]
+    assert list(shown.context_data["form"].errors) == [f"held_{home.main.pk}"]
 
 
 def test_the_page_of_a_rule_leads_there(operator, home):

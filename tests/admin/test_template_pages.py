@@ -136,7 +136,7 @@ def test_a_zone_that_is_none_is_told_at_its_field(owner, home):
 
     shown = owner.post(where("bills"), sent)
 
-    assert list(shown.context["form"].errors) == ["timezone"]
+    assert list(shown.context_data["form"].errors) == ["timezone"]
 
 
 @pytest.mark.parametrize("form", ["template", "rule"])
