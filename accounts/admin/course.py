@@ -13,8 +13,9 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
-from accounts.history import files
+from accounts.downloads import download
 from accounts.history.course import Course, Run
+from accounts.history.files import FORMS
 from accounts.history.trends import Direction, Trend
 from accounts.models import Account
 from accounts.services import history
@@ -34,10 +35,6 @@ RANGES = {
 }
 USUAL = "30d"
 TONES = {Direction.INCREASING: "ok", Direction.DECREASING: "warn"}
-WRITERS = {
-    "csv": (files.write_csv, "text/csv"),
-    "json": (files.write_json, "application/json"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +164,7 @@ class WithCourse:
         if row is not None and self.has_view_permission(request, row):
             chosen = request.GET.get("range", USUAL)
             context["course"] = course_of(row, chosen, now()) | {
-                "links": [(form.upper(), self.file_url(row, form)) for form in WRITERS]
+                "links": [(form.upper(), self.file_url(row, form)) for form in FORMS]
             }
         return super().change_view(request, object_id, form_url, context)
 
@@ -178,13 +175,8 @@ class WithCourse:
     def history_file(self, request, object_id, form: str) -> StreamingHttpResponse:
         """Download the whole history of an account."""
         row = self.get_object(request, str(object_id))
-        if row is None or form not in WRITERS:
+        if row is None or form not in FORMS:
             raise Http404
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        write, media = WRITERS[form]
-        return StreamingHttpResponse(
-            write(history.lines(history.period(row)), row.unit),
-            content_type=f"{media}; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{row.pk}.{form}"'},
-        )
+        return download(row, history.lines(history.period(row)), form)

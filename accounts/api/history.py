@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from accounts.history import files
+from accounts.downloads import download
+from accounts.history.files import FORMS, Mistake
 from accounts.history.trends import Direction, Trend
 from accounts.models import Account, Source
 from accounts.moneyjson import money
@@ -32,7 +32,7 @@ from .snapshots import PERIOD, Snapshots
 
 LONGEST = 24 * 366 * 100  # hours
 MICROSECONDS = 10**6
-CSV, JSON = "text/csv", "application/json"
+CSV, JSON = FORMS["csv"].media, FORMS["json"].media
 
 
 class FileAccepted(JSONRenderer):
@@ -46,25 +46,13 @@ class SnapshotFile(Snapshots):
     """Snapshots as a download, line by line, so that no length fills the memory."""
 
     renderer_classes = [FileAccepted, JSONRenderer]
-    suffix: str
-    media: str
-    write: Callable[..., Iterator[str]]
 
-    def file(self) -> StreamingHttpResponse:
+    def file(self, form: str) -> StreamingHttpResponse:
         account = self.get_object()
-        rows = history.lines(self.of_period(account))
-        return StreamingHttpResponse(
-            self.write(rows, account.unit),
-            content_type=f"{self.media}; charset=utf-8",
-            headers={
-                "Content-Disposition": f'attachment; filename="{account.pk}.{self.suffix}"'
-            },
-        )
+        return download(account, history.lines(self.of_period(account)), form)
 
 
 class SnapshotCsv(SnapshotFile):
-    suffix, media, write = "csv", CSV, staticmethod(files.write_csv)
-
     @extend_schema(
         operation_id="accounts_snapshots_csv",
         parameters=PERIOD,
@@ -72,12 +60,10 @@ class SnapshotCsv(SnapshotFile):
     )
     def get(self, request, pk):
         """Download past balances as CSV, newest first."""
-        return self.file()
+        return self.file("csv")
 
 
 class SnapshotJson(SnapshotFile):
-    suffix, media, write = "json", JSON, staticmethod(files.write_json)
-
     @extend_schema(
         operation_id="accounts_snapshots_json",
         parameters=PERIOD,
@@ -85,7 +71,7 @@ class SnapshotJson(SnapshotFile):
     )
     def get(self, request, pk):
         """Download past balances as JSON, newest first, one on each line."""
-        return self.file()
+        return self.file("json")
 
 
 class FileParser(StrictJSONParser):
@@ -144,9 +130,9 @@ class SnapshotImport(Snapshots):
         if account.connection.archived_at is not None:
             raise Archived
         is_csv = (request.content_type or "").startswith(CSV)
-        read = files.read_csv if is_csv else files.read_json
+        form = FORMS["csv" if is_csv else "json"]
         text = request.data if isinstance(request.data, str) else ""
-        lines = read(io.StringIO(text), account.unit, frozenset(Source.values))
+        lines = form.read(io.StringIO(text), account.unit, frozenset(Source.values))
         try:
             done = importing.import_snapshots(account, lines)
         except importing.BadHistory as error:
@@ -156,7 +142,7 @@ class SnapshotImport(Snapshots):
         return Response({"written": done.written, "known": done.known})
 
 
-def told(mistake: files.Mistake) -> dict[str, str]:
+def told(mistake: Mistake) -> dict[str, str]:
     """Return a mistake as an error of its line."""
     return {"field": f"line.{mistake.line}", "code": "bad_line", "detail": mistake.text}
 

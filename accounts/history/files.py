@@ -191,3 +191,18 @@ def amount(told: Mapping[str, Any], name: str, asset: Asset) -> int:
         return parse_money(value, asset=asset)
     except MoneyError as error:
         raise BadLine(f"{name}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How history is written down: its media type, and what writes and reads it."""
+
+    media: str
+    write: Callable[[Iterable[Line], Asset], Iterator[str]]
+    read: Callable[[TextIO, Asset, frozenset[str]], Parsed]
+
+
+FORMS = {
+    "csv": Form("text/csv", write_csv, read_csv),
+    "json": Form("application/json", write_json, read_json),
+}

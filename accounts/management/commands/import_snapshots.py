@@ -10,12 +10,10 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 
-from accounts.history import files
+from accounts.history.files import FORMS
 from accounts.management.base import Command as Base
 from accounts.models import Account, Source
 from accounts.services import importing
-
-READERS = {"csv": files.read_csv, "json": files.read_json}
 
 
 class Command(Base):
@@ -26,17 +24,17 @@ class Command(Base):
         parser.add_argument("account", metavar="ACCOUNT", help="the account's id")
         parser.add_argument("file", metavar="FILE", help="as exported; - for stdin")
         parser.add_argument(
-            "--format", choices=READERS, help="where the file's name does not say it"
+            "--format", choices=FORMS, help="where the file's name does not say it"
         )
 
     def handle(self, *, account: str, file: str, **options: Any) -> None:
         wanted = find_account(account)
         form = options["format"] or Path(file).suffix.removeprefix(".").lower()
-        if form not in READERS:
+        if form not in FORMS:
             raise CommandError("Say --format csv or --format json")
         try:
             with opened(file) as text:
-                lines = READERS[form](text, wanted.unit, frozenset(Source.values))
+                lines = FORMS[form].read(text, wanted.unit, frozenset(Source.values))
                 done = importing.import_snapshots(wanted, lines)
         except importing.BadHistory as error:
             told = "\n".join(map(str, error.mistakes))
