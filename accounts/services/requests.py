@@ -11,7 +11,7 @@ from accounts.models import Connection, SyncRun
 
 from .sync import sync
 
-TOGETHER = 500  # connections of one message
+TOGETHER = 250  # connections of one message
 MOST = 100_000  # connections claimed at once
 
 # The claim moves the next time, so whoever claims and dies loses one interval.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -23,6 +23,7 @@ from .reading import Clock, Visit
 from .recording import record
 
 TOGETHER = 500  # connections written in one transaction
+BLANK = tuple(column.get_default() for column in SyncRun._meta.concrete_fields)
 LINGER = 1.0  # seconds for which an answer may wait for others before it is written
 
 
@@ -85,8 +86,9 @@ def _enter(
 
 
 def _new_run(connection: Connection, kind: str) -> SyncRun:
-    run = SyncRun(connection_id=connection.pk, kind=kind)
-    # The constructor would check the row that it is given, and take twice as long.
+    # By name, and with a row to check, the constructor takes three times as long.
+    run = SyncRun(*BLANK)
+    run.pk, run.connection_id, run.kind, run.results = uuid4(), connection.pk, kind, []
     SyncRun.connection.field.set_cached_value(run, connection)
     return run
 

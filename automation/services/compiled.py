@@ -6,7 +6,7 @@ makes that takes several times as long as the database needs for the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -80,6 +80,13 @@ MARKS: dict[type, Callable[[int], Value]] = {
     datetime: lambda place: EARLY + timedelta(microseconds=place),
     NoneType: lambda place: None,  # a query of its own: it asks for NULL
 }
+
+
+def padded(values: Iterable[UUID]) -> tuple[UUID, ...]:
+    """Return `values` with the last repeated, so that there are few lengths in all."""
+    known = tuple(values)
+    size = 1 << (len(known) - 1).bit_length() if known else 0
+    return known + known[-1:] * (size - len(known))
 
 
 def kind(value: Value | tuple[Value, ...]) -> Kind:

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from automation.models import RuleLeg, RuleRun
 
-from .compiled import Compiled
+from .compiled import Compiled, padded
 from .locks import update_in_order
 
 
@@ -22,7 +22,7 @@ def wake_short(connections: Iterable[UUID]) -> int:
     would find the same. What could not be read has a shorter pause of its own.
     """
     moment = now()
-    found = list(SHORT(moment, *connections))
+    found = list(SHORT(moment, *padded(connections)))
     if not found:
         return 0
     still = RuleRun.objects.filter(

@@ -5,28 +5,53 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from accounts.models import Account
 from automation.models import RuleLeg, RuleRun, Trigger
 
+from .compiled import Compiled, padded
 from .locks import update_in_order
 from .runs import start_run
 
-SEEING = (Trigger.Kind.PAYDAY, Trigger.Kind.TRANSACTION)
+MOVEMENTS = (Trigger.Kind.PAYDAY, Trigger.Kind.TRANSACTION)
 
 
 def wake_triggers(accounts: Iterable[UUID]) -> int:
     """Let triggers that watch what `accounts` hold, or what moves in them, look now."""
-    ids = list(accounts)
-    watching = Q(kind=Trigger.Kind.BALANCE, account__in=ids)
-    return look_now(watching | Q(kind__in=SEEING, rule__in=fed_from(ids)))
+    return wake(WATCHING, accounts)
 
 
-def wake_seers(accounts: Collection[UUID]) -> int:
+def wake_seers(accounts: Iterable[UUID]) -> int:
     """Let triggers look now that wait for a movement in one of `accounts`."""
-    return look_now(Q(kind__in=SEEING, rule__in=fed_from(accounts)))
+    return wake(SEEING, accounts)
+
+
+def wake(find: Compiled, accounts: Iterable[UUID]) -> int:
+    """Let the triggers look now that `find` finds for `accounts`; return how many.
+
+    Most news concerns no trigger, so they are looked for before any is locked.
+    """
+    ids = padded(accounts)
+    found = list(find(ids)) if ids else []
+    return look_now(Q(pk__in=found)) if found else 0
+
+
+def watching(accounts: Collection[UUID]) -> QuerySet[Trigger]:
+    balances = Q(kind=Trigger.Kind.BALANCE, account__in=accounts)
+    return in_use(balances | sees(accounts)).values_list("pk", flat=True)
+
+
+def seeing(accounts: Collection[UUID]) -> QuerySet[Trigger]:
+    return in_use(sees(accounts)).values_list("pk", flat=True)
+
+
+def sees(accounts: Collection[UUID]) -> Q:
+    return Q(kind__in=MOVEMENTS, rule__in=fed_from(accounts))
+
+
+WATCHING, SEEING = Compiled(watching), Compiled(seeing)
 
 
 def fed_from(accounts: Collection[UUID]):
@@ -43,10 +68,13 @@ def look_now(which: Q) -> int:
 
     Also those that are due: who looks at them just now may have read before the news.
     """
-    rows = Trigger.objects.filter(
+    return len(update_in_order(in_use(which), next_at=now()))
+
+
+def in_use(which: Q) -> QuerySet[Trigger]:
+    return Trigger.objects.filter(
         which, next_at__isnull=False, rule__enabled=True, rule__archived_at=None
     )
-    return len(update_in_order(rows, next_at=now()))
 
 
 def wake_followers(run: RuleRun) -> int:
