@@ -13,6 +13,7 @@ from django.template import Template
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from balsync_project.celery import app
 
@@ -85,6 +86,22 @@ def tasks_stay_ours() -> Iterator[None]:
 def pages_render_as_anywhere_else(django_test_environment) -> None:
     """Keep Django from copying every context; a page's own is its `context_data`."""
     Template._render = render
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_up_once() -> Iterator[None]:
+    """Let the clients share what a server looks up when it starts."""
+    find, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def share(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = share
+    yield
+    WhiteNoiseMiddleware.add_files_from_finders = find
 
 
 @pytest.fixture(scope="session")
