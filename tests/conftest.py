@@ -17,6 +17,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from balsync_project.celery import app
 
+from .copies import Copies
 from .emptying import Emptying
 
 # How long an example takes says how busy the machine is, and nothing else. The longer
@@ -105,8 +106,28 @@ def static_files_are_looked_up_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings, django_db_blocker, testrun_uid, worker_id
+) -> Iterator[Copies | None]:
+    """Let one of several processes migrate, and the others copy."""
+    if worker_id == "master":
+        yield None
+        return
+    with django_db_blocker.unblock():
+        copies = Copies(testrun_uid)
+        copies.before()
+        yield copies
+        copies.forget()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup, django_db_modify_db_settings, django_db_blocker
+) -> Iterator[None]:
     """Bring committed tests back to what the migrations wrote, beat's rows included."""
+    if copies := django_db_modify_db_settings:
+        with django_db_blocker.unblock():
+            copies.after()
     with django_db_blocker.unblock():
         emptying = Emptying()
     original = TransactionTestCase._fixture_teardown
