@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> None:
     command = arguments[1] if len(arguments) > 1 else "help"
     if not is_inside_venv():
         enter_venv(command)
+    if NEEDS.get(command) == "dev":
+        keep_bytecode()
     if command in TREES:
         from balsync_project.processes.command import run  # noqa: PLC0415
 
@@ -93,6 +95,15 @@ def enter_venv(command: str) -> None:
         sys.exit(f"Could not make {VENV}: {error}")
     python = str(VENV / "bin" / "python")
     os.execv(python, [python, str(HERE / "manage.py"), *sys.argv[1:]])
+
+
+def keep_bytecode() -> None:
+    """Let many processes share what one compiled, in .venv if not beside the source."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = str(Path(sys.prefix, "bytecode"))
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def install(lock: str) -> None:
