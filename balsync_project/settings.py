@@ -119,6 +119,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "balsync_project.rendering.Renderer"
 ROOT_URLCONF = "balsync_project.urls"
 WSGI_APPLICATION = "balsync_project.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
