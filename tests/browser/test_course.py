@@ -11,7 +11,7 @@ from accounts.models import Account, Balance, BalanceSnapshot
 from tests.admin.pages import page
 
 from .chromium import find
-from .test_pages import LOOKS, browser, expect_quiet, home, running, signed_in
+from .test_pages import LOOKS, browser, expect_quiet_in, home, running, signed_in
 
 __all__ = ["browser", "home", "running", "signed_in"]
 pytestmark = [
@@ -47,12 +47,11 @@ def past(home) -> Account:
     return main
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_chart_is_quiet_and_fits(scheme, width, signed_in, live_server, past):
-    signed_in.dress(scheme, width)
+@pytest.mark.parametrize("look", LOOKS)
+def test_chart_is_quiet_and_fits(look, signed_in, live_server, past):
     for chosen in ("24h", "30d", "all"):
         url = f"{live_server.url}{page(past)}?range={chosen}"
-        expect_quiet(signed_in, url, live_server.url)
+        expect_quiet_in(signed_in, look, url, live_server.url)
 
 
 def test_chart_says_what_was_held_where_one_points(signed_in, live_server, past):

@@ -20,7 +20,9 @@ pytestmark = [
     pytest.mark.skipif(find() is None, reason="no Chromium is installed"),
     pytest.mark.django_db(transaction=True),
 ]
-LOOKS = [("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)]
+# Each page is loaded in these, and then turned to the other colours: four looks.
+LOOKS = [("light", 1400), ("dark", 390)]
+OTHER = {"light": "dark", "dark": "light"}
 LISTS = [Account, Connection, Rule, RuleRun, Transfer, Transaction, Discrepancy]
 COLOUR = "getComputedStyle(document.getElementById('main')).backgroundColor"
 
@@ -54,6 +56,10 @@ def signed_in(browser, live_server, home) -> Chromium:
 def expect_quiet(browser: Chromium, url: str, origin: str) -> None:
     """Visit a page that must complain about nothing and ask nobody else."""
     browser.visit(url)
+    expect_no_complaint(browser, url, origin)
+
+
+def expect_no_complaint(browser: Chromium, url: str, origin: str) -> None:
     foreign = [
         asked for asked in browser.requests if not asked.startswith((origin, "data:"))
     ]
@@ -64,13 +70,24 @@ def expect_quiet(browser: Chromium, url: str, origin: str) -> None:
     assert width <= 0, f"{url} is {width} pixels too wide"
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_pages_are_quiet_and_fit(scheme, width, signed_in, live_server, home):
-    signed_in.dress(scheme, width)
+def expect_quiet_in(
+    browser: Chromium, look: tuple[str, int], url: str, origin: str
+) -> None:
+    """Visit a page in one look, and see it in the other colours, too."""
+    scheme, width = look
+    browser.dress(scheme, width)
+    expect_quiet(browser, url, origin)
+    browser.dress(OTHER[scheme], width)
+    browser.settle()
+    expect_no_complaint(browser, f"{url} turned {OTHER[scheme]}", origin)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_pages_are_quiet_and_fit(look, signed_in, live_server, home):
     rows = [home.main, home.connection, home.rule, home.run, home.transfer, home.sync]
 
     for path in ["/admin/", *map(page, rows), *map(listing, LISTS), adding(Rule)]:
-        expect_quiet(signed_in, live_server.url + path, live_server.url)
+        expect_quiet_in(signed_in, look, live_server.url + path, live_server.url)
 
 
 def test_pages_follow_the_taste_of_the_system(signed_in, live_server):

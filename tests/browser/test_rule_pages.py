@@ -11,7 +11,15 @@ from automation import services
 from automation.models import Rule
 
 from .chromium import find
-from .test_pages import LOOKS, browser, choose, expect_quiet, home, running, signed_in
+from .test_pages import (
+    LOOKS,
+    browser,
+    choose,
+    expect_quiet_in,
+    home,
+    running,
+    signed_in,
+)
 
 __all__ = ["browser", "home", "running", "signed_in"]
 pytestmark = [
@@ -32,9 +40,8 @@ def nested(home) -> Rule:
     )
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_pages_are_quiet_and_fit(scheme, width, signed_in, live_server, home):
-    signed_in.dress(scheme, width)
+@pytest.mark.parametrize("look", LOOKS)
+def test_pages_are_quiet_and_fit(look, signed_in, live_server, home):
     pages = [
         reverse("admin:automation_rule_templates"),
         reverse("admin:automation_rule_template", args=["payday"]),
@@ -44,7 +51,7 @@ def test_pages_are_quiet_and_fit(scheme, width, signed_in, live_server, home):
     ]
 
     for path in pages:
-        expect_quiet(signed_in, live_server.url + path, live_server.url)
+        expect_quiet_in(signed_in, look, live_server.url + path, live_server.url)
 
 
 def test_a_rule_is_made_from_a_template_with_clicks(signed_in, live_server, home):
