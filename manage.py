@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     command = arguments[1] if len(arguments) > 1 else "help"
     if not is_inside_venv():
         enter_venv(command)
-    if NEEDS.get(command) == "dev":
+    if command in NEEDS and Path(sys.prefix).resolve() == VENV.resolve():
         keep_bytecode()
     if command in TREES:
         from balsync_project.processes.command import run  # noqa: PLC0415
@@ -98,7 +98,7 @@ def enter_venv(command: str) -> None:
 
 
 def keep_bytecode() -> None:
-    """Let many processes share what one compiled, in .venv if not beside the source."""
+    """Let all processes share what one compiled, in .venv if not beside the source."""
     if sys.dont_write_bytecode:
         sys.dont_write_bytecode = False
         sys.pycache_prefix = str(Path(sys.prefix, "bytecode"))
