@@ -14,4 +14,6 @@ class AccountsConfig(AppConfig):
     verbose_name = "Money"
 
     def ready(self) -> None:
+        from . import receivers  # noqa: F401, PLC0415  # ready() may import
+
         drivers.configure(settings.REDIS_URL)

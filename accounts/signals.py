@@ -41,3 +41,13 @@ events_written = Signal()
 # Sent with `events`, rows that are on their way to whoever wants them. A worker that
 # dies before it has sent this sends it no more: the rows are the record.
 events_told = Signal()
+
+# Sent when rows of balances were written one by one, through the ORM, with `accounts`.
+balances_rewritten = Signal()
+
+# Sent by the cache of balances with `kind` (hit, miss, filled, written, marked, away) and
+# `accounts`. Whoever listens is called within the request, so is quick.
+cache_event = Signal()
+
+# Sent when somebody has lost a right without a row that was saved or deleted saying so.
+access_revoked = Signal()

@@ -32,6 +32,14 @@ def sync_batch(connection_ids: list[str], kind: str) -> None:
 
 
 @shared_task
+def refresh(connection_id: str) -> None:
+    """Sync a connection because somebody asked how much it holds, unless that was done."""
+    run = services.request_refresh(connection_id)
+    if run is not None:
+        run_sync(str(run.pk))
+
+
+@shared_task
 def run_sync(sync_run_id: str) -> None:
     """Carry out a sync that somebody asked for, unless it is done or running."""
     run = services.run_requested(sync_run_id)

@@ -43,7 +43,7 @@ class Store:
             return question()
         except RedisError as error:
             self._away_until = monotonic() + AWAY
-            log.warning("Breaker and budget are local for now: %s", error)
+            log.warning("The shared store is away; doing without: %s", error)
             raise StoreAway from error
 
 

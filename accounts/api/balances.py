@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from datetime import timedelta
+from threading import BoundedSemaphore
 from time import monotonic, sleep
-from typing import Any
+from uuid import UUID
 
-from django.utils.http import parse_etags, quote_etag
-from django.utils.timezone import now
+from django.http import Http404, HttpResponse
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.permissions import IsAuthenticated
 
-import providers
 from accounts import publishing, services, tasks
+from accounts.instant.answer import CACHE, DATABASE, Answer
 from accounts.models import Account, Connection, Source, SyncRun
-from providers.base import TakesTypedBalances
+from accounts.services import instant
+from accounts.services.instant import Glance
+from providers.store import StoreAway
 
 from .base import Api
+from .callers import SessionCaller, SignedCaller, TokenCaller
 from .fields import MoneySerializer
 from .query import number
+from .throttling import LeasedCallerRate
 
 LONGEST_AGE = 366 * 86_400  # seconds
 LONGEST_WAIT = 10
 STATUSES = ("ok", "partial", "unknown")
+PLACES = (CACHE, DATABASE)
 LOOK_EVERY = 0.1
-AFTER_SUCCESS, AFTER_FAILURE = timedelta(seconds=1), timedelta(seconds=15)
-# What changes by the clock alone is no news.
-VOLATILE = {"age_seconds", "updating"}
+# A process has few threads: who waits must not keep all of them from instant answers.
+WAITING = BoundedSemaphore(4)
 
 
 class BalanceSerializer(serializers.Serializer):
@@ -50,15 +50,35 @@ class BalanceSerializer(serializers.Serializer):
     stale = serializers.BooleanField()
     updating = serializers.BooleanField()
     error = serializers.CharField(allow_null=True)
+    found_in = serializers.ChoiceField(
+        PLACES, help_text="Where these figures were found."
+    )
 
 
-class AccountBalance(Api):
+class InstantApi(Api):
+    """A view that looks at one account before it asks who calls.
+
+    The look brings the mark of all rights with it, so that a caller who is remembered
+    costs no query, and one who has lost a right is not remembered.
+    """
+
+    authentication_classes = [SignedCaller, TokenCaller, SessionCaller]
+    permission_classes = [IsAuthenticated]
+    throttle_classes = [LeasedCallerRate]
+    look: Glance
+    workspaces: frozenset[str] = frozenset()
+
+    def initial(self, request, *args, **kwargs) -> None:
+        self.look = instant.peek(self.kwargs["pk"])
+        super().initial(request, *args, **kwargs)
+        self.look = instant.settled(self.look)
+        # Foreign and absent answer alike.
+        if self.look.workspace not in self.workspaces:
+            raise Http404
+
+
+class AccountBalance(InstantApi):
     queryset = Account.objects.all()
-
-    def get_queryset(self):
-        return Account.objects.of(self.request.user).select_related(
-            "balance", "connection"
-        )
 
     @extend_schema(
         parameters=[
@@ -76,54 +96,70 @@ class AccountBalance(Api):
     )
     def get(self, request, pk):
         """Return what the account holds, at once; a stale answer starts a refresh."""
-        account = self.get_object()
-        max_age = number(request, "max_age", most=LONGEST_AGE)
-        wait = number(request, "wait", most=LONGEST_WAIT) or 0
-        told = services.balance_answer(account, max_age=max_age)
-        if wanting(told) and (told["updating"] or refresh(account.connection)):
-            told = told | {"updating": True}
-        until = monotonic() + wait
-        while wanting(told) and told["updating"] and monotonic() < until:
-            sleep(LOOK_EVERY)
-            told = services.balance_answer(self.get_object(), max_age=max_age)
+        max_age = wait = None
+        if request.META.get("QUERY_STRING"):
+            max_age = number(request, "max_age", most=LONGEST_AGE)
+            wait = number(request, "wait", most=LONGEST_WAIT)
+        told = self.look.answer(max_age)
+        if told.wanting:
+            told = self.refreshed(told, max_age, wait or 0)
         return conditional(request, told)
 
+    def refreshed(self, told: Answer, max_age: int | None, wait: int) -> Answer:
+        """Start a refresh that may help, and wait for it where that is asked for."""
+        if not told.updating and told.may_ask and refresh(self.look):
+            told = self.look.answer(max_age, updating=True)
+        if not wait or not WAITING.acquire(blocking=False):
+            return told
+        try:
+            return waited(self.look.account, told, max_age, monotonic() + wait)
+        finally:
+            WAITING.release()
 
-def wanting(told: Mapping[str, Any]) -> bool:
-    """Say whether a newer reading is wanted."""
-    return told["stale"] or told["status"] == "unknown"
+
+def waited(account: UUID, told: Answer, max_age: int | None, until: float) -> Answer:
+    """Return the answer that is no longer wanting, or the last before `until`."""
+    while told.wanting and told.updating and monotonic() < until:
+        sleep(LOOK_EVERY)
+        told = instant.glance(account).answer(max_age)
+    return told
 
 
-def refresh(connection: Connection) -> bool:
-    """Start a sync, unless asking cannot help or was tried just now."""
-    typed = issubclass(providers.load(connection.provider), TakesTypedBalances)
-    if typed or connection.needs_person or connection.archived_at is not None:
-        return False
-    pause = AFTER_FAILURE if connection.failures else AFTER_SUCCESS
-    if connection.last_sync_at and now() < connection.last_sync_at + pause:
-        return False
-    # However many ask, this is one sync: a second request finds the first.
+def refresh(look: Glance) -> bool:
+    """Let a worker sync the account's connection; however many ask, this is one sync."""
+    owner = look.sheet.entry.connection
+    try:
+        if instant.begin_refresh(owner):
+            publishing.publish(tasks.refresh, owner)
+    except StoreAway:
+        return refresh_by_row(UUID(owner))
+    return True
+
+
+def refresh_by_row(owner: UUID) -> bool:
+    """Do the same without the cache: the lock of the row lets one of many ask."""
+    connection = Connection.objects.get(pk=owner)
     run = services.request_sync(connection, SyncRun.Kind.MANUAL)
     publishing.publish(tasks.run_sync, str(run.pk))
     return True
 
 
-def conditional(request, told: Mapping[str, Any]) -> Response:
+def conditional(request, told: Answer) -> HttpResponse:
     """Return `told`, or 304 where the caller has it already."""
-    if told["status"] == "unknown":
-        return Response(told, 202, headers={"Cache-Control": "no-store"})
-    tag = etag(told)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    if "*" in known or tag in {
-        seen if seen.startswith("W/") else f"W/{seen}" for seen in known
-    }:
-        return Response(status=304, headers=headers)
-    return Response(told, headers=headers)
+    if not told.known:
+        return plain(told, 202, {"Cache-Control": "no-store"})
+    headers = {"ETag": told.tag, "Cache-Control": "private, no-cache"}
+    if match := request.META.get("HTTP_IF_NONE_MATCH"):
+        known = parse_etags(match)
+        if "*" in known or told.tag in {
+            seen if seen.startswith("W/") else f"W/{seen}" for seen in known
+        }:
+            return HttpResponse(status=304, headers=headers)
+    return plain(told, 200, headers)
 
 
-def etag(told: Mapping[str, Any]) -> str:
-    """Return the weak validator (RFC 9110, 8.8) of an answer."""
-    news = {name: value for name, value in told.items() if name not in VOLATILE}
-    text = json.dumps(news, sort_keys=True, cls=JSONEncoder)
-    return "W/" + quote_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
+def plain(told: Answer, status: int, headers: dict[str, str]) -> HttpResponse:
+    # Written out already: a renderer would only read it and write it again.
+    return HttpResponse(
+        told.body, status=status, headers=headers, content_type="application/json"
+    )

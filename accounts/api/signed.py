@@ -52,18 +52,24 @@ class SignedRequest(BaseAuthentication):
         if "HTTP_SIGNATURE" not in told and "HTTP_SIGNATURE_INPUT" not in told:
             return None
         try:
-            key = verified(request._request)
+            key = self.verified(request)
         except services.SignatureRefused as error:
             raise refusal(request, str(error)) from error
         require_scope(request._request, key)
         narrow(key.user, key.workspace_id)
         return key.user, key
 
+    def verified(self, request, keys: services.SigningKeys | None = None) -> SigningKey:
+        """Return the key that signed; raises SignatureRefused and TooLarge."""
+        return verified(request._request, keys)
+
     def authenticate_header(self, request) -> str:
         return CHALLENGE
 
 
-def verified(request: HttpRequest) -> SigningKey:
+def verified(
+    request: HttpRequest, keys: services.SigningKeys | None = None
+) -> SigningKey:
     """Return the key that signed `request`; raises SignatureRefused and TooLarge."""
     if "HTTP_AUTHORIZATION" in request.META:
         raise services.SignatureRefused("A token and a signature at once")
@@ -76,7 +82,8 @@ def verified(request: HttpRequest) -> SigningKey:
             url=target_of(request),
             headers=request.headers,
             body=request.body,
-        )
+        ),
+        keys,
     )
 
 

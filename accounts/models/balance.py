@@ -3,9 +3,19 @@ from __future__ import annotations
 from django.db import models
 
 from accounts.fields import MinorUnits, is_money
+from accounts.signals import balances_rewritten
 
 from .account import Account
 from .base import Source
+
+
+class BalanceQuerySet(models.QuerySet):
+    def update(self, **values) -> int:
+        """Change rows, and tell whoever keeps copies of them."""
+        accounts = list(self.values_list("pk", flat=True))
+        changed = super().update(**values)
+        balances_rewritten.send(sender=Balance, accounts=accounts)
+        return changed
 
 
 class Balance(models.Model):
@@ -22,6 +32,8 @@ class Balance(models.Model):
     source = models.CharField(max_length=10, choices=Source, default=Source.LIVE)
     error = models.TextField(blank=True, help_text="Why the newest try failed.")
     error_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BalanceQuerySet.as_manager()
 
     class Meta:
         constraints = [

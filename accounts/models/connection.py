@@ -108,8 +108,12 @@ class Connection(Row):
     @property
     def stale_after(self) -> timedelta:
         """Return the age from which a balance of this connection is stale."""
-        interval = timedelta(seconds=self.sync_interval_seconds)
-        return max(self.FRESH, self.FRESH_INTERVALS * interval)
+        return self.stale_limit(self.sync_interval_seconds)
+
+    @classmethod
+    def stale_limit(cls, interval: float) -> timedelta:
+        """Return the age from which a balance is stale that is read every so many seconds."""
+        return max(cls.FRESH, cls.FRESH_INTERVALS * timedelta(seconds=interval))
 
     @property
     def needs_person(self) -> bool:

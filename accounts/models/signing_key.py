@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 
 from accounts.fields import SealedJSONField
+from accounts.signals import access_revoked
 from accounts.visibility import seen_by
 
 from .base import Row
@@ -99,6 +100,7 @@ class SigningKey(Row):
         """End this key at once and erase its secret; what is ended stays as it is."""
         ended = {"revoked_at": now(), "secret": self.seal_secret({})}
         SigningKey.objects.unrevoked().filter(pk=self.pk).update(**ended)
+        access_revoked.send(sender=SigningKey)
         self.refresh_from_db(fields=["revoked_at", "secret"])
 
     def note_use(self) -> None:

@@ -33,8 +33,15 @@ from .connecting import (
 )
 from .movements import forget_old as forget_old_transactions
 from .protecting import protect, release
-from .requests import claim_due, claim_requested, request_sync, run_requested
+from .requests import (
+    claim_due,
+    claim_requested,
+    request_refresh,
+    request_sync,
+    run_requested,
+)
 from .rotation import Rotation, rotate_keys
+from .signing import Keys as SigningKeys
 from .signing import Message, SignatureRefused, verify_signature
 from .signing_keys import (
     SigningKeyRefused,
@@ -67,6 +74,7 @@ __all__ = [
     "Rotation",
     "SignatureRefused",
     "SigningKeyRefused",
+    "SigningKeys",
     "TestResult",
     "UnknownCredential",
     "UnknownProvider",
@@ -95,6 +103,7 @@ __all__ = [
     "record_typed_balance",
     "refresh",
     "release",
+    "request_refresh",
     "request_sync",
     "rotate_keys",
     "run_requested",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -19,13 +20,13 @@ from accounts.models import (
     Source,
     SyncRun,
 )
-from accounts.moneyjson import money
 from accounts.verdicts import Heard
 from providers.base import Observation, Reading, TakesTypedBalances
 from providers.errors import ProviderError
 from providers.money import Asset, whole
 
 from .entries import Entry
+from .instant import row_answer
 from .recording import record
 from .sync import sync
 
@@ -48,56 +49,13 @@ class BalanceUnknown(ProviderError):
     code = "balance_unknown"
 
 
-def balance_answer(account: Account, *, max_age: float | None = None) -> dict[str, Any]:
-    """Return the newest balance as `api.md` writes it, without asking the provider.
+def balance_answer(account: Account, *, max_age: int | None = None) -> dict[str, Any]:
+    """Return the newest balance as `api.md` writes it, by its row and no provider.
 
     What was never read is `unknown`, with nulls. `stale` means older than `max_age`
     seconds; without it, older than 15 minutes or one and a half intervals.
     """
-    balance: Balance | None = getattr(account, "balance", None)
-    moment = now()
-    answer = {
-        "account": str(account.pk),
-        "asset": account.asset,
-        **_amounts(account, balance),
-        "as_of": balance and _text(balance.as_of),
-        "fetched_at": balance and _text(balance.fetched_at),
-        "age_seconds": balance
-        and max(0, int((moment - balance.as_of).total_seconds())),
-        "source": balance and balance.source,
-        "status": "ok" if balance else "unknown",
-        "stale": True,
-        "updating": is_updating(account.connection_id),
-        "error": (balance.error if balance else account.connection.error) or None,
-    }
-    if balance:
-        limit = _limit(account) if max_age is None else timedelta(seconds=max_age)
-        answer["stale"] = limit is not None and moment - balance.as_of > limit
-        if answer["stale"] and balance.source == Source.LIVE:
-            answer["source"] = Source.CACHE.value  # it was live once
-    return answer
-
-
-def _amounts(account: Account, balance: Balance | None) -> dict[str, Any]:
-    names = ("total", "available", "held")
-    if balance is None:
-        return dict.fromkeys(names)
-    return {name: money(getattr(balance, name), account.asset) for name in names}
-
-
-def _limit(account: Account) -> timedelta | None:
-    if account.provider in providers.slugs() and issubclass(
-        providers.load(account.provider), TakesTypedBalances
-    ):
-        return None  # it is as old as the last count, and nobody can know better
-    return account.connection.stale_after
-
-
-def is_updating(connection_id: UUID) -> bool:
-    """Return whether a sync of the connection is asked for or running."""
-    recent = now() - SyncRun.LEASE
-    runs = SyncRun.objects.unfinished().filter(connection_id=connection_id)
-    return runs.filter(created__gt=recent).exists()
+    return json.loads(row_answer(account, max_age).body)
 
 
 def sync_for(
@@ -208,7 +166,3 @@ def _keep(
 def _require_typed(slug: str) -> None:
     if not issubclass(providers.load(slug), TakesTypedBalances):
         raise NotTyped
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

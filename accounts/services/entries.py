@@ -21,6 +21,7 @@ class State:
     failures: int
     interval: float
     ever_worked: bool
+    workspace_id: UUID
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from providers.errors import ProviderError
 from . import knowledge, statements, writing
 from .entries import Entry, State
 from .events import tell_changes
+from .instant.keeping import keep
 from .statements import ask
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,8 @@ def _record(entries: Sequence[Entry]) -> None:
         moved = writing.write_movements(present, known)
         writing.write_outcomes(present, states)
         writing.write_findings(present)
+        # The cache first: whoever hears the news may look there.
+        transaction.on_commit(partial(keep, present, states), robust=True)
         _announce(present)
         if moved:
             send = partial(movements_read.send, sender=Transaction, accounts=moved)

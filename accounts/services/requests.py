@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -9,6 +10,7 @@ from django.utils.timezone import now
 
 from accounts.models import Connection, SyncRun
 
+from . import instant
 from .sync import sync
 
 TOGETHER = 250  # connections of one message
@@ -69,9 +71,20 @@ def request_sync(connection: Connection, kind: str, *, user=None) -> SyncRun:
         fresh = connection.sync_runs.unfinished().filter(
             created__gt=now() - SyncRun.LEASE
         )
-        return fresh.first() or SyncRun.objects.create(
+        run = fresh.first() or SyncRun.objects.create(
             connection=connection, kind=kind, requested_by=user
         )
+        transaction.on_commit(partial(instant.note_asked, connection.pk), robust=True)
+        return run
+
+
+def request_refresh(connection_id: UUID | str) -> SyncRun | None:
+    """Return the sync that refreshes a connection; None where that cannot help now."""
+    found = Connection.objects.filter(pk=connection_id).first()
+    if found is None or not instant.may_ask(found):
+        instant.end_refresh(connection_id)
+        return None
+    return request_sync(found, SyncRun.Kind.MANUAL)
 
 
 def run_requested(sync_run_id: UUID | str) -> SyncRun:
@@ -93,10 +106,14 @@ def _claim(run: SyncRun) -> bool:
         started__lt=now() - SyncRun.LEASE,
     )
     begin = {"status": SyncRun.Status.RUNNING, "started": now()}
-    return bool(unclaimed.update(**begin) or died.update(**begin))
+    claimed = bool(unclaimed.update(**begin) or died.update(**begin))
+    if claimed:
+        instant.note_running(run.connection_id)
+    return claimed
 
 
 def _give_up(run: SyncRun) -> None:
     run.status, run.finished = SyncRun.Status.FAILED, now()
     run.error_code, run.error = "archived", "The connection is no longer in use"
     run.save(update_fields=["status", "finished", "error_code", "error"])
+    instant.end_refresh(run.connection_id)

@@ -19,7 +19,8 @@ SPLIT = r"(string_to_array(%s, E'\\x1e', E'\\x1d'))[2:]::\1[]"
 
 # In order of id, so that two batches never wait for each other in a circle.
 LOCK = """
-SELECT id, health, failures, sync_interval_seconds, last_success_at IS NOT NULL
+SELECT id, health, failures, sync_interval_seconds, last_success_at IS NOT NULL,
+       workspace_id
 FROM accounts_connection WHERE id = ANY(%s::uuid[]) AND archived_at IS NULL
 ORDER BY id FOR NO KEY UPDATE
 """

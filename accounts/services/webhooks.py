@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -24,6 +25,7 @@ from providers.base import Place, SendsWebhooks
 from providers.errors import ProviderError
 from providers.money import Asset
 
+from . import instant
 from .adapters import adapter_of
 from .calling import call
 from .requests import request_sync
@@ -116,6 +118,9 @@ def receive(
             mine = WebhookInbox.objects.filter(pk=event.pk)
             mine.update(created=Now(), next_try_at=Now() + FIRST_TRY)
         run = request_sync(connection, SyncRun.Kind.WEBHOOK) if new else None
+        if new:
+            stale = partial(instant.hint, connection.pk)
+            transaction.on_commit(stale, robust=True)
     log.info("webhook_received", connection=str(connection.pk), new=new)
     return run, new
 

@@ -118,7 +118,7 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[int]:
+def running(command: Sequence[str], **more: str) -> Iterator[int]:
     """Run a process until the block ends, or until this process does."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
@@ -126,6 +126,7 @@ def running(command: Sequence[str]) -> Iterator[int]:
         "PYTHONPATH": str(ROOT),
         "REMAP_SIGTERM": "SIGQUIT",
         "WORKER_SHUTDOWN_SECONDS": "2",
+        **more,
     }
     with open(os.devnull, "wb") as nowhere:
         pid = GUARD.spawn(command, environment, output=nowhere.fileno())

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from django.core.management.base import BaseCommand, CommandError
 
-HELPERS = {"floor", "meter", "naive"}
+HELPERS = {"floor", "load", "meter", "naive", "read_server"}
 
 
 class Command(BaseCommand):

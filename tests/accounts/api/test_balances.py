@@ -9,12 +9,14 @@ import pytest
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from accounts import services
 from accounts.models import Balance, Connection, SyncRun
 from tests.fixtures_api import V1, account, expect_problem, fields_of
 
 NAMES = {
     *("account", "asset", "total", "available", "held", "as_of", "fetched_at"),
     *("age_seconds", "source", "status", "stale", "updating", "error"),
+    "found_in",
 }
 
 
@@ -48,7 +50,7 @@ def test_cold_start_is_202_with_nulls_and_starts_a_refresh(world, published):
     assert told["status"] == "unknown"
     assert told["total"] is told["available"] is told["held"] is told["as_of"] is None
     assert told["updating"] is True
-    assert published == [("accounts.tasks.run_sync", str(SyncRun.objects.first().pk))]
+    assert published == [("accounts.tasks.refresh", str(world.mine.connection.pk))]
 
 
 def test_however_many_ask_one_refresh_is_in_flight(world, published):
@@ -56,8 +58,12 @@ def test_however_many_ask_one_refresh_is_in_flight(world, published):
     for _ in range(5):
         assert world.viewer.get(path(world.mine.main)).json()["updating"] is True
 
+    assert published == [("accounts.tasks.refresh", str(world.mine.connection.pk))]
+    assert SyncRun.objects.count() == runs  # the worker writes it, not the request
+
+    for _ in range(2):
+        services.request_refresh(world.mine.connection.pk)
     assert SyncRun.objects.count() == runs + 1
-    assert len(set(published)) == 1
 
 
 @pytest.mark.parametrize(
