@@ -15,13 +15,13 @@ v1 = [
 ]
 
 urlpatterns = [
+    path("api/v1/", include(v1)),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/pause/<uuid:pk>/", admin.site.admin_view(switch.turn), name="pause"),
     path("admin/", admin.site.urls),
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("api/health", health.ready),
-    path("api/v1/", include(v1)),
     re_path(r"^api/(?P<rest>.*)$", api.no_such_route),
     path("", include("accounts.api.browser_urls")),
 ]

@@ -6,11 +6,10 @@ from threading import BoundedSemaphore
 from time import monotonic, sleep
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import IsAuthenticated
 
 from accounts import publishing, services, tasks
 from accounts.instant.answer import CACHE, DATABASE, Answer
@@ -19,11 +18,9 @@ from accounts.services import instant
 from accounts.services.instant import Glance
 from providers.store import StoreAway
 
-from .base import Api
-from .callers import SessionCaller, SignedCaller, TokenCaller
 from .fields import MoneySerializer
+from .instant import InstantApi
 from .query import number
-from .throttling import LeasedCallerRate
 
 LONGEST_AGE = 366 * 86_400  # seconds
 LONGEST_WAIT = 10
@@ -55,28 +52,6 @@ class BalanceSerializer(serializers.Serializer):
     )
 
 
-class InstantApi(Api):
-    """A view that looks at one account before it asks who calls.
-
-    The look brings the mark of all rights with it, so that a caller who is remembered
-    costs no query, and one who has lost a right is not remembered.
-    """
-
-    authentication_classes = [SignedCaller, TokenCaller, SessionCaller]
-    permission_classes = [IsAuthenticated]
-    throttle_classes = [LeasedCallerRate]
-    look: Glance
-    workspaces: frozenset[str] = frozenset()
-
-    def initial(self, request, *args, **kwargs) -> None:
-        self.look = instant.peek(self.kwargs["pk"])
-        super().initial(request, *args, **kwargs)
-        self.look = instant.settled(self.look)
-        # Foreign and absent answer alike.
-        if self.look.workspace not in self.workspaces:
-            raise Http404
-
-
 class AccountBalance(InstantApi):
     queryset = Account.objects.all()
 
@@ -104,6 +79,13 @@ class AccountBalance(InstantApi):
         if told.wanting:
             told = self.refreshed(told, max_age, wait or 0)
         return conditional(request, told)
+
+    def at_once(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the answer to those who take any age, unless it is stale."""
+        if request.META.get("QUERY_STRING"):
+            return None
+        told = self.look.answer()
+        return None if told.wanting else conditional(request, told)
 
     def refreshed(self, told: Answer, max_age: int | None, wait: int) -> Answer:
         """Start a refresh that may help, and wait for it where that is asked for."""

@@ -8,20 +8,23 @@ the next request everywhere; without the mark nobody is remembered.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.timezone import now
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from rest_framework.authentication import SessionAuthentication
 
-from accounts import services
-from accounts.models import Membership, SigningKey
+from accounts.models import Membership
 from accounts.services.instant import Glance
+from accounts.services.plain_signing import claim_of, is_signed
 
-from .signed import SignedRequest
+from .signed import SignedRequest, may, message_of
 
+SCHEME = "Token"  # as most write it; any other spelling is looked up
 SECONDS = 30.0
 MOST = 10_000
 
@@ -33,7 +36,13 @@ class Caller:
     user: Any
     auth: Any
     workspaces: frozenset[str]
+    name: str  # under which their requests are counted
+    until: datetime | None = None
     secret: bytes = b""
+
+    @property
+    def has_expired(self) -> bool:
+        return self.until is not None and self.until <= now()
 
 
 class Memory:
@@ -48,7 +57,8 @@ class Memory:
         if found is None or look.seen is None:
             return None
         until, access, caller = found
-        return caller if access == look.access and monotonic() < until else None
+        good = access == look.access and monotonic() < until and not caller.has_expired
+        return caller if good else None
 
     def put(self, name: str, look: Glance, caller: Caller) -> None:
         """Remember `caller`, looked up after `look`."""
@@ -73,6 +83,29 @@ def look_of(request) -> Glance:
     return request.parser_context["view"].look
 
 
+def remembered(request: HttpRequest, look: Glance) -> Caller | None:
+    """Return the caller of `request`, if nothing about them has to be looked up."""
+    told = request.META
+    if "HTTP_SIGNATURE" in told or "HTTP_SIGNATURE_INPUT" in told:
+        return None if "HTTP_AUTHORIZATION" in told else by_key(request, look)
+    scheme, _, token = told.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme != SCHEME or not token.isascii():
+        return None
+    return tokens.get(hash_token(token), look)
+
+
+def by_key(request: HttpRequest, look: Glance) -> Caller | None:
+    """Return the holder of the key that `request` is signed with in the usual way."""
+    if request.META.get("CONTENT_LENGTH") not in (None, "", "0"):
+        return None
+    message = message_of(request)
+    claim = claim_of(message)
+    caller = keys.get(claim.key, look) if claim else None
+    if caller is None or not is_signed(message, claim, caller.secret):
+        return None
+    return caller if may(request, caller.auth) else None
+
+
 def enter(request, caller: Caller) -> tuple[Any, Any]:
     """Let `caller` in."""
     request.parser_context["view"].workspaces = caller.workspaces
@@ -80,51 +113,31 @@ def enter(request, caller: Caller) -> tuple[Any, Any]:
 
 
 class TokenCaller(TokenAuthentication):
-    """Lets in by a token, by its digest where that is remembered."""
+    """Lets in by a token, and remembers who came by it."""
 
     def authenticate(self, request):
-        self.request = request
-        return super().authenticate(request)
-
-    def authenticate_credentials(self, token):
-        look = look_of(self.request)
-        name = hash_token(token.decode("utf-8"))
-        caller = tokens.get(name, look)
-        if caller is None or has_expired(caller.auth.expiry):
-            user, auth = super().authenticate_credentials(token)
-            caller = Caller(user, auth, workspaces_of(user))
-            tokens.put(name, look, caller)
-        return enter(self.request, caller)
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user, auth = found
+        caller = Caller(user, auth, workspaces_of(user), str(user.pk), auth.expiry)
+        tokens.put(auth.digest, look_of(request), caller)
+        return enter(request, caller)
 
 
 class SignedCaller(SignedRequest):
-    """Lets in by a signature, whose key may be remembered."""
+    """Lets in by a signature, and remembers its key."""
 
-    def verified(self, request) -> SigningKey:
-        found = RememberedKeys(look_of(request))
-        key = super().verified(request, found)
-        enter(request, found.caller)
-        return key
-
-
-class RememberedKeys(services.SigningKeys):
-    """Looks up the one key of a request where it is not remembered."""
-
-    def __init__(self, look: Glance) -> None:
-        self.look = look
-
-    def resolve_public_key(self, key_id: str) -> bytes | None:
-        """Return the secret of a usable key, None for any other."""
-        self.caller = keys.get(key_id, self.look)
-        if self.caller is not None and not has_expired(self.caller.auth.expires_at):
-            self.found, self.is_new = self.caller.auth, False
-            return self.caller.secret
-        secret = super().resolve_public_key(key_id)
-        if secret is not None:
-            workspaces = frozenset({str(self.found.workspace_id)})
-            self.caller = Caller(self.found.user, self.found, workspaces, secret)
-            keys.put(key_id, self.look, self.caller)
-        return secret
+    def authenticate(self, request):
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user, key = found
+        seen, name = frozenset({str(key.workspace_id)}), f"key:{key.pk}"
+        secret = key.open_secret()["key"].encode()
+        caller = Caller(user, key, seen, name, key.expires_at, secret)
+        keys.put(str(key.pk), look_of(request), caller)
+        return enter(request, caller)
 
 
 class SessionCaller(SessionAuthentication):
@@ -134,8 +147,5 @@ class SessionCaller(SessionAuthentication):
         found = super().authenticate(request)
         if found is None:
             return None
-        return enter(request, Caller(*found, workspaces_of(found[0])))
-
-
-def has_expired(moment) -> bool:
-    return moment is not None and moment <= now()
+        user, auth = found
+        return enter(request, Caller(user, auth, workspaces_of(user), str(user.pk)))

@@ -52,38 +52,34 @@ class SignedRequest(BaseAuthentication):
         if "HTTP_SIGNATURE" not in told and "HTTP_SIGNATURE_INPUT" not in told:
             return None
         try:
-            key = self.verified(request)
+            key = verified(request._request)
         except services.SignatureRefused as error:
             raise refusal(request, str(error)) from error
         require_scope(request._request, key)
         narrow(key.user, key.workspace_id)
         return key.user, key
 
-    def verified(self, request, keys: services.SigningKeys | None = None) -> SigningKey:
-        """Return the key that signed; raises SignatureRefused and TooLarge."""
-        return verified(request._request, keys)
-
     def authenticate_header(self, request) -> str:
         return CHALLENGE
 
 
-def verified(
-    request: HttpRequest, keys: services.SigningKeys | None = None
-) -> SigningKey:
+def verified(request: HttpRequest) -> SigningKey:
     """Return the key that signed `request`; raises SignatureRefused and TooLarge."""
     if "HTTP_AUTHORIZATION" in request.META:
         raise services.SignatureRefused("A token and a signature at once")
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > LARGEST_BODY:
         raise TooLarge
-    return services.verify_signature(
-        services.Message(
-            method=request.method or "",
-            url=target_of(request),
-            headers=request.headers,
-            body=request.body,
-        ),
-        keys,
+    return services.verify_signature(message_of(request))
+
+
+def message_of(request: HttpRequest) -> services.Message:
+    """Return `request` as its signature sees it."""
+    return services.Message(
+        method=request.method or "",
+        url=target_of(request),
+        headers=request.headers,
+        body=request.body,
     )
 
 
@@ -103,10 +99,19 @@ def refusal(request, reason: str) -> Problem | Throttled:
 
 def require_scope(request: HttpRequest, key: SigningKey) -> None:
     """Raise ScopeNeeded unless `key` may be used for this; what nobody listed is not."""
-    method = "GET" if request.method == "HEAD" else request.method
-    route = request.resolver_match.route
-    scope = settings.API_SCOPES.get((method, route))
-    if scope is None or scope not in key.scopes:
+    if not may(request, key):
+        scope = scope_of(request)
         raise ScopeNeeded(
             f"This needs a key with the scope {scope}." if scope else None
         )
+
+
+def may(request: HttpRequest, key: SigningKey) -> bool:
+    """Say whether the scopes of `key` hold what this needs."""
+    scope = scope_of(request)
+    return scope is not None and scope in key.scopes
+
+
+def scope_of(request: HttpRequest) -> str | None:
+    method = "GET" if request.method == "HEAD" else request.method
+    return settings.API_SCOPES.get((method, request.resolver_match.route))

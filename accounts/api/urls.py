@@ -21,6 +21,8 @@ from . import (
 )
 
 urlpatterns = [
+    # First, because programs ask for it all day.
+    path("accounts/<uuid:pk>/balance/", balances.AccountBalance.as_view()),
     path("auth/login/", tokens.Login.as_view()),
     path("auth/logout/", tokens.Logout.as_view()),
     path("auth/logout-all/", tokens.LogoutAll.as_view()),
@@ -38,7 +40,6 @@ urlpatterns = [
     path("accounts/<uuid:pk>/", accounts.AccountDetail.as_view()),
     path("accounts/<uuid:pk>/protect/", protection.Protect.as_view()),
     path("accounts/<uuid:pk>/release/", protection.Release.as_view()),
-    path("accounts/<uuid:pk>/balance/", balances.AccountBalance.as_view()),
     path("accounts/<uuid:pk>/snapshots/", snapshots.SnapshotList.as_view()),
     path("accounts/<uuid:pk>/snapshots/import/", history.SnapshotImport.as_view()),
     path("accounts/<uuid:pk>/snapshots.csv", history.SnapshotCsv.as_view()),

@@ -41,7 +41,6 @@ from .requests import (
     run_requested,
 )
 from .rotation import Rotation, rotate_keys
-from .signing import Keys as SigningKeys
 from .signing import Message, SignatureRefused, verify_signature
 from .signing_keys import (
     SigningKeyRefused,
@@ -74,7 +73,6 @@ __all__ = [
     "Rotation",
     "SignatureRefused",
     "SigningKeyRefused",
-    "SigningKeys",
     "TestResult",
     "UnknownCredential",
     "UnknownProvider",

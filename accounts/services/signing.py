@@ -55,12 +55,12 @@ def clock() -> datetime:
     return now()
 
 
-def verify_signature(message: Message, keys: Keys | None = None) -> SigningKey:
+def verify_signature(message: Message) -> SigningKey:
     """Return the key that signed `message`, its nonce used up; raises SignatureRefused.
 
     Also raises sealing.CannotOpen where this installation lost what opens the secret.
     """
-    keys = keys or Keys()
+    keys = Keys()
     try:
         (result,) = Verifier(keys).verify(
             message,
@@ -77,8 +77,7 @@ def verify_signature(message: Message, keys: Keys | None = None) -> SigningKey:
         raise SignatureRefused(str(error)) from error
     if message.method not in SAFE:
         use_up(keys.found, result.nonce)
-    if keys.is_new:
-        keys.found.note_use()
+    keys.found.note_use()
     return keys.found
 
 
@@ -111,7 +110,6 @@ class Keys(HTTPSignatureKeyResolver):
     """Looks up the one key of a request, and remembers whose it is."""
 
     found: SigningKey
-    is_new = True  # just looked up, not remembered
 
     def resolve_public_key(self, key_id: str) -> bytes | None:
         """Return the secret of a usable key, None for any other."""

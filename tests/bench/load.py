@@ -33,7 +33,7 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.rest += data
         head, gap, body = self.rest.partition(b"\r\n\r\n")
-        if not gap or len(body) < length_of(head):
+        if not gap or not is_whole(head, body):
             return
         self.run.times.append(perf_counter() - self.asked)
         if not head.startswith(b"HTTP/1.1 200"):
@@ -68,10 +68,12 @@ class Run:
             self.done.set_result(None)
 
 
-def length_of(head: bytes) -> int:
-    """Return the length of the body that an answer announces."""
-    _, _, rest = head.lower().partition(b"\r\ncontent-length:")
-    return int(rest.partition(b"\r\n")[0])
+def is_whole(head: bytes, body: bytes) -> bool:
+    """Say whether all of an answer has come: by its length, or in chunks."""
+    _, told, rest = head.lower().partition(b"\r\ncontent-length:")
+    if told:
+        return len(body) >= int(rest.partition(b"\r\n")[0])
+    return body.endswith(b"0\r\n\r\n")
 
 
 async def load(task: dict) -> dict[str, float]:
