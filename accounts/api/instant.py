@@ -10,8 +10,9 @@ from accounts.services.instant import Glance
 
 from .base import Api
 from .callers import SessionCaller, SignedCaller, TokenCaller, remembered
-from .throttling import LeasedCallerRate, spend
+from .throttling import LeasedCallerRate
 
+RATE = LeasedCallerRate()
 JSON_WANTED = frozenset({None, "", "*/*", "application/json"})
 
 
@@ -45,7 +46,7 @@ class InstantApi(Api):
         if caller is None or self.look.workspace not in caller.workspaces:
             return None
         answer = self.at_once(request)
-        return answer if answer is not None and spend(caller.name) else None
+        return answer if answer is not None and RATE.take(caller.name) else None
 
     def at_once(self, request: HttpRequest) -> HttpResponse | None:
         """Return an answer that needs nothing more than what was seen, or None."""

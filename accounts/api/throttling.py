@@ -90,12 +90,14 @@ class LeasedCallerRate(CallerRate):
 
     def allow_request(self, request, view) -> bool:
         name = self.who(request)
-        if name is None or spend(name):
-            return True
-        block = self.limit.amount // self.BLOCKS
-        if block > 1 and self.lease(name, block):
+        if name is None or self.take(name):
             return True
         return super().allow_request(request, view)
+
+    def take(self, name: str) -> bool:
+        """Take one request of `name`; False where the shared count has to be asked."""
+        block = self.limit.amount // self.BLOCKS
+        return spend(name) or (block > 1 and self.lease(name, block))
 
     def lease(self, name: str, block: int) -> bool:
         """Take `block` requests out of the shared count, one of them for now."""
