@@ -36,6 +36,10 @@ TABLE: dict[str, dict[str, str]] = {
     "discrepancies/": {"GET": READ},
     "discrepancies/<uuid:pk>/accept/": {"POST": ADMIN},
     "discrepancies/<uuid:pk>/ignore/": {"POST": ADMIN},
+    "wallets/<uuid:pk>/sync-balance/": {"POST": SYNC},
+    "wallets/<uuid:pk>/sync-balance": {"POST": SYNC},
+    "wallets/<uuid:pk>/balance/": {"GET": READ},
+    "wallets/<uuid:pk>/balance": {"GET": READ},
     "signing-keys/": {"GET": ADMIN, "POST": ADMIN},
     "signing-keys/<uuid:pk>/": {"GET": ADMIN, "DELETE": ADMIN},
     "rule-templates/": {"GET": READ, "POST": ADMIN},
@@ -64,4 +68,4 @@ SCOPES: dict[tuple[str, str], str] = {
     (method, V1 + route): scope
     for route, methods in TABLE.items()
     for method, scope in methods.items()
-}
+} | {("GET", "api/balance"): READ}

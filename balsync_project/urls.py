@@ -5,6 +5,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from accounts.api.chain import ChainBalance
+
 from . import api, health, switch
 
 v1 = [
@@ -22,6 +24,7 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("api/health", health.ready),
+    path("api/balance", ChainBalance.as_view()),
     re_path(r"^api/(?P<rest>.*)$", api.no_such_route),
     path("", include("accounts.api.browser_urls")),
 ]

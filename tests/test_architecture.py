@@ -19,6 +19,7 @@ PURE = [
     "automation/rules/**/*.py",
     "automation/machine/**/*.py",
     "accounts/history/**/*.py",
+    "accounts/instant/**/*.py",
     "accounts/events/**/*.py",
     "accounts/reconciliation.py",
     "accounts/validation.py",

@@ -19,13 +19,20 @@ from knox.crypto import hash_token
 from rest_framework.authentication import SessionAuthentication
 
 from accounts.models import Membership
+from accounts.services import Message
 from accounts.services.instant import Glance
 from accounts.services.plain_signing import claim_of, is_signed
 
-from .signed import SignedRequest, may, message_of
+from .signed import SignedRequest, may, target_of
 
 SCHEME = "Token"  # as most write it; any other spelling is looked up
 SECONDS = 30.0
+EMPTY = frozenset({None, "", "0"})
+HEADERS = {
+    "Signature": "HTTP_SIGNATURE",
+    "Signature-Input": "HTTP_SIGNATURE_INPUT",
+    "Content-Digest": "HTTP_CONTENT_DIGEST",
+}
 MOST = 10_000
 
 
@@ -96,9 +103,12 @@ def remembered(request: HttpRequest, look: Glance) -> Caller | None:
 
 def by_key(request: HttpRequest, look: Glance) -> Caller | None:
     """Return the holder of the key that `request` is signed with in the usual way."""
-    if request.META.get("CONTENT_LENGTH") not in (None, "", "0"):
+    told = request.META
+    if told.get("CONTENT_LENGTH") not in EMPTY or "HTTP_TRANSFER_ENCODING" in told:
         return None
-    message = message_of(request)
+    # Only the headers that count: Django's own mapping reads them all.
+    headers = {name: told.get(key, "") for name, key in HEADERS.items()}
+    message = Message(request.method, target_of(request), headers, b"")
     claim = claim_of(message)
     caller = keys.get(claim.key, look) if claim else None
     if caller is None or not is_signed(message, claim, caller.secret):

@@ -44,17 +44,19 @@ def idempotent(
     required: bool = False,
     goes_out: Callable[[Any], bool] | bool = False,
     repeat: int | None = None,
+    field: str | None = None,
 ) -> Callable[[Handler], Handler]:
     """Make a POST handler answer a repeated key without a second effect.
 
     `goes_out`: the effect is a call to a provider, or a function of the view that
-    says so. `repeat`: the status of a repeat, where it is not the stored one.
+    says so. `repeat`: the status of a repeat, where it is not the stored one. `field`:
+    the member of the body in which the key may stand instead of the header.
     """
 
     def wrap(handler: Handler) -> Handler:
         @wraps(handler)
         def once(view, request, *args, **kwargs) -> Response:
-            key = key_of(request, required)
+            key = key_of(request, required, field)
             if key is None:
                 return handler(view, request, *args, **kwargs)
             effect = partial(handler, view, request, *args, **kwargs)
@@ -68,9 +70,14 @@ def idempotent(
     return wrap
 
 
-def key_of(request, required: bool) -> str | None:
+def key_of(request, required: bool, field: str | None = None) -> str | None:
     """Return the key of a request; raises KeyNeeded and KeyInvalid."""
     key = request.headers.get("Idempotency-Key")
+    if field is not None and isinstance(request.data, dict) and field in request.data:
+        told = request.data[field]
+        if not isinstance(told, str) or key not in (None, told):
+            raise KeyInvalid
+        key = told
     if key is None and required:
         raise KeyNeeded
     if key is not None and not KEY.fullmatch(key):

@@ -16,6 +16,7 @@ from . import (
     syncs,
     tokens,
     transactions,
+    wallets,
     webhooks,
     workspaces,
 )
@@ -45,6 +46,10 @@ urlpatterns = [
     path("accounts/<uuid:pk>/snapshots.csv", history.SnapshotCsv.as_view()),
     path("accounts/<uuid:pk>/snapshots.json", history.SnapshotJson.as_view()),
     path("accounts/<uuid:pk>/trend/", history.AccountTrend.as_view()),
+    path("wallets/<uuid:pk>/sync-balance/", wallets.WalletSync.as_view()),
+    path("wallets/<uuid:pk>/sync-balance", wallets.WalletSyncBare.as_view()),
+    path("wallets/<uuid:pk>/balance/", wallets.WalletBalance.as_view()),
+    path("wallets/<uuid:pk>/balance", wallets.WalletBalanceBare.as_view()),
     path("signing-keys/", signing_keys.SigningKeyList.as_view()),
     path("signing-keys/<uuid:pk>/", signing_keys.SigningKeyDetail.as_view()),
     path("transactions/", transactions.TransactionList.as_view()),

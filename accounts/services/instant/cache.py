@@ -6,19 +6,22 @@ What is kept is a copy. The row is the truth, and may be asked at any time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.utils.timezone import now
 from redis.commands.core import Script
 
-from accounts.instant.entry import mark
+from accounts.instant.entry import mark, micros
 from accounts.signals import cache_event
 from providers.store import Store, StoreAway
 
 KEPT = 3600  # seconds, renewed with every writing
 ASKED = 30  # seconds within which a refresh that was asked for must begin
+CLOCKS_DIFFER = timedelta(seconds=1)
 RUNNING = 90  # seconds within which one that has begun ends: no task lives longer
 PREFIX = "balsync:balance:"
 ACCESS = "balsync:access"
@@ -113,17 +116,21 @@ def write(
     marked: Iterable[UUID] = (),
     *,
     ended: Iterable[UUID] = (),
+    at: int | None = None,
 ) -> None:
     """Keep `texts` by account, mark others, and end refreshes of the `ended` connections.
 
+    What is marked stays so until something comes that is younger than `at`, in µs since
+    1970: a sync that asked before, and speaks late, knows nothing of what was marked.
     One round trip. A store that is away keeps nothing: readers then ask the row.
     """
     nonce = uuid4().hex
+    until = micros(now() + CLOCKS_DIFFER) if at is None else at
     keys = [PREFIX + str(account) for account in texts]
     values = list(texts.values())
     for account in marked:
         keys.append(_key(account))
-        values.append(mark(nonce))
+        values.append(mark(nonce, until))
     count = len(keys)
     keys += map(_lease, ended)
     try:

@@ -1,0 +1,128 @@
+"""One route for clients of an older system: what the caller's chain wallets hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import Http404
+from django.utils.timezone import now
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from accounts.instant.answer import CACHE
+from accounts.instant.entry import Entry, micros, text_of
+from accounts.models import Account
+from accounts.services import instant
+from accounts.services.instant import Glance
+from providers.money import Asset
+
+from .balances import refresh
+from .base import Api, invalid
+
+DERIVED, PROXY = "derived", "proxy"
+SECOND = 1_000_000
+
+
+class ChainBalanceSerializer(serializers.Serializer):
+    """Decimals in strings; null where it is not known, never zero."""
+
+    success = serializers.BooleanField()
+    balance = serializers.CharField(allow_null=True)
+    derived_balance = serializers.CharField(allow_null=True)
+    proxy_balance = serializers.CharField(allow_null=True)
+    proxy_allowance = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    timestamp = serializers.DateTimeField(allow_null=True)
+    source = serializers.CharField(allow_null=True)
+    cached = serializers.BooleanField()
+    updating = serializers.BooleanField()
+    age_seconds = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    complete = serializers.BooleanField()
+
+
+class ChainBalance(Api):
+    queryset = Account.objects.all()
+    serializer_class = ChainBalanceSerializer
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("currency", str, description="Needed with several.")
+        ],
+        responses={200: ChainBalanceSerializer, 202: ChainBalanceSerializer},
+    )
+    def get(self, request):
+        """Return at once what your derived and proxy wallets hold together."""
+        wallets = self.wallets()
+        looks = [(w.role, instant.glance(w.pk)) for w in wallets]
+        updating = any([renewed(look) for _, look in looks])
+        body = together(looks, Asset.parse(wallets[0].asset), updating=updating)
+        headers = {"Cache-Control": "no-store"}
+        return Response(body, 200 if body["success"] else 202, headers=headers)
+
+    def wallets(self) -> list[Account]:
+        """Return the wallets of one currency; raises ValidationError and Http404."""
+        mine = Account.objects.of(self.request.user).counted()
+        rows = list(mine.filter(role__in=(DERIVED, PROXY)).order_by("pk"))
+        wanted = self.request.query_params.get("currency")
+        if wanted is not None:
+            rows = [row for row in rows if row.unit.code == wanted]
+        if not rows:
+            raise Http404
+        if len({row.asset for row in rows}) > 1:
+            raise invalid("currency", "You hold several: say which.", "required")
+        return rows
+
+
+def renewed(look: Glance) -> bool:
+    """Let what is stale be read again; say whether that is under way."""
+    told = look.answer()
+    return told.updating or (told.wanting and told.may_ask and refresh(look))
+
+
+def together(
+    looks: Sequence[tuple[str, Glance]], unit: Asset, *, updating: bool
+) -> dict[str, Any]:
+    """Return all wallets as one; a part that is not known leaves the sum unknown."""
+    entries = [look.sheet.entry for _, look in looks]
+    known = [entry for entry in entries if entry.known]
+    complete = len(known) == len(entries)
+    oldest = min((entry.as_of for entry in known), default=None)
+    errors = [entry.error for entry in entries if entry.error]
+    if not complete:
+        errors.append("A balance is being read for the first time")
+    return {
+        "success": complete,
+        "balance": total(entries, unit),
+        "derived_balance": part(looks, DERIVED, unit),
+        "proxy_balance": part(looks, PROXY, unit),
+        "proxy_allowance": None,  # no provider here has told one
+        "currency": unit.code,
+        "timestamp": None if oldest is None else text_of(oldest),
+        "source": source_of(known),
+        "cached": all(look.found_in == CACHE for _, look in looks),
+        "updating": updating,
+        "age_seconds": None
+        if oldest is None
+        else max(0, (micros(now()) - oldest) // SECOND),
+        "error": "; ".join(dict.fromkeys(errors)) or None,
+        "complete": complete,
+    }
+
+
+def part(looks: Sequence[tuple[str, Glance]], role: str, unit: Asset) -> str | None:
+    return total([look.sheet.entry for r, look in looks if r == role], unit)
+
+
+def total(entries: Sequence[Entry], unit: Asset) -> str | None:
+    """Return the sum; None where there is nothing to add up, or a part is unknown."""
+    if not entries or not all(entry.known for entry in entries):
+        return None
+    return unit.major(sum(entry.total for entry in entries))
+
+
+def source_of(known: Sequence[Entry]) -> str | None:
+    """Return where the oldest figure comes from."""
+    return min(known, key=lambda entry: entry.as_of).source if known else None
