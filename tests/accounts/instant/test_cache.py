@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -142,6 +143,13 @@ def test_lease_is_one_s_own_and_ends_by_itself(valkey):
     assert not cache.look(uuid4(), "c").updating
 
 
+def test_one_of_many_who_ask_at_once_begins_the_refresh(valkey):
+    with ThreadPoolExecutor(60) as crowd:
+        began = list(crowd.map(lambda _: cache.begin_refresh("c"), range(60)))
+
+    assert began.count(True) == 1
+
+
 def test_everything_kept_is_forgotten_in_the_end(valkey):
     account = uuid4()
     cache.write({account: pack(entry(1, "live", 1))}, [uuid4()])
@@ -166,3 +174,44 @@ def test_cache_that_is_away_is_said_and_harms_no_writer(settings, tmp_path):
     finally:
         for one in forget:
             one.cache_clear()
+
+
+LIVE4, LIVE5, CACHE4 = (
+    entry(4, "live", 4),
+    entry(5, "live", 5),
+    entry(4, "cache", 9),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["mark 6", LIVE5], None),  # a sync that asked before the mark
+        (["mark 4", LIVE5], LIVE5),
+        (["mark 5", LIVE5], None),
+        ([LIVE5, "mark 1", LIVE5], None),  # a mark is as young as what it marks
+        ([LIVE5, CACHE4], None),  # who is right, only the row can say
+        ([LIVE4, CACHE4], None),
+        ([LIVE4, LIVE5], LIVE5),
+        (["look", LIVE5, "fill"], LIVE5),  # the reader read the row before
+        (["look", "mark 1", "fill"], None),
+        (["mark 1", "look", "mark 1", "fill"], None),
+        (["look", "fill"], LIVE4),
+        (["mark 1", "look", "fill"], LIVE4),
+    ],
+    ids=str,
+)
+def test_order_of_what_is_said_decides_what_is_told(valkey, said, told):
+    account, seen = uuid4(), ""
+    for word in said:
+        if isinstance(word, Entry):
+            cache.write({account: pack(word)})
+        elif word == "look":
+            seen = cache.look(account, "c").text
+        elif word == "fill":
+            cache.fill(account, seen, pack(LIVE4))
+        else:
+            cache.write({}, [account], at=int(word.split()[1]))
+
+    text = cache.look(account, "c").text
+    assert (unpack(text) if text else None) == told
