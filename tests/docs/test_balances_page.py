@@ -44,7 +44,7 @@ def test_staleness_is_what_the_page_says(line):
         "read live": kept("live"),
         "typed in": kept("manual", None),
         "snapshot": kept("snapshot"),
-    }[what]
+    }[what.strip()]
 
     told = answer(
         sheet_of("a", entry),
