@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils.timezone import now
 
-from accounts.models import Balance, Connection
+from accounts.models import Balance, BalanceSnapshot, Connection
 from tests.fixtures_api import cash_slug
 
 from .conftest import gbp
@@ -54,9 +55,17 @@ def test_a_sync_run_tells_what_it_did(known):
     assert {row["status"] for row in run["results"]} == {"ok"}
 
 
+def forget_everything_read() -> None:
+    """Leave neither balances nor history, which only retention may shorten."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL balsync.retention = 'on'")
+        BalanceSnapshot.objects.all().delete()
+        Balance.objects.all().delete()
+
+
 def test_an_unknown_balance_is_null_and_becomes_known_by_waiting(alice, known):
     account = known.account(known.customer.account)
-    Balance.objects.all().delete()
+    forget_everything_read()
     Connection.objects.update(last_sync_at=None)
 
     first = alice.get(f"/accounts/{account}/balance/", status=202)
