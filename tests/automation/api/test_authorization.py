@@ -101,8 +101,8 @@ MATRIX = {
     # The body is a file, so this one says that it is none.
     ("post", "accounts/<uuid:pk>/snapshots/import/"): Row("admin", "main", good=(400,)),
     ("get", "accounts/<uuid:pk>/trend/"): Row("viewer", "main"),
-    ("post", "wallets/<uuid:pk>/sync-balance/"): Row("operator", "main", good=(503,)),
-    ("post", "wallets/<uuid:pk>/sync-balance"): Row("operator", "main", good=(503,)),
+    ("post", "wallets/<uuid:pk>/sync-balance/"): Row("operator", "main", good=(502,)),
+    ("post", "wallets/<uuid:pk>/sync-balance"): Row("operator", "main", good=(502,)),
     ("get", "wallets/<uuid:pk>/balance/"): Row("viewer", "main"),
     ("get", "wallets/<uuid:pk>/balance"): Row("viewer", "main"),
     ("get", "signing-keys/"): Row("admin"),
