@@ -35,7 +35,7 @@ def test_due_connections_are_claimed_in_batches_and_once(rows):
 
     batches = services.claim_due()
 
-    assert [len(batch) for batch in batches] == [500, 500, 201]
+    assert [len(batch) for batch in batches] == [250, 250, 250, 250, 201]
     assert {pk for batch in batches for pk in batch} == {row.pk for row in due}
     assert services.claim_due() == []
 
