@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
-from providers.base import Invariant, Reading
+from providers.base import Reading
 from providers.errors import ProviderError
 
+from .doubting import (
+    LONGEST_NAME,
+    Judge,
+    blocking,
+    calm,
+    judge_by,
+    keep_aside,
+    result,
+    settled,
+    severity_of,
+    unreadable,
+    weigh,
+)
+from .missing import miss
 from .text import clean
 from .validation import Unacceptable, validate
-from .verdicts import Accepted, Change, Disagreement, Found, Heard, Known, Verdict
-
-GONE_AFTER = timedelta(seconds=60)  # between two complete answers without an account
-LONGEST_NAME = 200
+from .validator import Checks
+from .verdicts import Accepted, Change, Found, Heard, Issue, Known, Verdict
 
 
 def failure(known: Mapping[str, Known], error: ProviderError | Unacceptable) -> Verdict:
     """Return the verdict on an answer that did not come or cannot be used."""
-    return refusal(known, error.code, str(error))
+    verdict = refusal(known, error.code, str(error))
+    verdict.quarantined.extend(unreadable(known, error))
+    return verdict
 
 
 def refusal(known: Mapping[str, Known], code: str, text: str) -> Verdict:
@@ -30,24 +44,32 @@ def refusal(known: Mapping[str, Known], code: str, text: str) -> Verdict:
 
 
 def reconcile(
-    known: Mapping[str, Known], heard: Heard, *, new_id: Callable[[], UUID] = uuid4
+    known: Mapping[str, Known],
+    heard: Heard,
+    checks: Checks | None = None,
+    *,
+    new_id: Callable[[], UUID] = uuid4,
 ) -> Verdict:
-    """Compare one connection's answer with what is known of its accounts, by external id."""
+    """Compare one connection's answer with what is known of its accounts, by external id.
+
+    Without `checks` its figures are believed as they are: a person has typed them.
+    """
     observation = heard.observation
     try:
         validate(observation, known)
     except Unacceptable as error:
         return failure(known, error)
-    verdict = Verdict()
+    verdict, judge = Verdict(), judge_by(checks, known, heard)
     ids = {name: before.account_id for name, before in known.items()}
     for reading in sorted(observation.readings, key=lambda r: r.parent is not None):
         if reading.external_id not in known:
-            _find(verdict, reading, heard, ids, new_id)
+            _find(verdict, reading, heard, ids, new_id, judge)
     for reading in observation.readings:
         if (before := known.get(reading.external_id)) is not None and before.active:
-            _compare(verdict, before, reading, heard, ids)
-    _miss(verdict, known, heard)
-    _weigh(verdict, known, observation.invariants, ids)
+            _compare(verdict, before, reading, heard, ids, judge)
+    miss(verdict, known, heard, checks)
+    weigh(verdict, known, observation.invariants, ids, checks)
+    calm(verdict, known)
     return verdict
 
 
@@ -57,6 +79,7 @@ def _find(
     heard: Heard,
     ids: dict[str, UUID],
     new_id: Callable[[], UUID],
+    judge: Judge,
 ) -> None:
     # What was closed before we ever saw it is history that nobody asked for.
     if reading.closed or (reading.parent is not None and reading.parent not in ids):
@@ -65,8 +88,8 @@ def _find(
     found = Found(new_id(), reading, clean(reading.name, LONGEST_NAME), parent)
     ids[reading.external_id] = found.account_id
     verdict.found.append(found)
-    nothing = Known(found.account_id, str(reading.asset), name=found.name)
-    _hold(verdict, nothing, reading, heard)
+    nothing = Known(found.account_id, str(reading.asset), reading.kind, name=found.name)
+    _hold(verdict, nothing, reading, heard, judge)
 
 
 def _compare(
@@ -75,12 +98,13 @@ def _compare(
     reading: Reading,
     heard: Heard,
     ids: Mapping[str, UUID],
+    judge: Judge,
 ) -> None:
     after = _state(before, reading, ids)
     if after is not before:
         verdict.states.append(after)
         verdict.changes.extend(_differences(before, after))
-    _hold(verdict, before, reading, heard)
+    _hold(verdict, before, reading, heard, judge)
 
 
 def _state(before: Known, reading: Reading, ids: Mapping[str, UUID]) -> Known:
@@ -142,17 +166,19 @@ def _differences(before: Known, after: Known) -> Iterator[Change]:
             yield Change(who, name, _text(old), _text(new))
 
 
-def _hold(verdict: Verdict, before: Known, reading: Reading, heard: Heard) -> None:
+def _hold(
+    verdict: Verdict, before: Known, reading: Reading, heard: Heard, judge: Judge
+) -> None:
     if reading.total is None or reading.available is None:
         why = clean(reading.error, 500) or "The provider did not say"
         verdict.status = "partial"
         verdict.unknown.append((before.account_id, why))
-        verdict.results.append(_result(reading, "unknown", None, why))
+        verdict.results.append(result(reading, "unknown", None, why))
         return
     # A moment in the future would keep every later reading out.
     as_of = min(reading.as_of or heard.asked_at, heard.fetched_at)
     if _is_older(before, as_of, heard):
-        verdict.results.append(_result(reading, "older", reading.total))
+        verdict.results.append(result(reading, "older", reading.total))
         return
     # What was computed, not read, has no snapshot yet.
     changed = before.source != heard.source or (
@@ -160,6 +186,24 @@ def _hold(verdict: Verdict, before: Known, reading: Reading, heard: Heard) -> No
         before.available,
         before.held,
     ) != (reading.total, reading.available, reading.held)
+    issues: Sequence[Issue] = ()
+    if changed or reading.as_of is not None:
+        issues = judge(verdict, before, reading)
+        if errors := blocking(issues):
+            keep_aside(verdict, before, reading, errors, as_of)
+            return
+    if before.quarantined:
+        verdict.released.append(reading.external_id)
+    _believe(verdict, before, reading, as_of, changed)
+    told = result(reading, "changed" if changed else "ok", reading.total)
+    if issues:
+        told["warnings"] = [issue.text for issue in issues]
+    verdict.results.append(told)
+
+
+def _believe(
+    verdict: Verdict, before: Known, reading: Reading, as_of: datetime, changed: bool
+) -> None:
     verdict.accepted.append(
         Accepted(
             before.account_id,
@@ -173,11 +217,11 @@ def _hold(verdict: Verdict, before: Known, reading: Reading, heard: Heard) -> No
             before.available,
         )
     )
-    verdict.results.append(
-        _result(reading, "changed" if changed else "ok", reading.total)
-    )
+    if before.open_discrepancies:
+        settled(verdict, before)
     if changed and before.total is not None:
-        verdict.changes.extend(_amounts(before, reading))
+        severity = severity_of(verdict, before) if verdict.disagreements else "info"
+        verdict.changes.extend(_amounts(before, reading, severity))
 
 
 def _is_older(before: Known, as_of: datetime, heard: Heard) -> bool:
@@ -189,7 +233,7 @@ def _is_older(before: Known, as_of: datetime, heard: Heard) -> bool:
     return heard.asked_at < max(before.as_of, before.fetched_at)
 
 
-def _amounts(before: Known, reading: Reading) -> Iterator[Change]:
+def _amounts(before: Known, reading: Reading, severity: str) -> Iterator[Change]:
     for name in ("total", "available", "held"):
         old, new = getattr(before, name), getattr(reading, name)
         if old != new:
@@ -199,83 +243,9 @@ def _amounts(before: Known, reading: Reading) -> Iterator[Change]:
                 str(old),
                 str(new),
                 difference=str(new - old),
+                severity=severity if name == "total" else "info",
                 reason="the provider says so",
             )
-
-
-def _miss(verdict: Verdict, known: Mapping[str, Known], heard: Heard) -> None:
-    told = {reading.external_id for reading in heard.observation.readings}
-    for name, before in known.items():
-        if name in told or before.closed or not before.active:
-            continue
-        verdict.status = "partial"
-        why = "The provider left it out"
-        verdict.unknown.append((before.account_id, why))
-        verdict.results.append(
-            {
-                "account": name,
-                "name": before.name,
-                "status": "missing",
-                "total": None,
-                "error": why,
-            }
-        )
-        if heard.observation.complete:
-            _vanish(verdict, before, heard.asked_at)
-
-
-def _vanish(verdict: Verdict, before: Known, at: datetime) -> None:
-    """Close an account only when two complete answers, a minute apart, leave it out."""
-    since = before.missing_since or at
-    gone = before.missing_reads >= 1 and at - since >= GONE_AFTER
-    reads = before.missing_reads + 1
-    verdict.states.append(
-        replace(before, missing_since=since, missing_reads=min(reads, 99), closed=gone)
-    )
-    if gone:
-        reason = f"left out of {reads} complete answers"
-        verdict.changes.append(
-            Change(
-                before.account_id,
-                "closed",
-                "false",
-                "true",
-                severity="warning",
-                reason=reason,
-            )
-        )
-
-
-def _weigh(
-    verdict: Verdict,
-    known: Mapping[str, Known],
-    invariants: Sequence[Invariant],
-    ids: Mapping[str, UUID],
-) -> None:
-    for told in invariants:
-        account = ids.get(told.external_id)
-        if account is None:
-            continue
-        if told.expected != told.actual:
-            verdict.disagreements.append(
-                Disagreement(account, told.name, told.expected, told.actual)
-            )
-        elif (before := known.get(told.external_id)) is not None and (
-            told.name in before.open_discrepancies
-        ):
-            verdict.agreements.append((account, told.name))
-
-
-def _result(
-    reading: Reading, status: str, total: int | None, error: str = ""
-) -> dict[str, str | None]:
-    return {
-        "account": reading.external_id,
-        "name": clean(reading.name, LONGEST_NAME),
-        "status": status,
-        "total": None if total is None else str(total),
-        "error": error or None,
-    }
 
 
 def _text(value: int | bool | None) -> str:

@@ -17,6 +17,7 @@ class Unacceptable(Exception):
     """The provider's answer contradicts itself or what is known; none of it is used."""
 
     code: ClassVar[str] = "unacceptable_answer"
+    reading: Reading | None = None  # the row that discredits it
 
     def __init__(self, about: str = "") -> None:
         super().__init__(f"{self.__doc__} {about}".strip())
@@ -69,7 +70,11 @@ def validate(observation: Observation, known: Mapping[str, HasAsset]) -> None:
     if len(told) < len(observation.readings):
         raise DuplicateAccount
     for reading in observation.readings:
-        _validate(reading, known, told)
+        try:
+            _validate(reading, known, told)
+        except Unacceptable as error:
+            error.reading = reading
+            raise
     for invariant in observation.invariants:
         _amount(invariant.expected)
         _amount(invariant.actual)

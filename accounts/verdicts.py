@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from providers.base import Observation, Reading
@@ -33,6 +34,8 @@ class Known:
     fetched_at: datetime | None = None
     source: str = "live"
     open_discrepancies: Sequence[str] = ()
+    quarantined: Mapping[str, datetime] | None = None  # by rule, and since when
+    clean_syncs_left: int | None = None  # until its protection ends by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,32 @@ class Disagreement:
     name: str
     expected: int
     actual: int
+    severity: str = "warning"
+    clean_syncs: int = 0  # more than 0: the account is protected for so many
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What a rule found wrong with a reading."""
+
+    rule: str
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A reading that is kept aside: its figures as they came, and which rule says why.
+
+    Without an account it is a whole answer. `raw` is for people; it never decides.
+    """
+
+    account_id: UUID | None
+    external_id: str
+    issue: Issue
+    reading: Reading | None = None
+    as_of: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -107,4 +136,7 @@ class Verdict:
     unknown: list[tuple[UUID, str]] = field(default_factory=list)  # and why
     disagreements: list[Disagreement] = field(default_factory=list)
     agreements: list[tuple[UUID, str]] = field(default_factory=list)
-    results: list[dict[str, str | None]] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)  # external ids
+    clean: list[tuple[UUID, int]] = field(default_factory=list)  # syncs still to come
+    results: list[dict[str, Any]] = field(default_factory=list)

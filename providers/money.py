@@ -29,6 +29,10 @@ class MoneyError(ValueError):
         super().__init__(message or self.__doc__)
 
 
+class TooPrecise(MoneyError):
+    """It has more decimals than its asset."""
+
+
 def whole(value: object) -> int:
     """Return `value` if it is an amount of minor units; True, 1.0 and "1" are not."""
     if type(value) is not int:
@@ -73,6 +77,8 @@ class Asset:
         try:
             scaled = EXACT.scaleb(EXACT.create_decimal(value), self.decimals)
             return whole(int(EXACT.to_integral_exact(scaled)))
+        except Inexact as error:
+            raise TooPrecise(f"{value!r} is not an exact amount of {self}") from error
         except ArithmeticError as error:
             raise MoneyError(f"{value!r} is not an exact amount of {self}") from error
 

@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeVar
 
 from .errors import OutcomeUnknown, ProviderError, Unavailable, UnexpectedResponse
+from .money import MoneyError
 
 T = TypeVar("T")
 NESTED = {dict, list}
@@ -169,12 +170,12 @@ def _integer(text: str) -> int:
 
 def _bounded(text: str) -> str:
     if len(text) > LONGEST_NUMBER:
-        raise ValueError("No amount has that many digits")
+        raise MoneyError("No amount has that many digits")
     return text
 
 
 def _refuse(literal: str) -> NoReturn:
-    raise ValueError(f"{literal} is not an amount")
+    raise MoneyError(f"{literal} is not an amount")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

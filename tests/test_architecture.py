@@ -22,6 +22,9 @@ PURE = [
     "accounts/instant/**/*.py",
     "accounts/events/**/*.py",
     "accounts/reconciliation.py",
+    "accounts/doubting.py",
+    "accounts/missing.py",
+    "accounts/validator/**/*.py",
     "accounts/validation.py",
 ]
 # Where amounts pass; times and rates of the drivers may well be fractions.

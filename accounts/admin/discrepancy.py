@@ -9,7 +9,9 @@ from django.db.models import QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import services
 from accounts.models import Discrepancy
+from accounts.validator import WORDS
 
 from . import show
 from .base import HistoryAdmin, Panel, tell, verb, warn
@@ -126,7 +128,7 @@ class DiscrepancyAdmin(HistoryAdmin):
 
     @admin.display(description="Severity", ordering="severity")
     def grade(self, row: Discrepancy) -> str:
-        return show.status(row.severity)
+        return show.status(row.severity, WORDS[row.severity])
 
     @admin.display(description="Status", ordering="status")
     def state(self, row: Discrepancy) -> str:
@@ -154,7 +156,7 @@ class DiscrepancyAdmin(HistoryAdmin):
 
     def _close(self, request, ids: list, outcome: Discrepancy.Status) -> None:
         rows = Discrepancy.objects.filter(pk__in=ids)
-        closed = rows.decide(outcome, request.user)
+        closed = services.decide_discrepancies(rows, outcome, request.user)
         say = tell if closed else warn
         noun = "discrepancy was" if closed == 1 else "discrepancies were"
         say(request, f"{closed} {noun} {outcome}.")

@@ -7,7 +7,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 
+from accounts import services
 from accounts.models import Correction, Discrepancy
+from accounts.validator import WORDS
 from accounts.visibility import seen_by
 
 from .base import OPERATOR, Api
@@ -44,6 +46,9 @@ class DiscrepancySerializer(serializers.ModelSerializer):
 
     expected = MoneyOut(asset="account.asset")
     actual = MoneyOut(asset="account.asset")
+    grade = serializers.SerializerMethodField(
+        help_text="How grave the difference is: low, medium, high or critical."
+    )
     decided_by = serializers.CharField(
         source="decided_by.username",
         default=None,
@@ -62,13 +67,18 @@ class DiscrepancySerializer(serializers.ModelSerializer):
             "expected",
             "actual",
             "severity",
+            "grade",
             "status",
             "created",
             "last_seen_at",
+            "protected_at",
             "decided_by",
             "decided_at",
         ]
         read_only_fields = fields
+
+    def get_grade(self, row: Discrepancy) -> str:
+        return WORDS[row.severity]
 
 
 class CorrectionList(Api, generics.ListAPIView):
@@ -111,7 +121,7 @@ class Decision(Discrepancies):
         found = self.get_object()
         self.body(Nothing)
         one = Discrepancy.objects.filter(pk=found.pk)
-        if one.decide(self.status, request.user) != 1:
+        if services.decide_discrepancies(one, self.status, request.user) != 1:
             raise NotOpen
         log.info(
             "discrepancy_decided",

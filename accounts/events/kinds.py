@@ -39,7 +39,13 @@ register(
     Kind("low_balance", "A balance is below its threshold", lasting=True),
     Kind("drift", "Two figures do not agree", lasting=True),
     Kind("stale", "Balances are older than they should be", lasting=True),
-    Kind("validation_failed", "An answer is not believed", lasting=True),
+    Kind("validation_failed", "An answer or a reading is not believed", lasting=True),
+    Kind(
+        "account_protected",
+        "An account is protected: no rule moves its money",
+        lasting=True,
+        ends="account_released",
+    ),
     Kind(
         "fallback_activated",
         "A source fails: its last good balances are shown",

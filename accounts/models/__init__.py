@@ -5,6 +5,7 @@ from __future__ import annotations
 from .account import Account, Pot
 from .balance import Balance, BalanceSnapshot
 from .base import Row, Source
+from .check import CheckSetting, DriftSetting, QuarantinedReading
 from .connection import AuthorizationRequest, Connection
 from .event import Channel, Condition, Delivery, Event, Preference, Threshold
 from .idempotency import IdempotencyKey
@@ -20,16 +21,19 @@ __all__ = [
     "Balance",
     "BalanceSnapshot",
     "Channel",
+    "CheckSetting",
     "Condition",
     "Connection",
     "Correction",
     "Delivery",
     "Discrepancy",
+    "DriftSetting",
     "Event",
     "IdempotencyKey",
     "Membership",
     "Pot",
     "Preference",
+    "QuarantinedReading",
     "Row",
     "Scope",
     "Severity",

@@ -51,6 +51,18 @@ class Account(Row):
     protected_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when no rule moves money in or out."
     )
+    protected_reason = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="What drift was found; empty where a person protects it.",
+    )
+    clean_syncs_left = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Syncs without a difference until it is released; empty: a person "
+        "releases it.",
+    )
     missing_since = models.DateTimeField(null=True, blank=True)
     missing_reads = models.PositiveSmallIntegerField(default=0)
     movements_cursor = models.CharField(max_length=200, blank=True)

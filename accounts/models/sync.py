@@ -150,6 +150,9 @@ class Discrepancy(Row):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     last_seen_at = models.DateTimeField()
+    protected_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it protected its account, once."
+    )
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

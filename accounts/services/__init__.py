@@ -32,7 +32,9 @@ from .connecting import (
     update_credentials,
 )
 from .movements import forget_old as forget_old_transactions
+from .protecting import decide as decide_discrepancies
 from .protecting import protect, release
+from .quarantine import CannotAccept, accept_reading
 from .requests import (
     claim_due,
     claim_requested,
@@ -64,6 +66,7 @@ from .webhooks import receive as receive_webhook
 __all__ = [
     "AuthorizationFailed",
     "BalanceUnknown",
+    "CannotAccept",
     "CredentialsIncomplete",
     "FutureMoment",
     "Message",
@@ -78,6 +81,7 @@ __all__ = [
     "UnknownProvider",
     "UnknownWebhook",
     "UnreadableCredentials",
+    "accept_reading",
     "announce_all",
     "announce_fetched",
     "authorized",
@@ -89,6 +93,7 @@ __all__ = [
     "claim_unfetched",
     "connect",
     "create_typed_account",
+    "decide_discrepancies",
     "finish_authorization",
     "forget_old_hints",
     "forget_old_nonces",

@@ -22,6 +22,8 @@ class State:
     interval: float
     ever_worked: bool
     workspace_id: UUID
+    check_rows: str | None = None  # what its workspace has set, as JSON
+    drift_rows: str | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,6 +102,8 @@ def _known(
     fetched_at: str | None,
     source: str | None,
     names: Iterable[str],
+    quarantined: str | None,
+    clean_syncs_left: int | None,
 ) -> Known:
     return Known(
         pk,
@@ -122,4 +125,11 @@ def _known(
         moment(fetched_at),
         source or "live",
         names,
+        None if quarantined is None else _since(quarantined),
+        clean_syncs_left,
     )
+
+
+def _since(quarantined: str) -> dict[str, datetime]:
+    told = json.loads(quarantined)
+    return {rule: datetime.fromisoformat(since) for rule, since in told.items()}

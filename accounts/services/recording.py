@@ -15,10 +15,11 @@ from accounts import logs
 from accounts.models import Balance, SyncRun, Transaction
 from accounts.reconciliation import failure, reconcile, refusal
 from accounts.signals import BalanceChange, balance_changed, movements_read
+from accounts.validator import Checks, checks_of
 from accounts.verdicts import Accepted, Heard, Known, Verdict
 from providers.errors import ProviderError
 
-from . import knowledge, statements, writing
+from . import distrust, knowledge, statements, writing
 from .entries import Entry, State
 from .events import tell_changes
 from .instant.keeping import keep
@@ -62,7 +63,9 @@ def _record(entries: Sequence[Entry]) -> None:
         # A connection archived meanwhile has nothing to say any more.
         present = [e for e in entries if e.connection_id in states]
         for entry in present:
-            entry.verdict = _verdict(entry, known[entry.connection_id])
+            state = states[entry.connection_id]
+            checks = checks_of(state.check_rows, state.drift_rows)
+            entry.verdict = _verdict(entry, known[entry.connection_id], checks)
         writing.write_accounts(present)
         writing.write_balances(present, known)
         moved = writing.write_movements(present, known)
@@ -70,6 +73,7 @@ def _record(entries: Sequence[Entry]) -> None:
         writing.write_findings(present)
         # The cache first: whoever hears the news may look there.
         transaction.on_commit(partial(keep, present, states), robust=True)
+        distrust.write_distrust(present, states)
         _announce(present)
         if moved:
             send = partial(movements_read.send, sender=Transaction, accounts=moved)
@@ -77,7 +81,7 @@ def _record(entries: Sequence[Entry]) -> None:
     _log(present)
 
 
-def _verdict(entry: Entry, known: Mapping[str, Known]) -> Verdict:
+def _verdict(entry: Entry, known: Mapping[str, Known], checks: Checks) -> Verdict:
     if entry.settled is not None:
         return entry.settled
     if entry.heard is not None and entry.visit is None:
@@ -86,7 +90,7 @@ def _verdict(entry: Entry, known: Mapping[str, Known]) -> Verdict:
     if visit is None or visit.observation is None:
         return failure(known, entry.error or ProviderError())
     entry.heard = Heard(visit.observation, visit.asked_at, visit.fetched_at)
-    verdict = reconcile(known, entry.heard)
+    verdict = reconcile(known, entry.heard, checks)
     unread = [entry.error] if entry.error else list(visit.unread.values())
     if unread and verdict.status == "ok":
         verdict.status = "partial"

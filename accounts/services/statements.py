@@ -18,11 +18,20 @@ ARRAY = re.compile(r"%s::(\w+)\[\]")
 SPLIT = r"(string_to_array(%s, E'\\x1e', E'\\x1d'))[2:]::\1[]"
 
 # In order of id, so that two batches never wait for each other in a circle.
+# With what their workspaces have set about checks, which is mostly nothing.
 LOCK = """
-SELECT id, health, failures, sync_interval_seconds, last_success_at IS NOT NULL,
-       workspace_id
-FROM accounts_connection WHERE id = ANY(%s::uuid[]) AND archived_at IS NULL
-ORDER BY id FOR NO KEY UPDATE
+SELECT c.id, c.health, c.failures, c.sync_interval_seconds,
+       c.last_success_at IS NOT NULL, c.workspace_id,
+       (SELECT json_agg(json_build_array(s.rule, s.kind, s.asset, s.enabled, s.severity,
+                                         s.threshold::text) ORDER BY s.id)::text
+        FROM accounts_checksetting s WHERE s.workspace_id = c.workspace_id),
+       (SELECT json_agg(json_build_array(s.account_id, s.asset, s.least::text,
+                                         s.percent::text, s.high::text, s.critical::text,
+                                         s.changes, s.correction, s.protect,
+                                         s.clean_syncs) ORDER BY s.id)::text
+        FROM accounts_driftsetting s WHERE s.workspace_id = c.workspace_id)
+FROM accounts_connection c WHERE c.id = ANY(%s::uuid[]) AND c.archived_at IS NULL
+ORDER BY c.id FOR NO KEY UPDATE OF c
 """
 
 # With the time, once; that row is there even where there is no account.
@@ -34,7 +43,12 @@ SELECT (SELECT clock_timestamp()::text), a.connection_id, a.external_id, a.movem
        b.total, b.available, coalesce(b.held, 0), b.as_of::text, b.fetched_at::text,
        b.source,
        ARRAY(SELECT d.name FROM accounts_discrepancy d
-             WHERE d.account_id = a.id AND d.status = 'open')
+             WHERE d.account_id = a.id AND d.status = 'open'),
+       (SELECT json_object_agg(q.rule, q.created)::text
+        FROM accounts_quarantinedreading q
+        WHERE q.connection_id = a.connection_id AND q.external_id = a.external_id
+        AND q.status = 'open'),
+       a.clean_syncs_left
 FROM (SELECT 1) AS one
 LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
 LEFT JOIN accounts_balance b ON b.account_id = a.id
@@ -165,9 +179,10 @@ DISAGREEMENTS = """
 INSERT INTO accounts_discrepancy
   (id, created, sync_id, account_id, name, expected, actual, severity, status,
    last_seen_at)
-SELECT gen_random_uuid(), now(), t.*, 'warning', 'open', now()
-FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::numeric[], %s::numeric[])
-  AS t(sync_id, account_id, name, expected, actual)
+SELECT gen_random_uuid(), now(), t.*, 'open', now()
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::numeric[], %s::numeric[],
+            %s::text[])
+  AS t(sync_id, account_id, name, expected, actual, severity)
 WHERE NOT EXISTS (
   SELECT 1 FROM accounts_discrepancy d
   WHERE d.account_id = t.account_id AND d.name = t.name
@@ -175,6 +190,7 @@ WHERE NOT EXISTS (
   AND d.expected - d.actual = t.expected - t.actual)
 ON CONFLICT (account_id, name, subject) WHERE status = 'open' DO UPDATE
   SET expected = excluded.expected, actual = excluded.actual,
+      severity = excluded.severity,
       sync_id = excluded.sync_id, last_seen_at = excluded.last_seen_at
 """
 
@@ -182,6 +198,67 @@ AGREEMENTS = """
 UPDATE accounts_discrepancy d SET status = 'resolved', last_seen_at = now()
 FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, name)
 WHERE d.account_id = t.account_id AND d.name = t.name AND d.status = 'open'
+"""
+
+# A discrepancy protects its account once: who releases it by hand is not overruled.
+# Who sends money holds the account, and is waited for.
+PROTECT = """
+WITH grave AS (
+  UPDATE accounts_discrepancy d SET protected_at = now()
+  FROM unnest(%s::uuid[], %s::text[], %s::int[]) AS t(account_id, name, clean)
+  WHERE d.account_id = t.account_id AND d.name = t.name AND d.status = 'open'
+  AND d.severity = 'critical' AND d.protected_at IS NULL
+  RETURNING d.account_id, d.name, t.clean
+), held AS (
+  SELECT id FROM accounts_account WHERE id IN (SELECT account_id FROM grave)
+  ORDER BY id FOR UPDATE
+)
+UPDATE accounts_account a SET protected_at = coalesce(a.protected_at, now()),
+  protected_reason = g.names, clean_syncs_left = g.clean
+FROM held, (SELECT account_id, max(clean) AS clean,
+                   left(string_agg(replace(name, '_', ' '), ', '), 200) AS names
+            FROM grave GROUP BY account_id) AS g
+WHERE a.id = held.id AND a.id = g.account_id
+AND (a.protected_at IS NULL OR a.clean_syncs_left IS NOT NULL)
+RETURNING a.id, a.protected_reason
+"""
+
+CLEAN = """
+UPDATE accounts_account a SET clean_syncs_left = nullif(t.syncs_left, 0),
+  protected_at = CASE WHEN t.syncs_left > 0 THEN a.protected_at END,
+  protected_reason = CASE WHEN t.syncs_left > 0 THEN a.protected_reason ELSE '' END
+FROM unnest(%s::uuid[], %s::int[]) AS t(id, syncs_left)
+WHERE a.id = t.id AND a.clean_syncs_left IS NOT NULL
+RETURNING a.id, t.syncs_left
+"""
+
+# The same again is counted; its newest figures are kept.
+QUARANTINE = """
+INSERT INTO accounts_quarantinedreading AS q
+  (id, created, connection_id, sync_id, account_id, external_id, rule, severity, text,
+   total, available, held, as_of, fetched_at, source, raw, seen, last_seen_at, status,
+   reason)
+SELECT gen_random_uuid(), now(), t.connection_id, t.sync_id, t.account_id, t.external_id,
+       t.rule, t.severity, t.text, t.total, t.available, t.held, t.as_of, t.fetched_at,
+       t.source, t.raw::jsonb, 1, now(), 'open', ''
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
+            %s::timestamptz[], %s::text[], %s::text[])
+  AS t(connection_id, sync_id, account_id, external_id, rule, severity, text, total,
+       available, held, as_of, fetched_at, source, raw)
+ON CONFLICT (connection_id, external_id, rule) WHERE status = 'open' DO UPDATE
+  SET sync_id = excluded.sync_id, severity = excluded.severity, text = excluded.text,
+      total = excluded.total, available = excluded.available, held = excluded.held,
+      as_of = excluded.as_of, fetched_at = excluded.fetched_at,
+      source = excluded.source, raw = excluded.raw, seen = q.seen + 1,
+      last_seen_at = excluded.last_seen_at
+"""
+
+RELEASED = """
+UPDATE accounts_quarantinedreading q SET status = 'released', last_seen_at = now()
+FROM unnest(%s::uuid[], %s::text[]) AS t(connection_id, external_id)
+WHERE q.connection_id = t.connection_id AND q.external_id = t.external_id
+AND q.status = 'open'
 """
 
 MOVEMENTS = """

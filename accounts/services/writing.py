@@ -200,6 +200,7 @@ def write_findings(entries: Sequence[Entry]) -> None:
                 d.name,
                 d.expected,
                 d.actual,
+                d.severity,
             )
             for entry in entries
             for d in entry.verdict.disagreements

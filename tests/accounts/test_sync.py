@@ -302,7 +302,7 @@ def test_vanished_accounts_are_closed_by_the_second_answer_a_minute_later(person
     assert not Account.objects.exclude(closed_at=None).exists()
 
 
-def test_figures_that_disagree_are_read_again_and_then_a_warning(person, bank):
+def test_figures_that_disagree_are_read_again_and_then_a_discrepancy(person, bank):
     _, connection = person
     services.sync([connection], "periodic")
     wrong = {"path": "/balance", "value": {"total_balance": 1}}
@@ -315,7 +315,7 @@ def test_figures_that_disagree_are_read_again_and_then_a_warning(person, bank):
         bank.fault("replace", times=2, **wrong)
         services.sync([connection], "periodic")
     [found] = Discrepancy.objects.all()
-    assert (found.severity, found.status, 1) == ("warning", "open", found.expected)
+    assert (found.severity, found.status, 1) == ("critical", "open", found.expected)
 
     services.sync([connection], "periodic")
     found.refresh_from_db()

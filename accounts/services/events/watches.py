@@ -9,7 +9,15 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.events.rising import RANK
-from accounts.models import Condition, Connection, Discrepancy, Severity, Threshold
+from accounts.models import (
+    Account,
+    Condition,
+    Connection,
+    Discrepancy,
+    QuarantinedReading,
+    Severity,
+    Threshold,
+)
 from accounts.moneyjson import money
 from accounts.validation import Unacceptable
 from providers.money import Asset, pretty
@@ -100,6 +108,66 @@ def not_believed(moment: datetime) -> Iterator[Found]:
     for row in rows.defer("credentials"):
         text = f"An answer of {row} is not believed: {row.error}"
         yield failing("validation_failed", row, Severity.ERROR, text)
+    yield from _in_quarantine()
+
+
+def _in_quarantine() -> Iterator[Found]:
+    """Yield what readings are in quarantine, by connection and rule."""
+    waiting = QuarantinedReading.objects.waiting().filter(
+        connection__archived_at=None, account__closed_at=None
+    )
+    # Told above already: nothing of such an answer was believed.
+    waiting = waiting.exclude(connection__error_code__in=refusals())
+    alike: dict[tuple, list[QuarantinedReading]] = {}
+    rows = waiting.select_related("account", "connection")
+    for row in rows.defer("connection__credentials").order_by("created"):
+        alike.setdefault((row.connection_id, row.rule), []).append(row)
+    for same in alike.values():
+        yield _distrusted(same)
+
+
+def _distrusted(rows: list[QuarantinedReading]) -> Found:
+    newest, count = rows[-1], len(rows)
+    connection = newest.connection
+    return Found(
+        f"validation_failed:{connection.pk}:{newest.rule}",
+        connection.workspace_id,
+        "connection",
+        connection.pk,
+        max((row.severity for row in rows), key=RANK.__getitem__),
+        f"{newest.account or connection} is not believed: {newest.text}"
+        + (f", and {count - 1} more" if count > 1 else ""),
+        {
+            "connection": str(connection.pk),
+            "rule": newest.rule,
+            "readings": [str(row.pk) for row in rows[:20]],
+            "accounts": [str(row.account_id) for row in rows[:20] if row.account_id],
+            "count": count,
+        },
+    )
+
+
+@watch("account_protected")
+def protected(moment: datetime) -> Iterator[Found]:
+    """Yield accounts that no rule may move money in or out of."""
+    rows = Account.objects.open().exclude(protected_at=None)
+    for row in rows.filter(connection__archived_at=None):
+        drifts = bool(row.protected_reason)
+        why = f" after drift: {row.protected_reason}" if drifts else " by a person"
+        yield Found(
+            f"account_protected:{row.pk}",
+            row.workspace_id,
+            "account",
+            row.pk,
+            Severity.ERROR if drifts else Severity.INFO,
+            f"{row} is protected{why}. No rule moves its money",
+            {
+                "account": str(row.pk),
+                "name": str(row),
+                "reason": row.protected_reason,
+                "clean_syncs_left": row.clean_syncs_left,
+            },
+        )
 
 
 @watch("consent_expiring")
@@ -152,6 +220,8 @@ def low(moment: datetime) -> Iterator[Found]:
 def drift(moment: datetime) -> Iterator[Found]:
     """Yield what does not agree, by account and kind of difference."""
     open_ = Discrepancy.objects.filter(status=Discrepancy.Status.OPEN)
+    # Below its account's limits one is recorded, and not told.
+    open_ = open_.exclude(severity=Severity.INFO)
     here = open_.filter(account__connection__archived_at=None, account__closed_at=None)
     alike: dict[tuple, list[Discrepancy]] = {}
     for row in here.select_related("account").order_by("created"):

@@ -1,0 +1,74 @@
+"""What an answer leaves out: when an account is gone, and when that is not believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from .doubting import aside, blocking
+from .validator import Checks
+from .verdicts import Change, Heard, Issue, Known, Verdict
+
+GONE_AFTER = timedelta(seconds=60)  # between two complete answers without an account
+WHY = "The provider left it out"
+
+
+def miss(
+    verdict: Verdict,
+    known: Mapping[str, Known],
+    heard: Heard,
+    checks: Checks | None = None,
+) -> None:
+    """Mark what the answer leaves out, and count how often it was left out."""
+    told = {reading.external_id for reading in heard.observation.readings}
+    there = {n: a for n, a in known.items() if a.active and not a.closed}
+    missing = {name: before for name, before in there.items() if name not in told}
+    if not missing:
+        return
+    verdict.status = "partial"
+    complete = heard.observation.complete
+    doubts: Mapping[str, Issue] = {}
+    if checks is not None and complete:
+        doubts = checks.vanished(missing, len(there))
+    for name, before in missing.items():
+        verdict.unknown.append((before.account_id, WHY))
+        verdict.results.append(
+            {
+                "account": name,
+                "name": before.name,
+                "status": "missing",
+                "total": None,
+                "error": WHY,
+            }
+        )
+        if name in doubts and blocking([doubts[name]]):
+            aside(verdict, before.account_id, name, doubts[name])
+        if complete:
+            _vanish(verdict, name, before, heard.asked_at)
+
+
+def _vanish(verdict: Verdict, name: str, before: Known, at: datetime) -> None:
+    """Close an account only when two complete answers, a minute apart, leave it out."""
+    since = before.missing_since or at
+    gone = before.missing_reads >= 1 and at - since >= GONE_AFTER
+    reads = before.missing_reads + 1
+    verdict.states.append(
+        replace(before, missing_since=since, missing_reads=min(reads, 99), closed=gone)
+    )
+    if not gone:
+        return
+    if before.quarantined:
+        verdict.released.append(name)
+        verdict.quarantined = [q for q in verdict.quarantined if q.external_id != name]
+    reason = f"left out of {reads} complete answers"
+    verdict.changes.append(
+        Change(
+            before.account_id,
+            "closed",
+            "false",
+            "true",
+            severity="warning",
+            reason=reason,
+        )
+    )
