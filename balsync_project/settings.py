@@ -275,6 +275,7 @@ SPECTACULAR_SETTINGS = {
         "SyncKind": "accounts.models.SyncRun.Kind",
         "SyncStatus": "accounts.models.SyncRun.Status",
         "DiscrepancyStatus": "accounts.models.Discrepancy.Status",
+        "QuarantineStatus": "accounts.models.QuarantinedReading.Status",
         "DeliveryStatus": "accounts.models.Delivery.Status",
         "RuleKind": "automation.models.Rule.Kind",
         "TriggerKind": "automation.models.Trigger.Kind",

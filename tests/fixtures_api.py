@@ -21,6 +21,7 @@ from accounts.models import (
     Discrepancy,
     Event,
     Membership,
+    QuarantinedReading,
     SigningKey,
     SyncRun,
     Transaction,
@@ -64,6 +65,7 @@ class Estate:
     sync: SyncRun
     correction: Correction
     discrepancy: Discrepancy
+    quarantined: QuarantinedReading
     event: Event
     rule: Rule
     run: RuleRun
@@ -200,6 +202,22 @@ def estate(name: str) -> Estate:
             name="sum",
             expected=1,
             actual=2,
+            last_seen_at=NOON,
+        ),
+        quarantined=QuarantinedReading.objects.create(
+            connection=bank,
+            account=pot,
+            sync=sync,
+            external_id=pot.external_id,
+            rule="unrealistic",
+            severity="error",
+            text="More than anybody has",
+            total=9,
+            available=9,
+            held=0,
+            as_of=NOON + timedelta(hours=1),
+            fetched_at=NOON + timedelta(hours=1),
+            source="live",
             last_seen_at=NOON,
         ),
         event=Event.objects.create(

@@ -61,6 +61,8 @@ class AccountSerializer(serializers.ModelSerializer):
             "created",
             "closed_at",
             "protected_at",
+            "protected_reason",
+            "clean_syncs_left",
             "missing_since",
         ]
         read_only_fields = fields

@@ -7,7 +7,15 @@ from django import forms
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from accounts.models import Account, Correction, Discrepancy, Event, Severity, SyncRun
+from accounts.models import (
+    Account,
+    Correction,
+    Discrepancy,
+    Event,
+    QuarantinedReading,
+    Severity,
+    SyncRun,
+)
 
 from .reading import PLAIN_UUID, moment
 
@@ -129,6 +137,17 @@ class DiscrepancyFilter(Between):
     account = IdFilter(field_name="account_id")
     status = words(Discrepancy.Status)
     severity = words(Severity)
+
+
+class QuarantineFilter(Between):
+    account = IdFilter(field_name="account_id")
+    connection = IdFilter(field_name="connection_id")
+    rule = TextFilter()
+    status = words(QuarantinedReading.Status)
+
+    class Meta:
+        model = QuarantinedReading
+        fields: list[str] = []
 
 
 class EventFilter(Between):

@@ -32,6 +32,11 @@ class Balance(models.Model):
     source = models.CharField(max_length=10, choices=Source, default=Source.LIVE)
     error = models.TextField(blank=True, help_text="Why the newest try failed.")
     error_at = models.DateTimeField(null=True, blank=True)
+    distrusted = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="A later reading is in quarantine: no rule acts on this one.",
+    )
 
     objects = BalanceQuerySet.as_manager()
 

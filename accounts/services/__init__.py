@@ -32,6 +32,7 @@ from .connecting import (
     update_credentials,
 )
 from .movements import forget_old as forget_old_transactions
+from .proof import Proof, proof_of
 from .protecting import decide as decide_discrepancies
 from .protecting import protect, release
 from .quarantine import CannotAccept, accept_reading
@@ -73,6 +74,7 @@ __all__ = [
     "NoConsentNeeded",
     "NoWebhooks",
     "NotTyped",
+    "Proof",
     "Rotation",
     "SignatureRefused",
     "SigningKeyRefused",
@@ -101,6 +103,7 @@ __all__ = [
     "fresh_balances",
     "listen",
     "make_signing_key",
+    "proof_of",
     "protect",
     "receive_webhook",
     "record_typed_balance",

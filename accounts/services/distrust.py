@@ -26,6 +26,7 @@ def write_distrust(entries: Sequence[Entry], states: Mapping[UUID, State]) -> No
     write(statements.RELEASED, sorted(_released(entries, states)))
     rows = {row[0:1] + row[3:5]: row for e in entries for row in _quarantined(e)}
     write(statements.QUARANTINE, [rows[key] for key in sorted(rows)])
+    write(statements.DISTRUSTED, sorted({(row[2],) for row in rows.values() if row[2]}))
     _release(entries)
     _protect(entries)
 

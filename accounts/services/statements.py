@@ -101,7 +101,8 @@ WHERE a.id = t.id
 # Most often nothing changed: all that a connection holds is confirmed at one moment.
 CONFIRMED = """
 UPDATE accounts_balance b
-SET as_of = t.as_of, fetched_at = t.fetched_at, error = '', error_at = NULL
+SET as_of = t.as_of, fetched_at = t.fetched_at, error = '', error_at = NULL,
+  distrusted = false
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[])
   AS t(connection_id, as_of, fetched_at)
 JOIN accounts_account a ON a.connection_id = t.connection_id
@@ -122,7 +123,7 @@ WITH told AS (
   ON CONFLICT (account_id) DO UPDATE SET total = excluded.total,
     available = excluded.available, held = excluded.held, as_of = excluded.as_of,
     fetched_at = excluded.fetched_at, source = excluded.source, error = '',
-    error_at = NULL
+    error_at = NULL, distrusted = false
 )
 INSERT INTO accounts_balancesnapshot (account_id, total, available, held, as_of, source)
 SELECT account_id, total, available, held, as_of, source FROM told WHERE changed
@@ -252,6 +253,10 @@ ON CONFLICT (connection_id, external_id, rule) WHERE status = 'open' DO UPDATE
       as_of = excluded.as_of, fetched_at = excluded.fetched_at,
       source = excluded.source, raw = excluded.raw, seen = q.seen + 1,
       last_seen_at = excluded.last_seen_at
+"""
+
+DISTRUSTED = """
+UPDATE accounts_balance SET distrusted = true WHERE account_id = ANY(%s::uuid[])
 """
 
 RELEASED = """

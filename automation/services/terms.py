@@ -92,6 +92,8 @@ def holding(
     account: Account, now: datetime, *, reserved: int = 0, drop: int = 0
 ) -> Holding:
     balance = getattr(account, "balance", None)
+    if balance is not None and balance.distrusted:
+        balance = None  # a later reading is in quarantine: nobody knows
     usable = account.automates and account.active
     return Holding(
         account=str(account.pk),

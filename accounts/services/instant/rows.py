@@ -30,6 +30,8 @@ def entry_of(account: Account) -> Entry:
     held = balance or last_snapshot(account)
     error = balance.error if balance else owner.error
     limit = stale_after(account.provider, owner)
+    if balance is not None and balance.distrusted:
+        limit = 0  # a later reading is in quarantine
     about = (str(account.workspace_id), str(owner.pk), account.asset)
     if held is None:
         nothing = (None, None, None, 0)

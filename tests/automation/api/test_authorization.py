@@ -105,6 +105,7 @@ MATRIX = {
     ("post", "wallets/<uuid:pk>/sync-balance"): Row("operator", "main", good=(502,)),
     ("get", "wallets/<uuid:pk>/balance/"): Row("viewer", "main"),
     ("get", "wallets/<uuid:pk>/balance"): Row("viewer", "main"),
+    ("get", "accounts/<uuid:pk>/proof/"): Row("viewer", "main"),
     ("get", "signing-keys/"): Row("admin"),
     ("post", "signing-keys/"): Row(
         "admin", body=lambda _: {"scopes": ["admin"]}, good=(201,)
@@ -115,6 +116,11 @@ MATRIX = {
     ("get", "corrections/"): Row("viewer"),
     ("get", "discrepancies/"): Row("viewer"),
     ("get", "events/"): Row("viewer"),
+    ("get", "checks/"): Row("viewer"),
+    ("get", "quarantine/"): Row("viewer"),
+    ("post", "quarantine/<uuid:pk>/accept/"): Row(
+        "operator", "quarantined", lambda _: {"reason": "It is so"}
+    ),
     ("post", "discrepancies/<uuid:pk>/accept/"): Row("operator", "discrepancy"),
     ("post", "discrepancies/<uuid:pk>/ignore/"): Row("operator", "discrepancy"),
     ("get", "rules/"): Row("viewer"),
