@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.functional import cached_property
 
-from providers.money import LARGEST, MoneyError, whole
+from providers.money import EXACT, LARGEST, MoneyError, whole
 
 from . import sealing
 
@@ -50,6 +51,13 @@ class MinorUnits(models.DecimalField):
             except MoneyError as error:
                 raise ValidationError(str(error)) from error
         return super().get_db_prep_save(value, connection)
+
+
+class PlainDecimal(models.DecimalField):
+    """An exact number, read back without the zeros that fill its column."""
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else Decimal(f"{value.normalize(EXACT):f}")
 
 
 def is_money(field: str, *, least: int = -LARGEST) -> models.Q:

@@ -41,12 +41,15 @@ HISTORY = [
     _list("Snapshots", "history", "accounts_balancesnapshot"),
     _list("Sync runs", "sync", "accounts_syncrun"),
     _list("Corrections", "edit_note", "accounts_correction"),
+    _list("Quarantine", "gpp_maybe", "accounts_quarantinedreading"),
     _list("Discrepancies", "difference", "accounts_discrepancy"),
     _list("Events", "notifications", "accounts_event"),
     _list("Deliveries", "outgoing_mail", "accounts_delivery"),
 ]
 HOUSE = [
     _list("Workspaces", "groups", "accounts_workspace"),
+    _list("Checks", "fact_check", "accounts_checksetting"),
+    _list("Drift limits", "straighten", "accounts_driftsetting"),
     _list("Notifications", "notifications_active", "accounts_preference"),
     _list("Channels", "campaign", "accounts_channel"),
     _for_superusers("Users", "person", "auth_user"),

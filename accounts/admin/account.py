@@ -16,6 +16,7 @@ from accounts.models import (
     BalanceSnapshot,
     Discrepancy,
     Pot,
+    QuarantinedReading,
     SyncRun,
     Transaction,
 )
@@ -28,6 +29,7 @@ from .course import WithCourse
 from .discrepancy import discrepancies_panel
 from .inputs import AmountField
 from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
+from .quarantine import proof_panel, quarantine_panel
 from .sync import corrections_panel
 
 HELP = {
@@ -92,6 +94,15 @@ def can_sync(row: Account) -> bool:
 
 def is_open(row: Account) -> bool:
     return row.closed_at is None and row.protected_at is None
+
+
+def ends(row: Account) -> str:
+    """Say why drift has protected an account, and when that ends by itself."""
+    if not row.protected_reason:
+        return ""
+    left = row.clean_syncs_left
+    until = f" until {left} syncs in a row find nothing" if left else ""
+    return f" Found to drift: {row.protected_reason}{until}."
 
 
 def is_protected(row: Account) -> bool:
@@ -242,7 +253,7 @@ class AccountAdmin(WithCourse, ScopedAdmin):
     def notices(self, request, row: Account) -> Iterable[str]:
         if row.protected_at:
             since = show.exact(row.protected_at)
-            yield f"Protected since {since}: no rule moves money in or out."
+            yield f"Protected since {since}: no rule moves money in or out.{ends(row)}"
         if row.closed_at:
             yield "This account is closed at the provider. Its history stays."
         if not row.automates:
@@ -255,6 +266,10 @@ class AccountAdmin(WithCourse, ScopedAdmin):
         if row.discrepancies.exists():
             more = self.history_list(Discrepancy, **here)
             yield discrepancies_panel(row.discrepancies.all(), more)
+        if row.quarantine.exists():
+            more = self.history_list(QuarantinedReading, **here)
+            yield quarantine_panel(row.quarantine.all(), more)
+        yield proof_panel(row)
         yield snapshots_panel(row, self.history_list(BalanceSnapshot, **here))
         yield transactions_panel(row, self.history_list(Transaction, **here))
         changed = row.corrections.select_related("account")[:NEWEST]

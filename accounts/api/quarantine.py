@@ -127,7 +127,17 @@ class RuleSerializer(serializers.Serializer):
     )
 
 
+@extend_schema_field({"type": "string", "nullable": True})
+class Plain(serializers.ReadOnlyField):
+    """An exact number as a string."""
+
+    def to_representation(self, value) -> str:
+        return f"{value:f}"
+
+
 class CheckSettingSerializer(serializers.ModelSerializer):
+    threshold = Plain()
+
     class Meta:
         model = CheckSetting
         fields = ["id", "rule", "kind", "asset", "enabled", "severity", "threshold"]
@@ -135,6 +145,8 @@ class CheckSettingSerializer(serializers.ModelSerializer):
 
 
 class DriftSettingSerializer(serializers.ModelSerializer):
+    least, percent, high, critical = Plain(), Plain(), Plain(), Plain()
+
     class Meta:
         model = DriftSetting
         fields = [

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 
-from accounts.fields import MinorUnits, is_money
+from accounts.fields import MinorUnits, PlainDecimal, is_money
 from accounts.validator import ASK, AUTO, NEVER, RULES, USUAL, CheckRow, DriftRow
 from accounts.visibility import seen_by
 
@@ -25,14 +25,14 @@ LARGEST = 10**41  # NaN is larger than that, for PostgreSQL
 NOT_BELOW = [MinValueValidator(Decimal(0))]
 
 
-def whole_units(**more) -> models.DecimalField:
+def whole_units(**more) -> PlainDecimal:
     """Return a column for an amount in whole units of any asset."""
     more = {"validators": NOT_BELOW} | more
-    return models.DecimalField(max_digits=60, decimal_places=18, **more)
+    return PlainDecimal(max_digits=60, decimal_places=18, **more)
 
 
-def percentage(usual: Decimal, **more) -> models.DecimalField:
-    return models.DecimalField(
+def percentage(usual: Decimal, **more) -> PlainDecimal:
+    return PlainDecimal(
         max_digits=9, decimal_places=4, default=usual, validators=NOT_BELOW, **more
     )
 
@@ -85,6 +85,9 @@ class CheckSetting(Row):
                 name="check_threshold_is_a_number",
             ),
         ]
+
+    def clean(self) -> None:
+        self.validate_constraints()  # also where a form leaves the workspace as it is
 
     def __str__(self) -> str:
         meant = " ".join(filter(None, [self.kind, self.asset])) or "every account"
@@ -181,6 +184,7 @@ class DriftSetting(Row):
         return f"Limits of {self.account or self.asset or 'every account'}"
 
     def clean(self) -> None:
+        self.validate_constraints()
         if self.account and self.asset:
             raise ValidationError("An account has its asset already.")
         if self.account and self.account.workspace_id != self.workspace_id:
