@@ -18,18 +18,21 @@ ARRAY = re.compile(r"%s::(\w+)\[\]")
 SPLIT = r"(string_to_array(%s, E'\\x1e', E'\\x1d'))[2:]::\1[]"
 
 # In order of id, so that two batches never wait for each other in a circle.
-# With what their workspaces have set about checks, which is mostly nothing.
+# With what their workspaces have set about checks, which is mostly nothing: that is
+# asked once, not for each row.
 LOCK = """
 SELECT c.id, c.health, c.failures, c.sync_interval_seconds,
        c.last_success_at IS NOT NULL, c.workspace_id,
-       (SELECT json_agg(json_build_array(s.rule, s.kind, s.asset, s.enabled, s.severity,
-                                         s.threshold::text) ORDER BY s.id)::text
-        FROM accounts_checksetting s WHERE s.workspace_id = c.workspace_id),
-       (SELECT json_agg(json_build_array(s.account_id, s.asset, s.least::text,
-                                         s.percent::text, s.high::text, s.critical::text,
-                                         s.changes, s.correction, s.protect,
-                                         s.clean_syncs) ORDER BY s.id)::text
-        FROM accounts_driftsetting s WHERE s.workspace_id = c.workspace_id)
+       CASE WHEN (SELECT EXISTS (SELECT 1 FROM accounts_checksetting)) THEN (
+         SELECT json_agg(json_build_array(s.rule, s.kind, s.asset, s.enabled, s.severity,
+                                          s.threshold::text) ORDER BY s.id)::text
+         FROM accounts_checksetting s WHERE s.workspace_id = c.workspace_id) END,
+       CASE WHEN (SELECT EXISTS (SELECT 1 FROM accounts_driftsetting)) THEN (
+         SELECT json_agg(json_build_array(s.account_id, s.asset, s.least::text,
+                                          s.percent::text, s.high::text,
+                                          s.critical::text, s.changes, s.correction,
+                                          s.protect, s.clean_syncs) ORDER BY s.id)::text
+         FROM accounts_driftsetting s WHERE s.workspace_id = c.workspace_id) END
 FROM accounts_connection c WHERE c.id = ANY(%s::uuid[]) AND c.archived_at IS NULL
 ORDER BY c.id FOR NO KEY UPDATE OF c
 """
@@ -44,10 +47,12 @@ SELECT (SELECT clock_timestamp()::text), a.connection_id, a.external_id, a.movem
        b.source,
        ARRAY(SELECT d.name FROM accounts_discrepancy d
              WHERE d.account_id = a.id AND d.status = 'open'),
-       (SELECT json_object_agg(q.rule, q.created)::text
-        FROM accounts_quarantinedreading q
-        WHERE q.connection_id = a.connection_id AND q.external_id = a.external_id
-        AND q.status = 'open'),
+       CASE WHEN (SELECT EXISTS (
+         SELECT 1 FROM accounts_quarantinedreading q WHERE q.status = 'open'))
+       THEN (SELECT json_object_agg(q.rule, q.created)::text
+             FROM accounts_quarantinedreading q
+             WHERE q.connection_id = a.connection_id AND q.external_id = a.external_id
+             AND q.status = 'open') END,
        a.clean_syncs_left
 FROM (SELECT 1) AS one
 LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
