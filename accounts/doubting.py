@@ -143,22 +143,37 @@ def weigh(
         if account is None:
             continue
         before = known.get(told.external_id)
+        gaps = (before and before.open_discrepancies) or {}
         if told.expected != told.actual:
+            again = gaps.get(told.name) == told.actual - told.expected
             limits = USUAL
             if checks is not None and before is not None:
                 limits = checks.limits(account, before.asset)
-            severity = grade(told.expected, told.actual, limits)
-            pair = told.name, told.expected, told.actual
-            verdict.disagreements.append(
-                _disagreement(account, *pair, severity, limits)
-            )
-        elif before is not None and told.name in before.open_discrepancies:
+            verdict.disagreements.append(_weighed(account, told, limits, again))
+        elif told.name in gaps:
             verdict.agreements.append((account, told.name))
+
+
+def _weighed(
+    account: UUID, told: Invariant, limits: Limits, again: bool
+) -> Disagreement:
+    """Return a difference with its gravity.
+
+    The figures are read one after the other while rules move money: only what two syncs
+    tell alike is more than medium.
+    """
+    severity = grade(told.expected, told.actual, limits)
+    if not again and severity in BLOCKING:
+        severity = "warning"
+    pair = told.expected, told.actual
+    return _disagreement(account, told.name, *pair, severity, limits)
 
 
 def settled(verdict: Verdict, before: Known) -> None:
     """Let a change that was too much be over once its balance is believed."""
-    if CHANGE in before.open_discrepancies and not _changed_again(verdict, before):
+    if CHANGE in (before.open_discrepancies or ()) and not _changed_again(
+        verdict, before
+    ):
         verdict.agreements.append((before.account_id, CHANGE))
 
 
@@ -185,7 +200,8 @@ def calm(verdict: Verdict, known: Mapping[str, Known]) -> None:
     told = {(d.account_id, d.name) for d in verdict.disagreements}
     for before in guarded:
         pk, left = before.account_id, before.clean_syncs_left or 0
-        if pk in heard and not any((pk, n) in told for n in before.open_discrepancies):
+        names = before.open_discrepancies or ()
+        if pk in heard and not any((pk, name) in told for name in names):
             verdict.clean.append((pk, max(0, left - 1)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ class Known:
     as_of: datetime | None = None
     fetched_at: datetime | None = None
     source: str = "live"
-    open_discrepancies: Sequence[str] = ()
+    open_discrepancies: Mapping[str, int] | None = None  # by name: actual - expected
     quarantined: Mapping[str, datetime] | None = None  # by rule, and since when
     clean_syncs_left: int | None = None  # until its protection ends by itself
 

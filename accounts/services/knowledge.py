@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -101,7 +101,7 @@ def _known(
     as_of: str | None,
     fetched_at: str | None,
     source: str | None,
-    names: Iterable[str],
+    gaps: str | None,
     quarantined: str | None,
     clean_syncs_left: int | None,
 ) -> Known:
@@ -124,10 +124,14 @@ def _known(
         moment(as_of),
         moment(fetched_at),
         source or "live",
-        names,
+        None if gaps is None else _gaps(gaps),
         None if quarantined is None else _since(quarantined),
         clean_syncs_left,
     )
+
+
+def _gaps(discrepancies: str) -> dict[str, int]:
+    return {name: int(gap) for name, gap in json.loads(discrepancies).items()}
 
 
 def _since(quarantined: str) -> dict[str, datetime]:

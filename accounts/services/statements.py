@@ -45,8 +45,11 @@ SELECT (SELECT clock_timestamp()::text), a.connection_id, a.external_id, a.movem
        a.active, a.closed_at IS NOT NULL, a.missing_since::text, a.missing_reads,
        b.total, b.available, coalesce(b.held, 0), b.as_of::text, b.fetched_at::text,
        b.source,
-       ARRAY(SELECT d.name FROM accounts_discrepancy d
-             WHERE d.account_id = a.id AND d.status = 'open'),
+       CASE WHEN (SELECT EXISTS (
+         SELECT 1 FROM accounts_discrepancy d WHERE d.status = 'open'))
+       THEN (SELECT json_object_agg(d.name, (d.actual - d.expected)::text)::text
+             FROM accounts_discrepancy d
+             WHERE d.account_id = a.id AND d.status = 'open') END,
        CASE WHEN (SELECT EXISTS (
          SELECT 1 FROM accounts_quarantinedreading q WHERE q.status = 'open'))
        THEN (SELECT json_object_agg(q.rule, q.created)::text

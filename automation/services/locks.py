@@ -6,7 +6,8 @@ them in any order, so they are locked first: `in_order`.
 
 1. Connections: who syncs, plans, books a move or protects an account, each alone.
 2. Workspaces: shared by who plans or sends; alone by who pauses or writes a rule.
-3. Accounts: weakly (FOR KEY SHARE) by who sends, FOR UPDATE by who protects one.
+3. Accounts: weakly (FOR KEY SHARE) by who sends, FOR UPDATE by who protects one: a
+   person, or a sync that finds it drifting.
 4. Runs: by who carries them out, decides about them, wakes them or writes their rule.
 5. Transfers: by who takes them further, wakes them, or cancels or resumes their run.
 6. Rules: alone by who writes, freezes or archives one; by a success or a due trigger.

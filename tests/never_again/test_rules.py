@@ -273,8 +273,6 @@ def test_closed_pot_not_used(alice, bank, run):
         leg(alice.pots[0], "source", strategy="all"),
         leg(alice.main, "target"),
     )
-    # What a deleted pot held goes back to its account.
-    bank.move(alice.pots[0].external_id, alice.main.external_id, 80_00)
     bank.do("amend", id=alice.pots[0].external_id, deleted=True)
 
     done = run(rule)

@@ -164,17 +164,27 @@ def test_without_limits_of_its_own_an_account_may_change_as_it_likes():
 
 def test_critical_difference_protects_unless_it_is_told_not_to():
     off = [Invariant("sum", "a", 100_00, 50_00)]
+    again = {"open_discrepancies": {"sum": -50_00}}
 
-    [usual] = judge(100_00, told=off).disagreements
-    [unprotected] = judge(100_00, DriftRow(protect=False), off).disagreements
+    [usual] = judge(100_00, told=off, **again).disagreements
+    [free] = judge(100_00, DriftRow(protect=False), off, **again).disagreements
 
     assert (usual.severity, usual.clean_syncs) == ("critical", 3)
-    assert (unprotected.severity, unprotected.clean_syncs) == ("critical", 0)
+    assert (free.severity, free.clean_syncs) == ("critical", 0)
+
+
+@pytest.mark.parametrize("before", [None, {"sum": -49_00}, {"other": -50_00}])
+def test_difference_is_grave_only_when_two_syncs_tell_the_same(before):
+    off = [Invariant("sum", "a", 100_00, 50_00)]
+
+    [first] = judge(100_00, told=off, open_discrepancies=before).disagreements
+
+    assert (first.severity, first.clean_syncs) == ("warning", 0)
 
 
 def test_clean_syncs_are_counted_down_and_others_are_not():
     off = [Invariant("sum", "a", 1, 2)]
-    drifting = {"clean_syncs_left": 2, "open_discrepancies": ["sum"]}
+    drifting = {"clean_syncs_left": 2, "open_discrepancies": {"sum": 1}}
 
     assert judge(100_00, clean_syncs_left=2).clean == [(MAIN, 1)]
     assert judge(100_00).clean == []
