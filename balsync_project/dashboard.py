@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from accounts.admin import show
 from accounts.admin.base import Panel
 from accounts.admin.panels import progress
-from accounts.models import Account, Connection, Discrepancy
+from accounts.models import Account, Connection, Discrepancy, QuarantinedReading
 from automation.admin.run import moved, with_moved
 from automation.models import Rule, RuleRun, Transfer
 
@@ -91,6 +91,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             connections_panel(connections),
             due_panel(mine(request, Rule)),
             discrepancies_panel(mine(request, Discrepancy)),
+            *in_quarantine(mine(request, QuarantinedReading)),
         ],
         "reconnect": reconnect(request, connections),
         "stuck": transfers.filter(needs_person=True).count(),
@@ -227,6 +228,17 @@ def discrepancies_panel(rows: QuerySet[Discrepancy]) -> Panel:
         more_text="All",
         right=("Expected", "Actual"),
     )
+
+
+def in_quarantine(rows: QuerySet[QuarantinedReading]) -> list[Panel]:
+    """Return what waits for a person to believe it, if anything does."""
+    waiting = list(rows.waiting().select_related("account", "connection")[:OPEN])
+    if not waiting:
+        return []
+    lines = [[show.link(row), row.text, show.when(row.last_seen_at)] for row in waiting]
+    more = reverse("admin:accounts_quarantinedreading_changelist")
+    headers = ["In quarantine", "What is wrong", "Last"]
+    return [Panel("Not believed", headers, lines, more=more, more_text="All")]
 
 
 def reconnect(

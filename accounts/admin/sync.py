@@ -60,7 +60,7 @@ def results_panel(run: SyncRun) -> Panel:
             found.get("name") or found.get("account"),
             show.status(found.get("status", "")),
             show.noted(str(found.get("total") or ""), assets.get(found["account"], "")),
-            found.get("error") or show.NOTHING,
+            found.get("error") or "; ".join(found.get("warnings", ())) or show.NOTHING,
         ]
         for found in run.results
     ]

@@ -66,9 +66,13 @@ HELD = Compiled(held)
 
 
 def oldest(row: Transfer, balances: dict[UUID, Balance]) -> int:
-    """Return the age in seconds of the source's reading; unknown is beyond any limit."""
+    """Return the age in seconds of the source's reading; unknown is beyond any limit.
+
+    So is one that a later reading, now in quarantine, contradicts.
+    """
     balance = balances.get(row.source_id)
-    return age(balance, now()) if balance else 10 * STALE_SECONDS
+    known = balance is not None and not balance.distrusted
+    return age(balance, now()) if known else 10 * STALE_SECONDS
 
 
 def good_until(

@@ -97,6 +97,7 @@ def test_limits_are_of_the_workspace_s_own_accounts(owner, superuser, home, fore
 def test_person_believes_a_reading_on_its_page_and_says_why(
     operator, viewer, home, foreign, kept
 ):
+    assert "Not believed" in text(operator.get("/admin/"))
     shown = text(operator.get(page(home.main)))
     assert "Quarantine" in shown
     assert "Proof of balance" in shown

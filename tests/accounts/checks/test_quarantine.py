@@ -22,6 +22,9 @@ from accounts.models import (
     QuarantinedReading,
 )
 from accounts.services import events
+from automation.models import Transfer
+from automation.rules.draft import STALE_SECONDS
+from automation.services.funds import oldest
 from tests.automation.conftest import leg
 from tests.fixtures_api import V1, expect_problem, member
 
@@ -282,3 +285,12 @@ def test_balance_is_proved_by_what_the_bank_says_moved(filled):
     told = viewer.get(f"{V1}/accounts/{pot.pk}/proof/").json()
     [gap] = told["gaps"]
     assert (gap["unexplained"]["minor"], told["grade"]) == ("100", "critical")
+
+
+def test_reading_that_a_later_one_contradicts_is_too_old_to_send_on(filled):
+    row, balance = Transfer(source=filled.main), held(filled.main)
+    assert oldest(row, {filled.main.pk: balance}) <= STALE_SECONDS
+
+    balance.distrusted = True
+
+    assert oldest(row, {filled.main.pk: balance}) > STALE_SECONDS
