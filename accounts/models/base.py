@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 
 
@@ -13,6 +14,19 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+
+def decider(help_text: str) -> models.ForeignKey:
+    """Return the column for who decided about a row."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text=help_text,
+    )
 
 
 class Source(models.TextChoices):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -16,7 +15,7 @@ from accounts.validator import ASK, AUTO, NEVER, RULES, USUAL, CheckRow, DriftRo
 from accounts.visibility import seen_by
 
 from .account import Account
-from .base import Row
+from .base import Row, decider
 from .connection import Connection
 from .sync import Severity, SyncRun
 from .workspace import Workspace
@@ -260,15 +259,7 @@ class QuarantinedReading(Row):
     seen = models.PositiveIntegerField(default=1, help_text="Syncs that said so.")
     last_seen_at = models.DateTimeField()
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
-        help_text="Who accepted it; empty where a good reading released it.",
-    )
+    decided_by = decider("Who accepted it; empty where a good reading released it.")
     decided_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True, help_text="Why so.")
 

@@ -10,7 +10,7 @@ from accounts.fields import MinorUnits, is_money
 from accounts.visibility import seen_by
 
 from .account import Account
-from .base import Row
+from .base import Row, decider
 from .connection import Connection
 
 
@@ -153,15 +153,7 @@ class Discrepancy(Row):
     protected_at = models.DateTimeField(
         null=True, blank=True, help_text="When it protected its account, once."
     )
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
-        help_text="Who accepted or ignored it; empty where it agreed by itself.",
-    )
+    decided_by = decider("Who accepted or ignored it; empty where it agreed by itself.")
     decided_at = models.DateTimeField(null=True, blank=True)
 
     objects = DiscrepancyQuerySet.as_manager()

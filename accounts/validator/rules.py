@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Context, Decimal
+from operator import attrgetter
 
 from accounts.verdicts import Heard, Known
 from providers.base import Reading
@@ -63,26 +64,21 @@ def minor(whole: Decimal, asset: Asset) -> int:
     return int(whole.scaleb(asset.decimals, context=WIDE))
 
 
-def negative(threshold: Decimal, asset: Asset) -> Check:
-    least = -minor(threshold, asset)
+def not_below(read: Callable[[Reading], int], words: str) -> Make:
+    """Return the rule that an amount lies no more than the threshold below zero."""
 
-    def check(reading: Reading, before: Known, heard: Heard) -> str:
-        if reading.total >= least:
-            return ""
-        return f"It holds {asset.major(reading.total)} {asset.code}"
+    def make(threshold: Decimal, asset: Asset) -> Check:
+        least = -minor(threshold, asset)
 
-    return check
+        def check(reading: Reading, before: Known, heard: Heard) -> str:
+            amount = read(reading)
+            if amount >= least:
+                return ""
+            return words.format(f"{asset.major(amount)} {asset.code}")
 
+        return check
 
-def negative_available(threshold: Decimal, asset: Asset) -> Check:
-    least = -minor(threshold, asset)
-
-    def check(reading: Reading, before: Known, heard: Heard) -> str:
-        if reading.available >= least:
-            return ""
-        return f"{asset.major(reading.available)} {asset.code} are available"
-
-    return check
+    return make
 
 
 def held_exceeds_total(threshold: Decimal, asset: Asset) -> Check:
@@ -155,7 +151,7 @@ RULES: dict[str, Rule] = {
             "Less than nothing",
             "error",
             unit="whole units below zero",
-            make=negative,
+            make=not_below(attrgetter("total"), "It holds {}"),
             unless=MAY_OWE,
         ),
         Rule(
@@ -163,7 +159,7 @@ RULES: dict[str, Rule] = {
             "Less than nothing available",
             "error",
             unit="whole units below zero",
-            make=negative_available,
+            make=not_below(attrgetter("available"), "{} are available"),
             unless=MAY_OWE,
         ),
         Rule(
