@@ -5,10 +5,11 @@ from __future__ import annotations
 from .account import Account, Pot
 from .balance import Balance, BalanceSnapshot
 from .base import Row, Source
-from .check import CheckSetting, DriftSetting, QuarantinedReading
+from .check import CheckSetting, DriftSetting
 from .connection import AuthorizationRequest, Connection
 from .event import Channel, Condition, Delivery, Event, Preference, Threshold
 from .idempotency import IdempotencyKey
+from .quarantine import QuarantinedReading
 from .signing_key import Scope, SigningKey, SigningNonce
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
