@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from accounts.moneyjson import money
 
-from .entry import NEVER, Entry, text_of, unpack
+from .entry import DISTRUSTED, NEVER, Entry, text_of, unpack
 
 SECOND = 1_000_000
 READ_NOW = frozenset({"live", "stream"})
@@ -98,6 +98,8 @@ def answer(
 def _is_stale(entry: Entry, moment: int, max_age: int | None, hinted_at: int) -> bool:
     if not entry.known or entry.source == "snapshot":
         return True  # the last rung: nothing newer is known
+    if entry.limit == DISTRUSTED:
+        return True  # however old a caller would take it
     limit = entry.limit if max_age is None else max_age
     if limit is not None and moment - entry.as_of > limit * SECOND:
         return True

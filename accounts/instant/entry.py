@@ -11,6 +11,7 @@ from typing import NamedTuple
 SEPARATOR = "\x1f"
 MARKED = "!"  # the source of an entry that says nothing but: ask the row
 NEVER = -1
+DISTRUSTED = 0  # the limit of a balance that a later reading contradicts
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils.timezone import now
 
 import providers
-from accounts.instant.entry import NEVER, Entry, micros
+from accounts.instant.entry import DISTRUSTED, NEVER, Entry, micros
 from accounts.models import Account, Balance, BalanceSnapshot, Connection, Source
 from providers.base import TakesTypedBalances
 
@@ -31,7 +31,7 @@ def entry_of(account: Account) -> Entry:
     error = balance.error if balance else owner.error
     limit = stale_after(account.provider, owner)
     if balance is not None and balance.distrusted:
-        limit = 0  # a later reading is in quarantine
+        limit = DISTRUSTED
     about = (str(account.workspace_id), str(owner.pk), account.asset)
     if held is None:
         nothing = (None, None, None, 0)

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.instant.answer import answer, sheet, sheet_of
-from accounts.instant.entry import MARKED, NEVER, SEPARATOR, Entry, mark, pack, unpack
+from accounts.instant.entry import (
+    DISTRUSTED,
+    MARKED,
+    NEVER,
+    SEPARATOR,
+    Entry,
+    mark,
+    pack,
+    unpack,
+)
 from providers.money import LARGEST
 
 SECOND = 1_000_000
@@ -54,6 +63,7 @@ def test_mark_says_nothing_but_that_the_row_knows():
         # As old as the last count, and nobody can hint at that.
         ({"source": "manual", "limit": None}, {"later": 10**7}, False, "manual"),
         ({"source": "manual", "limit": None}, {"hinted_at": READ + 1}, False, "manual"),
+        ({"limit": DISTRUSTED}, {"max_age": 1000}, True, "cache"),
         ({"source": "snapshot"}, {}, True, "snapshot"),
         ({"source": "", "total": None, "as_of": 0}, {}, True, None),
     ],
