@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -27,35 +28,39 @@ def difference(row: Discrepancy) -> str:
     return show.change(row.actual - row.expected, row.account.asset)
 
 
-# How a discrepancy's subject is shown, by the start of the discrepancy's name.
-SUBJECTS: dict[str, Callable[[Discrepancy], SafeString]] = {}
+# How the subjects of discrepancies are shown, by the start of the discrepancies' name.
+SUBJECTS: dict[str, Callable[[Sequence[Discrepancy]], Iterable[SafeString]]] = {}
 
 
-def about(row: Discrepancy) -> SafeString:
-    """Return what of its account a discrepancy is about; mostly the account itself."""
-    if not row.subject:
-        return show.NOTHING
-    known = (tell for name, tell in SUBJECTS.items() if row.name.startswith(name))
-    return next(known, lambda row: format_html("{}", row.subject))(row)
+def about(rows: Iterable[Discrepancy]) -> dict[UUID, SafeString]:
+    """Return what of its account each is about, by its id; mostly the account itself."""
+    with_subject = [row for row in rows if row.subject]
+    told = {row.pk: format_html("{}", row.subject) for row in with_subject}
+    for name, tell_all in SUBJECTS.items():
+        mine = [row for row in with_subject if row.name.startswith(name)]
+        told |= zip((row.pk for row in mine), tell_all(mine), strict=True)
+    return told
 
 
 def discrepancies_panel(rows: QuerySet[Discrepancy], more: str = "") -> Panel:
     """Return discrepancies, the newest first, and what was decided about each."""
     known = rows.select_related("account__parent", "decided_by").order_by("-created")
+    newest = list(known[:NEWEST])
+    subjects = about(newest)
     return Panel(
         "Discrepancies",
         ["What", "About", "Expected", "Actual", "Difference", "Status", "Decided"],
         [
             [
                 show.link(row, show.words(row.name).capitalize()),
-                about(row),
+                subjects.get(row.pk, show.NOTHING),
                 show.money(row.expected, row.account.asset),
                 show.money(row.actual, row.account.asset),
                 difference(row),
                 show.status(row.status),
                 decided(row),
             ]
-            for row in known[:NEWEST]
+            for row in newest
         ],
         empty="Everything agrees.",
         more=more,
@@ -102,13 +107,21 @@ class DiscrepancyAdmin(HistoryAdmin):
         ("What was decided", {"fields": [("decided_by", "decided_at")]}),
     ]
 
+    def get_changelist_instance(self, request):
+        shown = super().get_changelist_instance(request)
+        told = about(shown.result_list)  # all at once, not one by one
+        for row in shown.result_list:
+            row.about = told
+        return shown
+
     @admin.display(description="What differs", ordering="name")
     def what(self, row: Discrepancy) -> str:
         return show.words(row.name).capitalize()
 
     @admin.display(description="About", ordering="subject")
     def about(self, row: Discrepancy) -> str:
-        return about(row)
+        told = row.about if hasattr(row, "about") else about([row])
+        return told.get(row.pk, show.NOTHING)
 
     @admin.display(description="Account")
     def account_link(self, row: Discrepancy) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from django import forms
 from django.contrib import admin
@@ -200,12 +200,15 @@ class TransferAdmin(HistoryAdmin):
         tell(request, "This is written down, with your name.")
 
 
-def linked(row: Discrepancy) -> SafeString:
-    """Return the transfer that a discrepancy is about; its id where there is none."""
-    mine = Transfer.objects.filter(run__rule__workspace=row.account.workspace_id)
-    mine = mine.select_related("source", "target")
-    known = mine.filter(pk=as_uuid(row.subject)).first()
-    return show.link(known) if known else format_html("{}", row.subject)
+def linked(rows: Sequence[Discrepancy]) -> Iterator[SafeString]:
+    """Yield the transfers that discrepancies are about; the id where there is none."""
+    ids = [as_uuid(row.subject) for row in rows]
+    mine = Transfer.objects.filter(pk__in=[pk for pk in ids if pk is not None])
+    places = mine.select_related("source", "target", "run__rule")
+    known = {(t.pk, t.run.rule.workspace_id): t for t in places}
+    for pk, row in zip(ids, rows, strict=True):
+        found = known.get((pk, row.account.workspace_id))
+        yield show.link(found) if found else format_html("{}", row.subject)
 
 
 SUBJECTS["transfer_"] = linked

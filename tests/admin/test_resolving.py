@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from accounts.models import Discrepancy
@@ -69,6 +73,29 @@ def test_a_discrepancy_leads_to_the_transfer_it_is_about(viewer, home, missing):
         assert page(home.transfer) in shown.content.decode(), where
         assert "Transfer missing" in text(shown)
         assert str(home.transfer.pk) not in text(shown)
+
+
+def test_many_discrepancies_are_listed_by_as_many_queries_as_two(viewer, home, missing):
+    def queries(more: int) -> int:
+        for _ in range(more):
+            found = Transfer.objects.get(pk=home.transfer.pk)
+            found.pk, found.step = uuid4(), found.step + 1 + Transfer.objects.count()
+            found.save(force_insert=True)
+            Discrepancy.objects.create(
+                account=home.main,
+                name="transfer_missing",
+                subject=str(found.pk),
+                expected=-1,
+                actual=0,
+                last_seen_at=now(),
+            )
+        with CaptureQueriesContext(connection) as asked:
+            for where in (listing(Discrepancy), page(home.main)):
+                viewer.get(where)
+        return len(asked)
+
+    queries(0)
+    assert queries(1) == queries(5)
 
 
 def test_a_transfer_shows_what_the_bank_says_otherwise(viewer, home, missing):
