@@ -13,7 +13,7 @@ from accounts.models import (
     QuarantinedReading,
     Severity,
 )
-from accounts.signals import BalanceChange
+from accounts.signals import BalanceChange, balances_rewritten
 
 from . import statements
 from .recording import announce
@@ -78,6 +78,7 @@ def _believe(row: QuarantinedReading, before: Balance | None, why: str) -> None:
     amounts = row.total, row.available, row.held
     moments = row.as_of, row.fetched_at
     write(statements.BALANCES, [(row.account_id, *amounts, *moments, True, row.source)])
+    balances_rewritten.send(sender=Balance, accounts=[row.account_id])
     account: Account = row.account
     old = before.total if before else None
     Correction.objects.create(

@@ -121,6 +121,10 @@ def test_person_may_believe_a_reading_and_says_why(filled):
     [listed] = operator.get(f"{V1}/quarantine/?status=open").json()["results"]
     assert (listed["rule"], listed["total"]["minor"]) == ("unrealistic", str(MOON))
 
+    at_once = f"{V1}/accounts/{alice.main.pk}/balance/?max_age=1000"
+    before = operator.get(at_once).json()
+    assert (before["total"]["minor"], before["stale"]) == ("7000", True)
+
     expect_problem(operator.post(path, {}, headers={"Idempotency-Key": "0"}), 400)
     why = {"reason": "A lottery"}
     done = operator.post(path, why, headers={"Idempotency-Key": "1"}).json()
@@ -128,6 +132,8 @@ def test_person_may_believe_a_reading_and_says_why(filled):
     assert (done["status"], done["decided_by"]) == ("accepted", "olive")
     assert (done["reason"], held(alice.main).total) == ("A lottery", MOON)
     assert not held(alice.main).distrusted
+    after = operator.get(at_once).json()
+    assert (after["total"]["minor"], after["stale"]) == (str(MOON), False)
     noted = Correction.objects.filter(account=alice.main).latest("created")
     assert (noted.old, noted.new) == ("7000", str(MOON))
     assert "A lottery" in noted.reason
