@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from accounts.models import Balance
 from automation.models import Rule
 
 from .bank import MAIN, POUND, Bank
@@ -21,7 +22,7 @@ from .watch import Violation, Watch
 
 LONGEST = 5 * 3600.0  # seconds after the last fault: what is left then is lost
 MOST_STEPS = 20_000
-RULE = columns(Rule)
+RULE, BALANCE = columns(Rule), columns(Balance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ class World:
             self.rows.accounts[name] = account(name)
             held = self.bank.balances[name]
             read = START - timedelta(seconds=100)
-            self.rows.balances[name] = Row(
-                total=held, available=held, as_of=read, fetched_at=read, source="live"
-            )
+            told = {"total": held, "available": held, "source": "live"}
+            told |= {"as_of": read, "fetched_at": read}
+            self.rows.balances[name] = Row(**BALANCE | told)
         for known in self.story.rules:
             self.rows.rules[known.pk] = rule(known)
         self.bank.keep_past()
