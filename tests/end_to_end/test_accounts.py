@@ -173,7 +173,7 @@ def test_figures_of_the_bank_that_disagree_are_shown_and_end_when_they_agree(
 
     (found,) = alice.rows("/discrepancies/")
     assert found["account"] == known.account(known.customer.account)
-    assert (found["status"], found["severity"]) == ("open", "warning")
+    assert (found["status"], found["severity"]) == ("open", "critical")
     assert found["expected"]["minor"] == "1"
     assert known.agrees()
 
