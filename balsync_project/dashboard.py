@@ -47,7 +47,7 @@ class Total:
             return
         self.known += int(balance.total)
         interval = timedelta(seconds=account.connection.sync_interval_seconds)
-        if balance.error or show.is_stale(balance, interval):
+        if balance.error or balance.is_overdue(interval):
             self.stale.append(show.place(account))
 
     @property

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -112,6 +113,16 @@ class Receipt:
     amount: int | None = None
     asset: Asset | None = None
     balances: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What one whole unit of `base` is worth in whole units of `quote`, both codes."""
+
+    base: str
+    quote: str
+    value: Decimal
+    as_of: datetime | None = None  # the provider's own moment, where it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +266,14 @@ class ListsMovements(ABC):
 
 class TakesTypedBalances:
     """Providers whose balances a person types in; they are never asked."""
+
+
+class QuotesRates(ABC):
+    """Providers whose tickers say what one asset is worth in another."""
+
+    @abstractmethod
+    def quotes(self, codes: Sequence[str], base: str) -> Call[Sequence[Quote]]:
+        """Return what `codes` are worth in `base`; what is not traded is left out."""
 
 
 class SendsWebhooks(ABC):

@@ -14,7 +14,6 @@ from accounts.models import Account, Balance, Connection, Source
 from providers.money import Asset, MoneyError, parse_minor, pretty
 
 LIVE_FOR = timedelta(seconds=60)
-FRESH_AT_LEAST = timedelta(minutes=15)
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 UNKNOWN = format_html('<span class="bs-unknown">{}</span>', "unknown")
@@ -106,13 +105,6 @@ def known(account: Account) -> Balance | None:
     return getattr(account, "balance", None)
 
 
-def is_stale(balance: Balance, interval: timedelta) -> bool:
-    """Say whether syncs should have confirmed `balance` since; typed ones only age."""
-    if balance.source == Source.MANUAL:
-        return False
-    return now() - balance.fetched_at > max(FRESH_AT_LEAST, 2 * interval)
-
-
 def age(account: Account) -> SafeString:
     """Return how far an account's balance may be trusted now, as a badge."""
     balance = known(account)
@@ -124,7 +116,7 @@ def age(account: Account) -> SafeString:
     if balance.error:
         return label(f"stale · {ago}", "bad", f"{balance.error} – {hint}")
     interval = timedelta(seconds=account.connection.sync_interval_seconds)
-    if is_stale(balance, interval):
+    if balance.is_overdue(interval):
         return label(f"stale · {ago}", "warn", hint)
     if balance.source in (Source.LIVE, Source.STREAM) and old <= LIVE_FOR:
         return label("live", "ok", hint)

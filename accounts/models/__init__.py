@@ -10,6 +10,7 @@ from .connection import AuthorizationRequest, Connection
 from .event import Channel, Condition, Delivery, Event, Preference, Threshold
 from .idempotency import IdempotencyKey
 from .quarantine import QuarantinedReading
+from .rate import ExchangeRate
 from .signing_key import Scope, SigningKey, SigningNonce
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
@@ -30,6 +31,7 @@ __all__ = [
     "Discrepancy",
     "DriftSetting",
     "Event",
+    "ExchangeRate",
     "IdempotencyKey",
     "Membership",
     "Pot",

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
+from django.utils.timezone import now
 
 from accounts.fields import MinorUnits, is_money
 from accounts.signals import balances_rewritten
@@ -20,6 +23,8 @@ class BalanceQuerySet(models.QuerySet):
 
 class Balance(models.Model):
     """The newest accepted reading of an account. No row means unknown, not zero."""
+
+    FRESH_AT_LEAST = timedelta(minutes=15)
 
     account = models.OneToOneField(
         Account, models.CASCADE, primary_key=True, related_name="balance"
@@ -52,6 +57,12 @@ class Balance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account}: {self.account.unit.major(self.total)}"
+
+    def is_overdue(self, interval: timedelta) -> bool:
+        """Say whether syncs should have confirmed it since; typed ones only age."""
+        if self.source == Source.MANUAL:
+            return False
+        return now() - self.fetched_at > max(self.FRESH_AT_LEAST, 2 * interval)
 
 
 class BalanceSnapshotQuerySet(models.QuerySet):

@@ -24,6 +24,14 @@ class Workspace(Row):
     paused_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when no rule moves money here."
     )
+    base_asset = models.CharField(
+        "base currency",
+        max_length=24,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="What totals are in, such as GBP/2. Empty: what most accounts hold.",
+    )
     dry_run = models.BooleanField(
         default=False, help_text="Rules plan and explain, and move nothing."
     )

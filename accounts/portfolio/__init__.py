@@ -1,0 +1,1 @@
+"""What everything is worth together, in one asset: exact, and honest about gaps."""
