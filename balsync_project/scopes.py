@@ -31,6 +31,8 @@ TABLE: dict[str, dict[str, str]] = {
     "accounts/<uuid:pk>/snapshots.json": {"GET": READ},
     "accounts/<uuid:pk>/trend/": {"GET": READ},
     "accounts/<uuid:pk>/proof/": {"GET": READ},
+    "portfolio/": {"GET": READ},
+    "rates/": {"GET": READ, "POST": ADMIN},
     "transactions/": {"GET": READ},
     "corrections/": {"GET": READ},
     "events/": {"GET": READ},

@@ -20,6 +20,7 @@ from accounts.models import (
     Correction,
     Discrepancy,
     Event,
+    ExchangeRate,
     Membership,
     QuarantinedReading,
     SigningKey,
@@ -70,6 +71,7 @@ class Estate:
     rule: Rule
     run: RuleRun
     transfer: Transfer
+    rate: ExchangeRate
     signing_key: SigningKey
 
 
@@ -240,6 +242,9 @@ def estate(name: str) -> Estate:
             amount=700,
             asset=ASSET,
             status="done",
+        ),
+        rate=ExchangeRate.objects.create(
+            workspace=workspace, base="EUR", quote="GBP", value="0.85", as_of=NOON
         ),
         signing_key=SigningKey.objects.create(
             workspace=workspace,

@@ -112,6 +112,13 @@ class AccountFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+class RateFilter(django_filters.FilterSet):
+    workspace = IdFilter(field_name="workspace_id")
+    base = TextFilter()
+    quote = TextFilter()
+    source = TextFilter()
+
+
 class TransactionFilter(Between):
     account = IdFilter(field_name="account_id")
 

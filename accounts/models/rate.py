@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 from django.core.validators import RegexValidator
@@ -78,8 +79,7 @@ class ExchangeRate(Row):
     @property
     def plain_value(self) -> str:
         """The exact value without the zeros that the column adds."""
-        text = f"{self.value:f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return plain(self.value)
 
     @property
     def rate(self) -> Rate:
@@ -88,3 +88,9 @@ class ExchangeRate(Row):
         good_for = None if hours is None else timedelta(hours=hours)
         told = (self.base, self.quote, Fraction(self.value), self.as_of, self.source)
         return Rate(*told, good_for)
+
+
+def plain(value: Decimal) -> str:
+    """Return an exact decimal without zeros at its end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

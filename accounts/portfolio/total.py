@@ -102,10 +102,14 @@ class Change:
 
 
 class Portfolio:
-    """Holdings, valued in `base`."""
+    """Holdings, valued in `base`; only where there are none may there be no base."""
 
     def __init__(
-        self, holdings: Iterable[Holding], base: Asset, table: Table, moment: datetime
+        self,
+        holdings: Iterable[Holding],
+        base: Asset | None,
+        table: Table,
+        moment: datetime,
     ) -> None:
         self.base, self.moment = base, moment
         everything = list(holdings)

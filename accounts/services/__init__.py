@@ -32,10 +32,12 @@ from .connecting import (
     update_credentials,
 )
 from .movements import forget_old as forget_old_transactions
+from .portfolio import base_of, over_time, portfolio, spelt_out
 from .proof import Proof, proof_of
 from .protecting import decide as decide_discrepancies
 from .protecting import protect, release
 from .quarantine import CannotAccept, accept_reading
+from .rates import check_rate, keep_quotes, keep_rate, table_of
 from .requests import (
     claim_due,
     claim_requested,
@@ -88,8 +90,10 @@ __all__ = [
     "announce_fetched",
     "authorized",
     "balance_answer",
+    "base_of",
     "call",
     "callback_address",
+    "check_rate",
     "claim_due",
     "claim_requested",
     "claim_unfetched",
@@ -101,8 +105,12 @@ __all__ = [
     "forget_old_nonces",
     "forget_old_transactions",
     "fresh_balances",
+    "keep_quotes",
+    "keep_rate",
     "listen",
     "make_signing_key",
+    "over_time",
+    "portfolio",
     "proof_of",
     "protect",
     "receive_webhook",
@@ -113,11 +121,13 @@ __all__ = [
     "request_sync",
     "rotate_keys",
     "run_requested",
+    "spelt_out",
     "start_authorization",
     "stop_listening",
     "succeed_signing_key",
     "sync",
     "sync_for",
+    "table_of",
     "take_snapshot",
     "test_connection",
     "update_credentials",

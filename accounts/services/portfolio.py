@@ -50,9 +50,12 @@ def base_of(workspace: Workspace) -> Asset | None:
     """
     if workspace.base_asset:
         return Asset.parse(workspace.base_asset)
-    held = Account.objects.filter(workspace=workspace).counted()
-    assets = Counter(held.values_list("asset", flat=True))
-    if not assets:
+    everything = Account.objects.filter(workspace=workspace)
+    for rows in (everything.counted(), everything):
+        assets = Counter(rows.values_list("asset", flat=True))
+        if assets:
+            break
+    else:
         return None
     return Asset.parse(min(assets, key=lambda asset: (-assets[asset], asset)))
 
@@ -67,12 +70,14 @@ def spelt_out(workspace: Workspace, code: str) -> Asset | None:
 
 def portfolio(
     workspace: Workspace,
-    base: Asset,
+    base: Asset | None,
     *,
     table: Table | None = None,
     over: timedelta = DAY,
 ) -> Portfolio:
     """Return what `workspace` is worth in `base`, compared to `over` ago.
+
+    Without accounts no base is needed.
 
     Keys of the holdings are accounts, each with its balance and its parent.
     """
@@ -115,7 +120,7 @@ def holding(row: Account, since: datetime) -> Holding:
 
 def over_time(
     workspace: Workspace,
-    base: Asset,
+    base: Asset | None,
     length: timedelta,
     *,
     until: datetime,

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.models import ExchangeRate, Workspace
-from accounts.models.rate import TYPED
+from accounts.models.rate import PLACES, TYPED
 from accounts.portfolio.rates import Rate, RateError, RateSource, Table
 from providers.base import Quote
 
@@ -94,10 +94,17 @@ def keep_quotes(
     """
     moment, kept = now(), 0
     for quote in quotes:
-        if not 0 < quote.value < ExchangeRate.BELOW:
+        if not storable(quote.value):
             raise RateError(f"{quote.base}/{quote.quote} is {quote.value} at {source}")
         kept += keep_quote(workspace, source, quote, moment, good_for_hours)
     return kept
+
+
+def storable(value: Decimal) -> bool:
+    """Say whether a rate is a number above 0 that the column holds exactly."""
+    if not value.is_finite() or not 0 < value < ExchangeRate.BELOW:
+        return False
+    return -value.as_tuple().exponent <= PLACES
 
 
 def keep_quote(
