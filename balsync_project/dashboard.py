@@ -7,20 +7,29 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin import show
-from accounts.admin.base import Panel
+from accounts.admin.base import Panel, Role, may
+from accounts.admin.connection import can_be_asked
 from accounts.admin.panels import progress
-from accounts.models import Account, Connection, Discrepancy, QuarantinedReading
+from accounts.admin.worth import assets_panel, providers_panel, worth
+from accounts.models import (
+    Account,
+    Connection,
+    Discrepancy,
+    QuarantinedReading,
+    SyncRun,
+    Workspace,
+)
 from automation.admin.run import moved, with_moved
-from automation.models import Rule, RuleRun, Transfer
+from automation.models import Rule, RuleRun
 
+from .needs import mine, needs, stuck_url
 from .switch import switches
 
 RUNS = 8
@@ -80,23 +89,25 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the first page shows, from the user's own workspaces."""
     accounts = list(mine(request, Account).filter(active=True).open())
     connections = list(mine(request, Connection).in_use())
-    transfers = mine(request, Transfer)
+    workspaces = list(mine(request, Workspace).order_by("name"))
+    card = worth(request, workspaces)
     return context | {
         "totals": totals(accounts),
         "panels_main": [
             accounts_panel(accounts),
             runs_panel(mine(request, RuleRun)),
         ],
+        "worth": card,
         "panels_side": [
+            *shares(card),
             connections_panel(connections),
             due_panel(mine(request, Rule)),
             discrepancies_panel(mine(request, Discrepancy)),
             *in_quarantine(mine(request, QuarantinedReading)),
         ],
-        "reconnect": reconnect(request, connections),
-        "stuck": transfers.filter(needs_person=True).count(),
-        "stuck_url": reverse("admin:automation_transfer_changelist")
-        + "?needs_person__exact=1",
+        "needs": needs(request, connections),
+        "stuck_url": stuck_url(),
+        "snapshot_url": snapshot_url(request, connections),
         "switches": switches(request),
         "connect_url": reverse("admin:accounts_connection_add"),
         "empty": not connections,
@@ -104,9 +115,20 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def mine(request: HttpRequest, model: type) -> QuerySet:
-    """Return the rows that this user's pages show."""
-    return admin.site.get_model_admin(model).get_queryset(request)
+def shares(card: dict[str, Any] | None) -> list[Panel]:
+    """Return where the net worth is, and what it is where it is of several assets."""
+    if card is None:
+        return []
+    found = card["found"]
+    panels = [providers_panel(found)] if found.holdings else []
+    several = len({row.asset for row in found.holdings}) > 1
+    return [*panels, assets_panel(found)] if several else panels
+
+
+def snapshot_url(request: HttpRequest, connections: Iterable[Connection]) -> str:
+    """Return where to ask every provider; nothing where there is nobody to ask."""
+    asked = any(can_be_asked(row) for row in connections)
+    return reverse("snapshot") if asked and may(request, Role.OPERATOR) else ""
 
 
 def totals(accounts: Iterable[Account]) -> list[Total]:
@@ -182,17 +204,42 @@ def runs_panel(runs: QuerySet[RuleRun]) -> Panel:
 
 
 def connections_panel(connections: Sequence[Connection]) -> Panel:
+    """Return how each connection is, and how its syncs of the last day went."""
+    went = syncs_of(connections)
     return Panel(
         "Connections",
-        ["Connection", "Health", "Last success"],
+        ["Connection", "Health", "Last success", "Syncs, 24 h"],
         [
-            [show.link(row), show.health(row), show.when(row.last_success_at)]
+            [
+                show.link(row),
+                show.health(row),
+                show.when(row.last_success_at),
+                went.get(row.pk, show.NOTHING),
+            ]
             for row in connections
         ],
         empty="Nothing is connected yet.",
         more=reverse("admin:accounts_connection_changelist"),
         more_text="All",
     )
+
+
+def syncs_of(connections: Sequence[Connection]) -> dict[Any, SafeString]:
+    """Return how many syncs of the last day were good, by connection."""
+    runs = SyncRun.objects.filter(
+        connection__in=[row.pk for row in connections],
+        created__gt=show.now() - timedelta(days=1),
+        finished__isnull=False,
+    )
+    failed = Count("pk", filter=Q(status=SyncRun.Status.FAILED))
+    told = runs.order_by().values("connection").annotate(all=Count("pk"), bad=failed)
+    return {
+        row["connection"]: show.label(
+            f"{row['all'] - row['bad']} of {row['all']} good",
+            "" if not row["bad"] else "bad" if row["bad"] == row["all"] else "warn",
+        )
+        for row in told
+    }
 
 
 def due_panel(rules: QuerySet[Rule]) -> Panel:
@@ -239,23 +286,3 @@ def in_quarantine(rows: QuerySet[QuarantinedReading]) -> list[Panel]:
     more = reverse("admin:accounts_quarantinedreading_changelist")
     headers = ["In quarantine", "What is wrong", "Last"]
     return [Panel("Not believed", headers, lines, more=more, more_text="All")]
-
-
-def reconnect(
-    request: HttpRequest, connections: Iterable[Connection]
-) -> list[dict[str, Any]]:
-    """Return the connections that wait for a person, each with its button."""
-    pages = admin.site.get_model_admin(Connection)
-    return [
-        {
-            "row": row,
-            "page": show.page(row),
-            "health": show.health(row),
-            "button": next(
-                (b for b in pages.buttons(request, row) if b["mark"].tone == "main"),
-                None,
-            ),
-        }
-        for row in connections
-        if row.needs_person
-    ]

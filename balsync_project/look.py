@@ -50,6 +50,7 @@ HOUSE = [
     _list("Workspaces", "groups", "accounts_workspace"),
     _list("Checks", "fact_check", "accounts_checksetting"),
     _list("Drift limits", "straighten", "accounts_driftsetting"),
+    _list("Rates", "currency_exchange", "accounts_exchangerate"),
     _list("Notifications", "notifications_active", "accounts_preference"),
     _list("Channels", "campaign", "accounts_channel"),
     _for_superusers("Users", "person", "auth_user"),

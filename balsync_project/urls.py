@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from accounts.api.chain import ChainBalance
 
-from . import api, health, switch
+from . import api, health, snapshot, switch
 
 v1 = [
     path("", include("accounts.api.urls")),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include(v1)),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/pause/<uuid:pk>/", admin.site.admin_view(switch.turn), name="pause"),
+    path("admin/snapshot/", admin.site.admin_view(snapshot.now), name="snapshot"),
     path("admin/", admin.site.urls),
     path("health/live", health.live),
     path("health/ready", health.ready),

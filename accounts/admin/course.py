@@ -14,25 +14,19 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from accounts.downloads import download
-from accounts.history.course import Course, Run
+from accounts.history.course import LENGTHS, Course, Run
 from accounts.history.files import FORMS
 from accounts.history.trends import Direction, Trend
 from accounts.models import Account
 from accounts.services import history
-from providers.money import pretty
+from providers.money import Asset, pretty
 
 from . import show
 
-HEIGHT, ROOM = 1_000, 60  # of the picture's own grid, and kept free above and below
-STEP = 2  # of the grid, for each column
-RANGES = {
-    "24h": ("24 h", timedelta(days=1)),
-    "7d": ("7 d", timedelta(days=7)),
-    "30d": ("30 d", timedelta(days=30)),
-    "90d": ("90 d", timedelta(days=90)),
-    "1y": ("1 y", timedelta(days=365)),
-    "all": ("All", None),
-}
+WIDTH, HEIGHT = 1_000, 1_000  # of the picture's own grid
+ROOM = 60  # kept free above and below
+RANGES = {name: (f"{name[:-1]} {name[-1]}", span) for name, span in LENGTHS.items()}
+RANGES |= {"all": ("All", None)}
 USUAL = "30d"
 TONES = {Direction.INCREASING: "ok", Direction.DECREASING: "warn"}
 
@@ -48,7 +42,7 @@ class Picture:
     marks: list[tuple[int, int, str, str]]  # x, y, when, how much
 
 
-def picture(course: Course, row: Account, since: datetime, until: datetime) -> Picture:
+def picture(course: Course, unit: Asset, since: datetime, until: datetime) -> Picture:
     """Return the picture of a course of which something is known."""
     low = min(column.least for column in course)
     high = max(column.most for column in course)
@@ -59,36 +53,36 @@ def picture(course: Course, row: Account, since: datetime, until: datetime) -> P
         free = HEIGHT - 2 * ROOM
         return HEIGHT - ROOM - (amount - low) * free // (high - low)
 
-    step = (until - since) / course.columns
+    step, wide = (until - since) / course.columns, WIDTH // course.columns
     return Picture(
-        paths=[steps(run, y) for run in course.runs],
-        high=pretty(high, row.unit),
-        low=pretty(low, row.unit),
+        paths=[steps(run, y, wide) for run in course.runs],
+        high=pretty(high, unit),
+        low=pretty(low, unit),
         zero=y(0) if low < 0 < high else None,
         marks=[
             (
-                column.at * STEP,
+                column.at * wide,
                 y(column.last),
                 show.exact(since + column.at * step),
-                pretty(column.last, row.unit),
+                pretty(column.last, unit),
             )
             for column in course
         ],
     )
 
 
-def steps(run: Run, y) -> str:
-    """Return a line that stays where it is until the next column."""
+def steps(run: Run, y, wide: int) -> str:
+    """Return a line that stays where it is until the next column, each so `wide`."""
     drawn = []
     for column in run.columns:
-        x = column.at * STEP
+        x = column.at * wide
         drawn.append(f"H{x}" if drawn else f"M{x} {y(column.last)}")
         if column.least != column.most:
             drawn += [f"V{y(column.least)}", f"V{y(column.most)}"]
         drawn.append(f"V{y(column.last)}")
     # What was known of one moment only is a dot: a line needs some length.
     end = max(run.end, run.columns[-1].at)
-    return "".join(drawn) + (f"H{end * STEP}" if end > run.columns[0].at else "h1")
+    return "".join(drawn) + (f"H{end * wide}" if end > run.columns[0].at else "h1")
 
 
 def course_of(row: Account, chosen: str, moment: datetime) -> dict[str, Any]:
@@ -102,7 +96,7 @@ def course_of(row: Account, chosen: str, moment: datetime) -> dict[str, Any]:
         "ranges": [(key, text) for key, (text, _) in RANGES.items()],
         "since": since,
         "until": moment,
-        "picture": picture(course, row, since, moment) if course.runs else None,
+        "picture": picture(course, row.unit, since, moment) if course.runs else None,
         "figures": list(figures(trend, row)),
         "direction": show.label(trend.direction, TONES.get(trend.direction, "")),
     }

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from unfold.admin import TabularInline
 
 from accounts.models import Membership, Workspace
+from providers.money import Asset, MoneyError
 
 from .base import Role, ScopedAdmin, may
+
+
+class WorkspaceForm(forms.ModelForm):
+    def clean_base_asset(self) -> str:
+        text = self.cleaned_data["base_asset"].strip()
+        try:
+            return str(Asset.parse(text)) if text else ""
+        except MoneyError as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class MembershipInline(TabularInline):
@@ -43,7 +54,8 @@ class WorkspaceAdmin(ScopedAdmin):
     workspace = ""
     may_change = True
     change_role = Role.ADMIN
-    fields = ["name"]
+    form = WorkspaceForm
+    fields = ["name", "base_asset"]
     list_display = ["name", "people", "created"]
     search_fields = ["name"]
     inlines = [MembershipInline]

@@ -1,0 +1,170 @@
+"""Net worth, the first thing on the first page: how much, how sure, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from accounts import services
+from accounts.history.course import LENGTHS
+from accounts.models import Workspace
+from accounts.portfolio.total import Doubt, Portfolio, Share, Status, Why
+from providers.money import Asset
+
+from . import show
+from .base import Panel
+from .course import RANGES, USUAL, picture
+
+WORDS = {
+    Why.UNKNOWN: "unknown, not counted",
+    Why.NO_RATE: "without a rate, not counted",
+    Why.STALE: "stale, counted with the last good value",
+    Why.STALE_RATE: "counted by an old rate",
+    Why.NO_PAST: "without a known past",
+    Why.NOT_READ: "not read since",
+    Why.CLOSED: "closed since",
+}
+BADGES = {
+    Status.OK: ("complete", "ok"),
+    Status.STALE: ("partly stale", "warn"),
+    Status.PARTIAL: ("partial", "bad"),
+    Status.UNKNOWN: ("unknown", "bad"),
+}
+
+
+def worth(request, workspaces: Sequence[Workspace]) -> dict[str, Any] | None:
+    """Return the card of one workspace: the chosen one, or the first; None: no account."""
+    told = request.GET.get("workspace", "")
+    chosen = next((w for w in workspaces if str(w.pk) == told), None)
+    if chosen is None:
+        chosen = next(iter(workspaces), None)
+    base = services.base_of(chosen) if chosen else None
+    if base is None:
+        return None
+    table = services.table_of(chosen)
+    found = services.portfolio(chosen, base, table=table)
+    name = request.GET.get("range")
+    name = name if name in LENGTHS else USUAL
+    course = services.over_time(
+        chosen, base, LENGTHS[name], until=found.moment, table=table
+    )
+    since = found.moment - LENGTHS[name]
+    several = len(workspaces) > 1
+    return {
+        "workspace": chosen,
+        "others": [
+            (row, "?" + urlencode({"range": name, "workspace": row.pk}))
+            for row in workspaces
+            if row != chosen
+        ],
+        "code": base.code,
+        "total": show.money(found.total, str(base)),
+        "badge": show.label(*BADGES[found.status]),
+        "change": change(found),
+        "lacks": list(lines(found.doubts)),
+        "left_out": list(lines(found.not_compared)),
+        "unrated": any(doubt.why == Why.NO_RATE for doubt in found.doubts),
+        "found": found,
+        "course": {
+            "what": "Net worth",
+            "range": name,
+            "ranges": [(key, RANGES[key][0]) for key in LENGTHS],
+            "also": "&" + urlencode({"workspace": chosen.pk}) if several else "",
+            "since": since,
+            "until": found.moment,
+            "picture": picture(course, base, since, found.moment)
+            if course.runs
+            else None,
+        },
+    }
+
+
+def change(found: Portfolio) -> SafeString:
+    """Return the change of 24 hours as a badge; what cannot be compared is no zero."""
+    told = found.change
+    if told is None:
+        return show.label("24 h: unknown", "", "Nothing was known a day ago")
+    arrow = "▲" if told.difference > 0 else "▼" if told.difference < 0 else ""
+    tone = {"▲": "ok", "▼": "bad"}.get(arrow, "")
+    amount = show.change(told.difference, str(found.base))
+    percent = "" if told.percent is None else f" ({told.percent:+f} %)"
+    return format_html(
+        '<span class="bs-worth__change bs-worth__change--{}">{} {}{}</span> in 24 h',
+        tone,
+        arrow,
+        amount,
+        percent,
+    )
+
+
+def lines(doubts: Iterable[Doubt]) -> Iterable[SafeString]:
+    """Yield a line for each reason, with the accounts that it is true of."""
+    groups: dict[Why, list[Any]] = {}
+    for doubt in doubts:
+        groups.setdefault(doubt.why, []).append(doubt.holding.key)
+    for why, rows in groups.items():
+        noun = "account" if len(rows) == 1 else "accounts"
+        yield format_html(
+            "{} {} {}: {}",
+            len(rows),
+            noun,
+            WORDS[why],
+            listed([show.link(row, show.place(row)) for row in rows]),
+        )
+
+
+def listed(links: Sequence[SafeString], most: int = 12) -> SafeString:
+    """Return links one after the other, and how many more there are."""
+    shown = SafeString(", ").join(links[:most])
+    more = len(links) - most
+    return format_html("{} and {} more", shown, more) if more > 0 else shown
+
+
+def providers_panel(found: Portfolio) -> Panel:
+    """Return what each provider has of the total."""
+    return shares_panel(
+        "Where it is",
+        "Provider",
+        found,
+        [(s, show.provider(s.name)) for s in found.shares(attrgetter("provider"))],
+    )
+
+
+def assets_panel(found: Portfolio) -> Panel:
+    """Return what each asset has of the total, and how much of it is held."""
+    rows = found.shares(attrgetter("asset"))
+    named = [(share, show.money(share.held, str(share.name))) for share in rows]
+    return shares_panel("What it is", "Held", found, named)
+
+
+def shares_panel(
+    title: str, first: str, found: Portfolio, rows: Iterable[tuple[Share, Any]]
+) -> Panel:
+    base: Asset = found.base
+    value = f"In {base.code}"
+    return Panel(
+        title,
+        [first, "Share", value],
+        [
+            [name, bar(share), show.money(share.value, str(base))]
+            for share, name in rows
+        ],
+        right=(value,),
+    )
+
+
+def bar(share: Share) -> SafeString:
+    """Return a share as a bar; what is not wholly known has a mark."""
+    if share.percent is None:
+        return show.NOTHING
+    return format_html(
+        '<span class="bs-goal"><progress max="100" value="{}"></progress>{} %{}</span>',
+        min(100, max(0, round(share.percent))),
+        f"{share.percent:.1f}",
+        " +?" if share.partial else "",
+    )
