@@ -95,11 +95,12 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "totals": totals(accounts),
         "panels_main": [
             accounts_panel(accounts),
+            *assets(card),
             runs_panel(mine(request, RuleRun)),
         ],
         "worth": card,
         "panels_side": [
-            *shares(card),
+            *places(card),
             connections_panel(connections),
             due_panel(mine(request, Rule)),
             discrepancies_panel(mine(request, Discrepancy)),
@@ -115,14 +116,17 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def shares(card: dict[str, Any] | None) -> list[Panel]:
-    """Return where the net worth is, and what it is where it is of several assets."""
-    if card is None:
-        return []
-    found = card["found"]
-    panels = [providers_panel(found)] if found.holdings else []
-    several = len({row.asset for row in found.holdings}) > 1
-    return [*panels, assets_panel(found)] if several else panels
+def places(card: dict[str, Any] | None) -> list[Panel]:
+    """Return where the net worth is."""
+    found = card and card["found"]
+    return [providers_panel(found)] if found and found.holdings else []
+
+
+def assets(card: dict[str, Any] | None) -> list[Panel]:
+    """Return what the net worth is, where it is of several assets."""
+    found = card and card["found"]
+    several = found and len({row.asset for row in found.holdings}) > 1
+    return [assets_panel(found)] if several else []
 
 
 def snapshot_url(request: HttpRequest, connections: Iterable[Connection]) -> str:
@@ -208,7 +212,7 @@ def connections_panel(connections: Sequence[Connection]) -> Panel:
     went = syncs_of(connections)
     return Panel(
         "Connections",
-        ["Connection", "Health", "Last success", "Syncs, 24 h"],
+        ["Connection", "Health", "Success", "Good, 24 h"],
         [
             [
                 show.link(row),
@@ -235,7 +239,7 @@ def syncs_of(connections: Sequence[Connection]) -> dict[Any, SafeString]:
     told = runs.order_by().values("connection").annotate(all=Count("pk"), bad=failed)
     return {
         row["connection"]: show.label(
-            f"{row['all'] - row['bad']} of {row['all']} good",
+            f"{row['all'] - row['bad']} of {row['all']}",
             "" if not row["bad"] else "bad" if row["bad"] == row["all"] else "warn",
         )
         for row in told

@@ -68,7 +68,7 @@ def reconnect(request: HttpRequest, row: Connection) -> Need:
 def runs(request: HttpRequest) -> Iterator[Need]:
     rows = mine(request, RuleRun).filter(status=RuleRun.Status.AWAITING_APPROVAL)
     for row in rows.select_related("rule").order_by("created")[:EACH]:
-        said = format_html("waits for approval, since {}", show.when(row.created))
+        said = format_html("waits for approval, asked {}", show.when(row.created))
         yield need("warn", show.link(row, str(row.rule)), said)
     if (more := rows.count() - EACH) > 0:
         noun = "run waits" if more == 1 else "runs wait"
@@ -98,7 +98,7 @@ def consents(connections: Sequence[Connection]) -> Iterator[Need]:
         if ends is None or row.needs_person or ends > moment + ENDING:
             continue
         said = "ended" if ends <= moment else "ends"
-        text = format_html("its consent {} {}", said, show.when(ends))
+        text = format_html("– consent {} {}", said, show.when(ends))
         yield need("bad" if ends <= moment else "warn", show.link(row), text)
 
 

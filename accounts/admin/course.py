@@ -25,6 +25,7 @@ from . import show
 
 WIDTH, HEIGHT = 1_000, 1_000  # of the picture's own grid
 ROOM = 60  # kept free above and below
+DOT = 6  # the least length of a line
 RANGES = {name: (f"{name[:-1]} {name[-1]}", span) for name, span in LENGTHS.items()}
 RANGES |= {"all": ("All", None)}
 USUAL = "30d"
@@ -75,14 +76,14 @@ def steps(run: Run, y, wide: int) -> str:
     """Return a line that stays where it is until the next column, each so `wide`."""
     drawn = []
     for column in run.columns:
-        x = column.at * wide
+        x = min(column.at * wide, WIDTH - DOT)
         drawn.append(f"H{x}" if drawn else f"M{x} {y(column.last)}")
         if column.least != column.most:
             drawn += [f"V{y(column.least)}", f"V{y(column.most)}"]
         drawn.append(f"V{y(column.last)}")
     # What was known of one moment only is a dot: a line needs some length.
     end = max(run.end, run.columns[-1].at)
-    return "".join(drawn) + (f"H{end * wide}" if end > run.columns[0].at else "h1")
+    return "".join(drawn) + (f"H{end * wide}" if end > run.columns[0].at else f"h{DOT}")
 
 
 def course_of(row: Account, chosen: str, moment: datetime) -> dict[str, Any]:

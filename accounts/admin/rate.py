@@ -58,18 +58,7 @@ class ExchangeRateAdmin(ScopedAdmin):
     list_display = ["pair", "age", "source", "workspace"]
     list_filter = ["base", "quote", "source"]
     list_select_related = ["workspace"]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "workspace",
-                    ("base", "value", "quote"),
-                    "good_for_hours",
-                ]
-            },
-        )
-    ]
+    fields = ["workspace", "base", "value", "quote", "good_for_hours"]
 
     def get_readonly_fields(self, request, obj=None):
         return ["workspace", "base", "quote"] if obj else []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -69,6 +69,7 @@ def worth(request, workspaces: Sequence[Workspace]) -> dict[str, Any] | None:
         "lacks": list(lines(found.doubts)),
         "left_out": list(lines(found.not_compared)),
         "unrated": any(doubt.why == Why.NO_RATE for doubt in found.doubts),
+        "rates": [str(rate) for rate in found.rates],
         "found": found,
         "course": {
             "what": "Net worth",
@@ -120,7 +121,7 @@ def lines(doubts: Iterable[Doubt]) -> Iterable[SafeString]:
 
 def listed(links: Sequence[SafeString], most: int = 12) -> SafeString:
     """Return links one after the other, and how many more there are."""
-    shown = SafeString(", ").join(links[:most])
+    shown = format_html_join(", ", "{}", ((link,) for link in links[:most]))
     more = len(links) - most
     return format_html("{} and {} more", shown, more) if more > 0 else shown
 
@@ -138,8 +139,8 @@ def providers_panel(found: Portfolio) -> Panel:
 def assets_panel(found: Portfolio) -> Panel:
     """Return what each asset has of the total, and how much of it is held."""
     rows = found.shares(attrgetter("asset"))
-    named = [(share, show.money(share.held, str(share.name))) for share in rows]
-    return shares_panel("What it is", "Held", found, named)
+    told = [(share, show.money(share.held, str(share.name))) for share in rows]
+    return shares_panel("What it is", "Held", found, told)
 
 
 def shares_panel(
@@ -151,20 +152,26 @@ def shares_panel(
         title,
         [first, "Share", value],
         [
-            [name, bar(share), show.money(share.value, str(base))]
+            [named(share, name), bar(share), show.money(share.value, str(base))]
             for share, name in rows
         ],
         right=(value,),
     )
 
 
+def named(share: Share, name: Any) -> SafeString:
+    """Return a name, marked where not all of it is counted."""
+    hint = "An account of it is unknown or without a rate"
+    mark = show.label("partial", "warn", hint) if share.partial else ""
+    return format_html("{} {}", name, mark if share.value is not None else "")
+
+
 def bar(share: Share) -> SafeString:
-    """Return a share as a bar; what is not wholly known has a mark."""
+    """Return a share as a bar; one of nothing has none."""
     if share.percent is None:
         return show.NOTHING
     return format_html(
-        '<span class="bs-goal"><progress max="100" value="{}"></progress>{} %{}</span>',
+        '<span class="bs-goal"><progress max="100" value="{}"></progress>{} %</span>',
         min(100, max(0, round(share.percent))),
         f"{share.percent:.1f}",
-        " +?" if share.partial else "",
     )
