@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -23,7 +23,6 @@ from accounts.models import (
     Connection,
     Discrepancy,
     QuarantinedReading,
-    SyncRun,
     Workspace,
 )
 from automation.admin.run import moved, with_moved
@@ -31,6 +30,7 @@ from automation.models import Rule, RuleRun
 
 from .needs import mine, needs, stuck_url
 from .switch import switches
+from .sync_health import connections_panel
 
 RUNS = 8
 DUE = 6
@@ -56,7 +56,7 @@ class Total:
             return
         self.known += int(balance.total)
         interval = timedelta(seconds=account.connection.sync_interval_seconds)
-        if balance.error or balance.is_overdue(interval):
+        if balance.trouble or balance.is_overdue(interval):
             self.stale.append(show.place(account))
 
     @property
@@ -205,45 +205,6 @@ def runs_panel(runs: QuerySet[RuleRun]) -> Panel:
         more=reverse("admin:automation_rulerun_changelist"),
         more_text="All",
     )
-
-
-def connections_panel(connections: Sequence[Connection]) -> Panel:
-    """Return how each connection is, and how its syncs of the last day went."""
-    went = syncs_of(connections)
-    return Panel(
-        "Connections",
-        ["Connection", "Health", "Success", "Good, 24 h"],
-        [
-            [
-                show.link(row),
-                show.health(row),
-                show.when(row.last_success_at),
-                went.get(row.pk, show.NOTHING),
-            ]
-            for row in connections
-        ],
-        empty="Nothing is connected yet.",
-        more=reverse("admin:accounts_connection_changelist"),
-        more_text="All",
-    )
-
-
-def syncs_of(connections: Sequence[Connection]) -> dict[Any, SafeString]:
-    """Return how many syncs of the last day were good, by connection."""
-    runs = SyncRun.objects.filter(
-        connection__in=[row.pk for row in connections],
-        created__gt=show.now() - timedelta(days=1),
-        finished__isnull=False,
-    )
-    failed = Count("pk", filter=Q(status=SyncRun.Status.FAILED))
-    told = runs.order_by().values("connection").annotate(all=Count("pk"), bad=failed)
-    return {
-        row["connection"]: show.label(
-            f"{row['all'] - row['bad']} of {row['all']}",
-            "" if not row["bad"] else "bad" if row["bad"] == row["all"] else "warn",
-        )
-        for row in told
-    }
 
 
 def due_panel(rules: QuerySet[Rule]) -> Panel:

@@ -113,8 +113,8 @@ def age(account: Account) -> SafeString:
     old = now() - balance.fetched_at
     ago = f"{span(old.total_seconds())} ago"
     hint = f"{balance.source}, confirmed {exact(balance.fetched_at)}"
-    if balance.error:
-        return label(f"stale · {ago}", "bad", f"{balance.error} – {hint}")
+    if balance.trouble:
+        return label(f"stale · {ago}", "bad", f"{balance.trouble} – {hint}")
     interval = timedelta(seconds=account.connection.sync_interval_seconds)
     if balance.is_overdue(interval):
         return label(f"stale · {ago}", "warn", hint)

@@ -58,6 +58,13 @@ class Balance(models.Model):
     def __str__(self) -> str:
         return f"{self.account}: {self.account.unit.major(self.total)}"
 
+    @property
+    def trouble(self) -> str:
+        """Why a younger balance than this should be known; nothing where none should."""
+        return self.error or (
+            "A later reading is in quarantine" if self.distrusted else ""
+        )
+
     def is_overdue(self, interval: timedelta) -> bool:
         """Say whether syncs should have confirmed it since; typed ones only age."""
         if self.source == Source.MANUAL:

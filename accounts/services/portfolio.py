@@ -110,7 +110,7 @@ def holding(row: Account, since: datetime) -> Holding:
         row.provider,
         row.unit,
         int(balance.total),
-        stale=bool(balance.error) or balance.is_overdue(interval),
+        stale=bool(balance.trouble) or balance.is_overdue(interval),
         past=int(balance.total) if unchanged else row.past_total,
         # What a person counted holds until it is counted anew.
         confirmed=balance.fetched_at > since or balance.source == Source.MANUAL,

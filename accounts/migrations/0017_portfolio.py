@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0015_event_schedule'),
+        ('accounts', '0016_checks'),
     ]
 
     operations = [
