@@ -47,10 +47,10 @@ def worth(request, workspaces: Sequence[Workspace]) -> dict[str, Any] | None:
     if base is None:
         return None
     table = services.table_of(chosen)
-    found = services.portfolio(chosen, base, table=table)
+    found = services.portfolio_of(chosen, base, table=table)
     name = request.GET.get("range")
     name = name if name in LENGTHS else USUAL
-    course = services.over_time(
+    course = services.worth_over_time(
         chosen, base, LENGTHS[name], until=found.moment, table=table
     )
     since = found.moment - LENGTHS[name]

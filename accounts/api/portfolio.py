@@ -128,10 +128,10 @@ class PortfolioView(Api):
         workspace = self.workspace(told_workspace(request))
         base, length = told_base(request, workspace), told_range(request)
         table = services.table_of(workspace)
-        found = services.portfolio(workspace, base, table=table)
+        found = services.portfolio_of(workspace, base, table=table)
         history = None
         if length is not None:
-            course = services.over_time(
+            course = services.worth_over_time(
                 workspace, base, length, until=found.moment, table=table
             )
             history = drawn(course, found.moment - length, found.moment, base)

@@ -13,7 +13,7 @@ from accounts.history.course import Column, Course, Run
 from accounts.history.held import MICROSECOND
 from providers.money import LARGEST, Asset
 
-from .rates import Table
+from .rates import Table, in_minor_units
 
 COLUMNS = 250
 
@@ -69,9 +69,7 @@ def extend(drawn: Course, at: int, amount: int, *, fresh: bool) -> None:
 def per_minor(asset: Asset, base: Asset, table: Table) -> Fraction | None:
     """Return what one minor unit of `asset` is worth in minor units of `base`."""
     worth = table.worth(asset.code, base.code)
-    if worth is None:
-        return None
-    return worth.value * Fraction(10) ** (base.decimals - asset.decimals)
+    return None if worth is None else in_minor_units(worth.value, asset, base)
 
 
 def moments(since: datetime, until: datetime) -> list[datetime]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Protocol
 
+from providers.money import Asset
+
 
 class RateError(ValueError):
     """This is no rate that can be used."""
@@ -70,6 +72,11 @@ class Worth:
     def stale(self, moment: datetime) -> list[Rate]:
         """Return the rates on the way that are too old to be trusted."""
         return [rate for rate in self.rates if rate.is_stale(moment)]
+
+
+def in_minor_units(value: Fraction, asset: Asset, base: Asset) -> Fraction:
+    """Return what one minor unit of `asset` is worth in those of `base`."""
+    return value * Fraction(10) ** (base.decimals - asset.decimals)
 
 
 class Table:

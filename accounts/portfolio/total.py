@@ -18,7 +18,7 @@ from typing import Any
 from accounts.history.trends import rounded
 from providers.money import LARGEST, Asset
 
-from .rates import Rate, Table, Worth
+from .rates import Rate, Table, Worth, in_minor_units
 
 SHARE_PLACES = 2  # of a percentage
 LARGEST_VALUE = LARGEST // 10**6  # leaves room for a sum of a million of them
@@ -123,8 +123,7 @@ class Portfolio:
         worth: Worth | None = self.worths[asset]
         if minor is None or worth is None:
             return None
-        scale = Fraction(10) ** (self.base.decimals - asset.decimals)
-        value = minor * worth.value * scale
+        value = minor * in_minor_units(worth.value, asset, self.base)
         return value if abs(value) <= LARGEST_VALUE else None
 
     def values(self, rows: Iterable[Holding]) -> list[Fraction]:

@@ -32,7 +32,7 @@ from .connecting import (
     update_credentials,
 )
 from .movements import forget_old as forget_old_transactions
-from .portfolio import base_of, over_time, portfolio, spelt_out
+from .portfolio import base_of, portfolio_of, spelt_out, worth_over_time
 from .proof import Proof, proof_of
 from .protecting import decide as decide_discrepancies
 from .protecting import protect, release
@@ -109,8 +109,7 @@ __all__ = [
     "keep_rate",
     "listen",
     "make_signing_key",
-    "over_time",
-    "portfolio",
+    "portfolio_of",
     "proof_of",
     "protect",
     "receive_webhook",
@@ -132,4 +131,5 @@ __all__ = [
     "test_connection",
     "update_credentials",
     "verify_signature",
+    "worth_over_time",
 ]

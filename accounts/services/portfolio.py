@@ -68,7 +68,7 @@ def spelt_out(workspace: Workspace, code: str) -> Asset | None:
     return Asset.parse(found[0]) if len(found) == 1 else None
 
 
-def portfolio(
+def portfolio_of(
     workspace: Workspace,
     base: Asset | None,
     *,
@@ -118,7 +118,7 @@ def holding(row: Account, since: datetime) -> Holding:
     )
 
 
-def over_time(
+def worth_over_time(
     workspace: Workspace,
     base: Asset | None,
     length: timedelta,
