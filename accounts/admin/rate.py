@@ -25,6 +25,11 @@ class RateForm(forms.ModelForm):
         model = ExchangeRate
         fields = ["workspace", "base", "quote", "value", "good_for_hours"]
 
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.initial["value"] = self.instance.plain_value
+
     def clean(self) -> dict:
         typed = super().clean()
         row = self.instance
