@@ -126,6 +126,9 @@ class RuleSerializer(serializers.Serializer):
         help_text="Kinds of accounts for which it must be switched on.",
     )
 
+    class Meta:
+        ref_name = "CheckRule"
+
 
 @extend_schema_field({"type": "string", "nullable": True})
 class Plain(serializers.ReadOnlyField):
