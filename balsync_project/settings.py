@@ -47,6 +47,8 @@ CREDENTIAL_KEYS = needed("CREDENTIAL_KEYS").replace(",", " ").split()
 TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
 # The mail server for notifications, as Apprise writes it: mailtos://user:pass@host
 MAIL_URL = env("BALSYNC_MAIL_URL", default="").strip()
+# Who shows it may read /metrics. Without one, only processes of this machine may.
+METRICS_TOKEN = env("BALSYNC_METRICS_TOKEN", default="").strip()
 # For tests and sandboxes only: events may be sent to http servers on this machine.
 WEBHOOKS_TO_LOOPBACK = env.bool("BALSYNC_WEBHOOKS_TO_LOOPBACK", default=False)
 
@@ -138,7 +140,7 @@ AUTH_PASSWORD_VALIDATORS = [
 SECURE = not DEBUG and not LOOPBACK
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
 SESSION_COOKIE_HTTPONLY = True
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/health$"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/health$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from accounts.api.chain import ChainBalance
 
 from . import api, health, snapshot, switch
+from .metrics import metrics
 
 v1 = [
     path("", include("accounts.api.urls")),
@@ -26,6 +27,7 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("api/health", health.ready),
     path("api/balance", ChainBalance.as_view()),
+    path("metrics", metrics),
     re_path(r"^api/(?P<rest>.*)$", api.no_such_route),
     path("", include("accounts.api.browser_urls")),
 ]

@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.timezone import now
 from psycopg.errors import LockNotAvailable, QueryCanceled
@@ -199,6 +200,7 @@ class Asked:
         if row.status is None:
             return None
         data = json.loads(unseal(b64decode(row.body), self.bound_to()))
+        IdempotencyKey.objects.filter(pk=row.pk).update(replays=F("replays") + 1)
         headers = {"Idempotent-Replayed": "true"}
         return Response(data, self.repeat or row.status, headers=headers)
 

@@ -32,6 +32,7 @@ class IdempotencyKey(models.Model):
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)  # null: still running
     body = models.JSONField(null=True)
+    replays = models.PositiveIntegerField(default=0)  # answered again so many times
     created = models.DateTimeField(auto_now_add=True, db_index=True)
 
     objects = IdempotencyKeyQuerySet.as_manager()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.timezone import now
 
@@ -79,6 +80,8 @@ class SyncRun(Row):
         ordering = ["-created"]
         indexes = [
             models.Index(fields=["connection", "-created"], name="sync_run_by_time"),
+            # For the newest of all: rows lie in this order, so it is tiny and cheap.
+            BrinIndex(fields=["created"], autosummarize=True, name="sync_run_newest"),
             models.Index(
                 fields=["requested_by"],
                 condition=models.Q(requested_by__isnull=False),

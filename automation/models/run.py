@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import localtime
@@ -114,6 +115,7 @@ class RuleRun(Row):
             models.UniqueConstraint(fields=["rule", "key"], name="one_run_per_key")
         ]
         indexes = [
+            BrinIndex(fields=["created"], autosummarize=True, name="run_newest"),
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
@@ -122,6 +123,12 @@ class Transfer(models.Model):
             ),
         ]
         indexes = [
+            BrinIndex(fields=["created"], autosummarize=True, name="transfer_newest"),
+            models.Index(
+                fields=["created"],
+                condition=Q(needs_person=True),
+                name="transfer_needs_person",
+            ),
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(status__in=["pending", "sending", "unknown"]),
