@@ -6,11 +6,12 @@ import gc
 import logging.config
 import os
 
-from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery import Celery, Task
+from celery.signals import setup_logging, task_success, worker_process_init
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from . import heartbeats
 from .safety import Safety
 from .worker import Heartbeat
 
@@ -28,6 +29,14 @@ app.steps["consumer"].add(Heartbeat)
 def use_our_logs(**_: object) -> None:
     """Keep Celery from replacing the log handlers of the settings."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@task_success.connect
+def tell_of_job(sender: Task, **_: object) -> None:
+    """Write down that one of beat's jobs has done its work; others leave no trace."""
+    # Beat puts the name of its row into the message.
+    if name := getattr(sender.request, "periodic_task_name", None):
+        heartbeats.job_done(name)
 
 
 @worker_process_init.connect

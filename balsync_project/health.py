@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from . import heartbeats
+from . import heartbeats, jobs
 
 OK = "ok"
 
@@ -25,12 +25,29 @@ def live(_request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when everything works, else 503 with what is silent and why."""
-    checks = {"database": database(), **broker_and_heartbeats()}
+    checks = looked()
     failed = {name: said for name, said in checks.items() if said != OK}
     body = {"status": "unready" if failed else OK, "checks": checks}
     if failed:
         body["reason"] = "; ".join(f"{name}: {said}" for name, said in failed.items())
     return JsonResponse(body, status=503 if failed else 200)
+
+
+def looked() -> dict[str, str]:
+    """Return `ok`, or what is wrong, for each part."""
+    checks = {"database": database(), **broker_and_heartbeats()}
+    if checks["database"] == checks["broker"] == OK:
+        checks["jobs"] = jobs_in_time()
+    return checks
+
+
+def jobs_in_time() -> str:
+    """Return `ok` unless a job that keeps the others going is late."""
+    try:
+        late = [job for job in jobs.known() if job.late and job.is_vital]
+    except (redis.RedisError, DatabaseError) as error:
+        return _first_line(error)
+    return f"{len(late)} of beat's jobs late" if late else OK
 
 
 def database() -> str:

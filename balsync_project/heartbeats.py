@@ -13,6 +13,8 @@ from django.conf import settings
 log = structlog.get_logger(__name__)
 
 ROLES = ("beat", "worker-sync", "worker-automation")
+JOBS = "balsync:jobs"  # beat's: name → when it last did its work
+SINCE = ""  # the field that says since when they are written down
 KEPT_SECONDS = 24 * 3600
 PATIENCE_SECONDS = 2
 
@@ -47,10 +49,30 @@ def ages(client: redis.Redis) -> dict[str, float | None]:
     }
 
 
+def job_done(name: str) -> None:
+    """Say that a job of beat has done its work; a broker that is away is logged."""
+    try:
+        with store() as client:
+            client.hset(JOBS, name, f"{time.time():.3f}")
+    except redis.RedisError as error:
+        log.warning("heartbeat_lost", job=name, error=str(error))
+
+
+def jobs_done(client: redis.Redis) -> tuple[float, dict[str, float]]:
+    """Return since when jobs are written down, and when each was last done (Unix time)."""
+    pipe = client.pipeline(transaction=False)
+    pipe.hsetnx(JOBS, SINCE, f"{time.time():.3f}")
+    pipe.hgetall(JOBS)
+    _, found = pipe.execute()
+    moments = {name.decode(): float(moment) for name, moment in found.items()}
+    return moments.pop(SINCE), moments
+
+
 def clear() -> None:
     """Forget earlier signs of life, so that a start waits for new ones."""
     with store() as client:
         client.delete(*map(_key, ROLES))
+        client.hset(JOBS, SINCE, f"{time.time():.3f}")
 
 
 def _key(role: str) -> str:

@@ -57,6 +57,8 @@ HOUSE = [
     _item("Signing keys", "vpn_key", "accounts_signingkey_changelist")
     | {"permission": "balsync_project.menu.kept_by_admins"},
     _for_superusers("API tokens", "key", "knox_authtoken"),
+    {"title": "Health", "icon": "monitor_heart", "link": reverse_lazy("health")}
+    | {"permission": "balsync_project.menu.accounts_seen"},
     _for_superusers("Schedules", "schedule", "django_celery_beat_periodictask"),
 ]
 

@@ -66,6 +66,7 @@ TABLE: dict[str, dict[str, str]] = {
     "transfers/<uuid:pk>/": {"GET": READ},
     "transfers/<uuid:pk>/resolutions/": {"GET": READ},
     "transfers/<uuid:pk>/resolve/": {"POST": RUN},
+    "health/": {"GET": READ},
     "schema/": {"GET": READ},
     "docs/": {"GET": READ},
 }

@@ -61,6 +61,8 @@ TASK_HARD_LIMIT = timedelta(seconds=90)
 BROKER_VISIBILITY = timedelta(seconds=300)
 HEARTBEAT_EVERY = timedelta(seconds=15)
 HEARTBEAT_LOST_AFTER = timedelta(seconds=60)
+# Whoever listens is told of a connection that had no good sync for so long.
+NO_SYNC_ALARM = timedelta(minutes=env.int("BALSYNC_NO_SYNC_ALARM_MINUTES", default=360))
 
 # --- Django ---
 

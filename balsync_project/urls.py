@@ -7,12 +7,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from accounts.api.chain import ChainBalance
 
-from . import api, health, snapshot, switch
+from . import api, health, health_detail, snapshot, switch
 from .metrics import metrics
 
 v1 = [
     path("", include("accounts.api.urls")),
     path("", include("automation.api.urls")),
+    path("health/", health_detail.Health.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]
@@ -22,6 +23,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/pause/<uuid:pk>/", admin.site.admin_view(switch.turn), name="pause"),
     path("admin/snapshot/", admin.site.admin_view(snapshot.now), name="snapshot"),
+    path("admin/health/", admin.site.admin_view(health_detail.page), name="health"),
     path("admin/", admin.site.urls),
     path("health/live", health.live),
     path("health/ready", health.ready),

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 
 import providers
 from accounts import services
@@ -163,6 +164,8 @@ class ConnectionAdmin(ScopedAdmin):
             yield f"Only a person can go on: connect again. {row.error}"
         if row.health == Connection.Health.AWAITING_APPROVAL:
             yield "Consent was given but not confirmed: approve it in the provider's app."
+        if row.is_silent:
+            yield f"No good sync for {show.span(row.silent_for(now()).total_seconds())}."
         if row.archived_at:
             yield "This connection is archived; its secrets were erased."
         if lost := row.webhook_events.given_up().count():

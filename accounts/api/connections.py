@@ -27,6 +27,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
 
     breaker = serializers.SerializerMethodField()
     needs_person = serializers.BooleanField(read_only=True)
+    is_silent = serializers.BooleanField(
+        read_only=True, help_text="No sync was good for hours."
+    )
 
     class Meta:
         model = Connection
@@ -37,6 +40,7 @@ class ConnectionSerializer(serializers.ModelSerializer):
             "label",
             "health",
             "needs_person",
+            "is_silent",
             "error_code",
             "error",
             "external_user",

@@ -52,5 +52,6 @@ register(
         lasting=True,
         ends="source_recovered",
     ),
+    Kind("no_good_sync", "A source was not heard of for hours", lasting=True),
     Kind("consent_expiring", "A consent ends soon", lasting=True),
 )

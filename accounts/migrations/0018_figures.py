@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0016_checks'),
+        ('accounts', '0017_portfolio'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models, transaction
@@ -114,6 +114,23 @@ class Connection(Row):
     def stale_limit(cls, interval: float) -> timedelta:
         """Return the age from which a balance is stale that is read every so many seconds."""
         return max(cls.FRESH, cls.FRESH_INTERVALS * timedelta(seconds=interval))
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether nothing good was heard for longer than anybody should accept."""
+        return self.silent_for(now()) > self.silent_after
+
+    @property
+    def silent_after(self) -> timedelta:
+        """Return how long a connection may go without a good sync, unnoticed."""
+        intervals = 3 * timedelta(seconds=self.sync_interval_seconds)
+        return max(settings.NO_SYNC_ALARM, intervals)
+
+    def silent_for(self, moment: datetime) -> timedelta:
+        """Return for how long no sync was good; none where nobody is ever asked."""
+        if self.next_sync_at is None:
+            return timedelta()
+        return moment - (self.last_success_at or self.created)
 
     @property
     def needs_person(self) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import redis
 from celery import current_app
 from django.conf import settings
+from django.utils.timezone import now
 from prometheus_client.core import Metric
 
 import providers
 from accounts.api.breakers import breaker_of
-from balsync_project import heartbeats
+from balsync_project import heartbeats, jobs
 
 from .database import gauge
 
@@ -28,6 +29,7 @@ def figures() -> Iterator[Metric]:
     yield gauge("queue_depth", text, ["queue"], depths.items())
     text = "Since the last sign of life; missing: there never was one."
     yield gauge("heartbeat_age_seconds", text, ["role"], ages.items())
+    yield from jobs_done()
     found = {slug: breaker_of(slug)["state"] for slug in providers.slugs()}
     yield gauge(
         "breaker_state",
@@ -35,6 +37,19 @@ def figures() -> Iterator[Metric]:
         ["provider", "state"],
         [(slug, s, int(s == now)) for slug, now in found.items() for s in STATES],
     )
+
+
+def jobs_done() -> Iterator[Metric]:
+    """Yield beat's jobs by name: their number is that of its rows."""
+    found = jobs.known()
+    ages = [
+        (job.name, job.done_at and (now() - job.done_at).total_seconds())
+        for job in found
+    ]
+    text = "Since a job of beat last did its work; missing: nothing is known of it."
+    yield gauge("job_done_seconds", text, ["job"], ages)
+    late = [(job.name, job.late.total_seconds()) for job in found]
+    yield gauge("job_late_seconds", "By how much it is late.", ["job"], late)
 
 
 def depths_of(client: redis.Redis) -> dict[str, int]:

@@ -86,11 +86,11 @@ def from_database() -> list[Metric] | None:
 
 def from_broker() -> list[Metric] | None:
     """Return what the broker knows; None while it is away."""
-    return answered(broker.figures, redis.RedisError)
+    return answered(broker.figures, redis.RedisError, DatabaseError)
 
 
 def answered(
-    read: Callable[[], Iterable[Metric]], away: type[Exception]
+    read: Callable[[], Iterable[Metric]], *away: type[Exception]
 ) -> list[Metric] | None:
     try:
         return list(read())

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import re
 import time
+from datetime import timedelta
 
 import pytest
+from celery.signals import task_success
+from django.contrib.auth.models import User
 from django.db import connection
+from django_celery_beat.models import PeriodicTask
 
-from balsync_project import heartbeats, probe
+from accounts.tasks import deliver_events
+from balsync_project import heartbeats, jobs, probe
+from tests import fixtures_api
+
+world = fixtures_api.world
 
 
 @pytest.fixture
@@ -123,3 +131,55 @@ def test_probe_asks_an_address(live_server):
 def test_probe_called_wrongly_says_how(capsys):
     assert probe.main(["what"]) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_job_that_nobody_does_is_named_to_members_and_counted_for_all(
+    world, client, valkey, everybody_alive
+):
+    assert client.get("/health/ready").status_code == 200
+    fast, slow = "Dispatch due syncs", "Forget old transactions"
+    valkey.hset(heartbeats.JOBS, heartbeats.SINCE, time.time() - 9 * 86_400)
+    for job in PeriodicTask.objects.exclude(name__in=[fast, slow]):
+        heartbeats.job_done(job.name)
+    valkey.hset(heartbeats.JOBS, fast, time.time() - 600)
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "jobs: 1 of beat's jobs late"
+    told = world.viewer.get("/api/v1/health/")
+    found = {job["name"]: job for job in told.json()["jobs"]}
+    assert told.json()["status"] == "unready"
+    assert 590 < found[fast]["late_seconds"] < 610
+    assert found[slow]["done_at"] is None
+    assert found[slow]["late_seconds"] > 7 * 86_400
+    assert found["Deliver events"]["late_seconds"] == 0
+    assert found["Prove transfers"]["every_seconds"] <= 86_400
+    world.stranger.user.memberships.all().delete()
+    assert world.stranger.get("/api/v1/health/").status_code == 403
+    assert world.clients["anonymous"].get("/api/v1/health/").status_code == 401
+    client.force_login(User.objects.create_superuser("root"))
+    assert "late by 9 min" in client.get("/admin/health/").content.decode()
+    heartbeats.clear()  # a start: what was not done before it does not count
+    assert "jobs" not in client.get("/health/ready").json()["reason"]
+
+
+def test_job_of_beat_that_was_done_is_written_down_and_no_other_task(db, valkey):
+    for name in ("Deliver events", None):
+        deliver_events.push_request(periodic_task_name=name)
+        task_success.send(deliver_events, result=None)
+        deliver_events.pop_request()
+
+    _, done = heartbeats.jobs_done(valkey)
+
+    assert list(done) == ["Deliver events"]
+
+
+@pytest.mark.parametrize(
+    ("every", "age", "is_late"),
+    [(5, 64, False), (5, 66, True), (86_400, 90_000, False), (86_400, 97_000, True)],
+)
+def test_job_is_late_after_a_minute_or_a_tenth_of_its_time(every, age, is_late):
+    age = timedelta(seconds=age)
+
+    assert bool(jobs.lateness(age, age - timedelta(seconds=every))) is is_late

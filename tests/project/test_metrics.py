@@ -73,12 +73,10 @@ def test_figures_are_those_of_the_rows(world, client, valkey):
             caller="x", route="y", key=f"k{replays}", fingerprint="f", replays=replays
         )
 
-    with CaptureQueriesContext(
-        database,
-    ) as asked:
+    with CaptureQueriesContext(database) as asked:
         found = read(client.get("/metrics"))
 
-    assert len(asked) == 7
+    assert len(asked) == 8
     of_bank = {"provider": bank}
     assert value(found, "sync_runs_1h", kind="periodic", status="ok", **of_bank) == 9
     assert value(found, "sync_success_ratio_1h", **of_bank) == 0.9

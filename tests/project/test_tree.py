@@ -123,6 +123,11 @@ def check_it_heals(tree, expect_soon, runs):
     expect_soon(tree.is_healthy, 60)
 
 
+def check_a_job_is_done(tree, expect_soon):
+    told = 'balsync_job_done_seconds{job="Dispatch due syncs"}'
+    expect_soon(lambda: told in tree.get("/metrics")[1].decode(), 60)
+
+
 def check_second_start_is_refused(tree):
     command = [sys.executable, ROOT / "manage.py", "serve", "--data", tree.data]
     refused = subprocess.run(
@@ -139,6 +144,7 @@ def test_a_tree_heals_leaves_nothing_when_killed_and_starts_again(
     login = check_login(first)
     check_second_start_is_refused(first)
     check_it_heals(first, expect_soon, runs)
+    check_a_job_is_done(first, expect_soon)
     everybody, sockets = first.everybody(), first.sockets()
     assert len(everybody) > len(heartbeats.ROLES)
 

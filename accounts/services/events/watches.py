@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from accounts.events.rising import RANK
 from accounts.models import (
@@ -29,6 +31,7 @@ VERY_SOON = timedelta(days=1)
 VERY_OLD = timedelta(days=1)
 # One failed try is no news: the next follows within seconds.
 FAILURES = 2
+MUCH_TOO_LONG = 4  # times the silence that is told
 
 # As `services.balances` says it of one account.
 STALE = """
@@ -99,6 +102,27 @@ def falling_back(moment: datetime) -> Iterator[Found]:
         severity = Severity.ERROR if person else Severity.WARNING
         text = f"{text}, and only a person can connect it again" if person else text
         yield failing("fallback_activated", row, severity, text)
+
+
+@watch("no_good_sync")
+def unheard(moment: datetime) -> Iterator[Found]:
+    """Yield connections that had no good sync for hours, whatever the reason."""
+    rows = Connection.objects.in_use().exclude(next_sync_at=None)
+    heard = Coalesce("last_success_at", "created")
+    old = rows.alias(heard=heard).filter(heard__lt=moment - settings.NO_SYNC_ALARM)
+    for row in old.defer("credentials"):
+        silent = row.silent_for(moment)
+        if silent > row.silent_after:
+            text = f"{row} had no good sync for {_hours(silent)}"
+            worse = silent > MUCH_TOO_LONG * row.silent_after
+            severity = Severity.CRITICAL if worse else Severity.ERROR
+            yield failing("no_good_sync", row, severity, text)
+
+
+def _hours(span: timedelta) -> str:
+    """Return a stretch of time in whole hours, or minutes where it is less than two."""
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
 
 
 @watch("validation_failed")

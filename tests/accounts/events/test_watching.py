@@ -133,6 +133,26 @@ def test_old_balances_are_told_by_the_interval_of_their_source(
     assert look() == ([("stale", "began")] if told else [])
 
 
+def test_source_that_was_not_heard_of_for_hours_is_told_even_if_it_never_was(home):
+    def silent(hours: float, **more) -> list[tuple[str, str]]:
+        heard = {"last_success_at": now() - timedelta(hours=hours)} | more
+        Connection.objects.update(next_sync_at=now(), **heard)
+        return look()
+
+    assert silent(5.9) == []
+    assert silent(6.1, sync_interval_seconds=3 * 3600) == []
+    assert silent(6.1, sync_interval_seconds=600) == [("no_good_sync", "began")]
+    assert Connection.objects.get().is_silent
+    assert silent(6.5) == []
+    assert silent(25) == [("no_good_sync", "again")]
+    assert Event.objects.filter(severity="critical").count() == 1
+    assert silent(0) == [("no_good_sync", "ended")]
+    created = now() - timedelta(hours=7)
+    assert silent(0, last_success_at=None, created=created) == []  # told lately
+    hours(100)
+    assert look() == [("no_good_sync", "began")]
+
+
 def test_consent_that_ends_soon_is_told_and_again_on_the_last_day(home):
     Connection.objects.update(consent_expires_at=now() + timedelta(days=8))
     assert look() == []
