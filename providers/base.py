@@ -139,6 +139,7 @@ class Tokens:
     credentials: Mapping[str, str]
     expires_in: int | None = None
     user: str = ""  # the provider's id of the person who consented
+    consent_ends: datetime | None = None  # where the provider says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,9 @@ class SendsWebhooks(ABC):
 
 class Authorizes(ABC):
     """Providers whose consent is given in a browser (OAuth 2, RFC 6749)."""
+
+    # How long a consent lasts where its end is not told but documented.
+    consent_days: ClassVar[int | None] = None
 
     @abstractmethod
     def authorization_url(self, redirect_uri: str, state: str) -> str:

@@ -103,7 +103,10 @@ class ConnectionAdmin(ScopedAdmin):
                 ]
             },
         ),
-        ("Yours to change", {"fields": ["label", "sync_interval_seconds"]}),
+        (
+            "Yours to change",
+            {"fields": ["label", "sync_interval_seconds", "consent_expires_at"]},
+        ),
     ]
 
     @admin.display(description="Connection", ordering="label")
@@ -132,7 +135,7 @@ class ConnectionAdmin(ScopedAdmin):
 
     @admin.display(description="Consent ends", ordering="consent_expires_at")
     def consent(self, row: Connection) -> SafeString:
-        return show.when(row.consent_expires_at)
+        return show.deadline(row.consent_expires_at, row.consent_days_left)
 
     @admin.display(description="What is wrong")
     def trouble(self, row: Connection) -> SafeString:
@@ -164,6 +167,8 @@ class ConnectionAdmin(ScopedAdmin):
             yield f"Only a person can go on: connect again. {row.error}"
         if row.health == Connection.Health.AWAITING_APPROVAL:
             yield "Consent was given but not confirmed: approve it in the provider's app."
+        if row.consent_days_left is not None and row.consent_days_left < 7:
+            yield "The consent ends soon, or has ended: connect again to renew it."
         if row.is_silent:
             yield f"No good sync for {show.span(row.silent_for(now()).total_seconds())}."
         if row.archived_at:

@@ -88,6 +88,16 @@ def when(moment: datetime | None) -> SafeString:
     )
 
 
+def deadline(moment: datetime | None, days_left: int | None) -> SafeString:
+    """Return when something ends; the last week, and what comes after, stand out."""
+    if moment is None or days_left is None or days_left >= 7:
+        return when(moment)
+    if days_left < 0:
+        return label("ended", "bad", exact(moment))
+    days = f"{days_left} days left" if days_left > 1 else "the last day"
+    return label(days, "warn" if days_left > 1 else "bad", exact(moment))
+
+
 def due(moment: datetime | None) -> SafeString:
     """Return when something is due; what is past waits for the next tick."""
     if moment is None:

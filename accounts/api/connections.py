@@ -12,7 +12,16 @@ from accounts.models import Connection, SyncRun
 
 from .base import ADMIN, OPERATOR, Api
 from .breakers import BreakerSerializer, breaker_of
-from .fields import Choice, Credentials, Id, Nothing, StrictSerializer, Text, Whole
+from .fields import (
+    Choice,
+    Credentials,
+    Id,
+    Moment,
+    Nothing,
+    StrictSerializer,
+    Text,
+    Whole,
+)
 from .filters import ConnectionFilter
 from .idempotency import idempotent
 from .problems import Archived
@@ -27,6 +36,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
 
     breaker = serializers.SerializerMethodField()
     needs_person = serializers.BooleanField(read_only=True)
+    consent_days_left = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Below 0 once it has ended."
+    )
     is_silent = serializers.BooleanField(
         read_only=True, help_text="No sync was good for hours."
     )
@@ -45,6 +57,7 @@ class ConnectionSerializer(serializers.ModelSerializer):
             "error",
             "external_user",
             "consent_expires_at",
+            "consent_days_left",
             "last_sync_at",
             "last_success_at",
             "next_sync_at",
@@ -66,6 +79,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
 
 class ConnectionPatch(StrictSerializer):
     label = Text(max_length=100, allow_blank=True, required=False)
+    consent_expires_at = Moment(
+        required=False, allow_null=True, help_text="For providers that do not tell."
+    )
     sync_interval_seconds = Whole(least=SHORTEST, most=LONGEST, required=False)
     credentials = Credentials(required=False)
 

@@ -6,20 +6,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0017_portfolio'),
+        ("accounts", "0017_portfolio"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='idempotencykey',
-            name='replays',
+            model_name="idempotencykey",
+            name="replays",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddIndex(
-            model_name='syncrun',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['created'], name='sync_run_newest'),
+            model_name="syncrun",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created"], name="sync_run_newest"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="connection",
+            name="consent_expires_at",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Set by the provider where it tells; else yours to note, in UTC.",
+                null=True,
+                verbose_name="consent ends",
+            ),
         ),
     ]

@@ -66,7 +66,12 @@ class Connection(Row):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
     external_user = models.CharField(max_length=100, blank=True)
-    consent_expires_at = models.DateTimeField(null=True, blank=True)
+    consent_expires_at = models.DateTimeField(
+        "consent ends",
+        null=True,
+        blank=True,
+        help_text="Set by the provider where it tells; else yours to note, in UTC.",
+    )
     token_expires_at = models.DateTimeField(null=True, blank=True)
     token_version = models.PositiveIntegerField(default=0)
     refresh_lease_until = models.DateTimeField(null=True, blank=True)
@@ -114,6 +119,13 @@ class Connection(Row):
     def stale_limit(cls, interval: float) -> timedelta:
         """Return the age from which a balance is stale that is read every so many seconds."""
         return max(cls.FRESH, cls.FRESH_INTERVALS * timedelta(seconds=interval))
+
+    @property
+    def consent_days_left(self) -> int | None:
+        """Return the whole days until the consent ends, below 0 once it has."""
+        if self.consent_expires_at is None:
+            return None
+        return (self.consent_expires_at - now()).days
 
     @property
     def is_silent(self) -> bool:

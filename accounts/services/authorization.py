@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Q
@@ -73,7 +74,7 @@ def finish_authorization(state: str, code: str, *, user=None) -> Connection:
         )
     except AuthenticationFailed as error:
         raise AuthorizationFailed(str(error)) from error
-    _welcome(connection)
+    _welcome(connection, provider)
     tokens.store(connection, granted)
     sync([connection], SyncRun.Kind.START_UP, seconds=BACKFILL_SECONDS, full=True)
     connection.refresh_from_db()
@@ -96,10 +97,15 @@ def _use(state: str, user) -> AuthorizationRequest:
     return rows.get(state_digest=_digest(state))
 
 
-def _welcome(connection: Connection) -> None:
+def _welcome(connection: Connection, provider: Provider) -> None:
     """Forget how the connection was before: whether the consent counts is yet to be seen."""
+    lasts = provider.consent_days if isinstance(provider, Authorizes) else None
     Connection.objects.filter(pk=connection.pk).update(
-        health=Connection.Health.NEW, error_code="", error="", failures=0
+        health=Connection.Health.NEW,
+        error_code="",
+        error="",
+        failures=0,
+        consent_expires_at=now() + timedelta(days=lasts) if lasts else None,
     )
     tokens.reload(connection)
 

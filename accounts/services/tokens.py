@@ -137,6 +137,7 @@ def store(connection: Connection, tokens: Tokens) -> None:
         token_expires_at=ends,
         refresh_lease_until=None,
         external_user=tokens.user or connection.external_user,
+        **({"consent_expires_at": tokens.consent_ends} if tokens.consent_ends else {}),
     )
     if not stored:
         log.warning("A person gave new tokens meanwhile", connection=str(connection.pk))

@@ -6,24 +6,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0016_figures'),
-        ('automation', '0009_run_events'),
+        ("accounts", "0017_figures"),
+        ("automation", "0009_run_events"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='rulerun',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['created'], name='run_newest'),
+            model_name="rulerun",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created"], name="run_newest"
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['created'], name='transfer_newest'),
+            model_name="transfer",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created"], name="transfer_newest"
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(condition=models.Q(('needs_person', True)), fields=['created'], name='transfer_needs_person'),
+            model_name="transfer",
+            index=models.Index(
+                condition=models.Q(("needs_person", True)),
+                fields=["created"],
+                name="transfer_needs_person",
+            ),
         ),
     ]

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils.timezone import now
 
+import providers
 from accounts import services
 from accounts.models import (
     Account,
@@ -14,6 +15,8 @@ from accounts.models import (
     Connection,
     Transaction,
 )
+from accounts.services import tokens
+from providers.base import Tokens
 from providers.errors import ProviderError
 
 from .conftest import BANK
@@ -63,6 +66,27 @@ def test_consent_brings_tokens_accounts_and_all_history_at_once(consent, bank, a
     assert connection.next_sync_at is not None
     assert Balance.objects.count() == Account.objects.count() > 1
     assert Transaction.objects.filter(description="Old").exists()
+
+
+def test_end_of_a_consent_is_as_the_provider_tells_or_declares(
+    consent, bank, connection, monkeypatch
+):
+    adapter = providers.load(BANK)
+    monkeypatch.setattr(adapter, "consent_days", 90)
+    services.finish_authorization(*consent())
+    connection.refresh_from_db()
+    assert connection.consent_days_left == 89
+
+    monkeypatch.setattr(adapter, "consent_days", None)
+    services.finish_authorization(*consent())
+    connection.refresh_from_db()
+    assert connection.consent_expires_at is None  # a new one: nobody knows its end
+
+    ends = now() + timedelta(days=30)
+    tokens.store(connection, Tokens({}, consent_ends=ends))
+    tokens.store(connection, Tokens({}))  # the next token says nothing of it
+    connection.refresh_from_db()
+    assert connection.consent_expires_at == ends
 
 
 def test_approval_that_is_pending_is_waited_for(consent, bank):

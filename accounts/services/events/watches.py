@@ -200,18 +200,28 @@ def expiring(moment: datetime) -> Iterator[Found]:
     rows = Connection.objects.in_use().filter(consent_expires_at__lt=moment + SOON)
     for row in rows.defer("credentials"):
         left = row.consent_expires_at - moment
+        ends = "ended" if left <= timedelta() else "ends"
         yield Found(
             f"consent_expiring:{row.pk}",
             row.workspace_id,
             "connection",
             row.pk,
-            Severity.ERROR if left <= VERY_SOON else Severity.WARNING,
-            f"The consent of {row} ends on {row.consent_expires_at:%Y-%m-%d %H:%M} UTC",
+            urgency(left),
+            f"The consent of {row} {ends} on "
+            f"{row.consent_expires_at:%Y-%m-%d %H:%M} UTC",
             {
                 "connection": str(row.pk),
                 "expires_at": row.consent_expires_at.isoformat(),
+                "days_left": left.days,
             },
         )
+
+
+def urgency(left: timedelta) -> str:
+    """Return how bad it is that a consent ends so soon."""
+    if left <= timedelta():
+        return Severity.CRITICAL
+    return Severity.ERROR if left <= VERY_SOON else Severity.WARNING
 
 
 @watch("low_balance")

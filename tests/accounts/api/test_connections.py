@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils.timezone import now
 
 import providers
 from accounts.models import Connection, Membership, SyncRun, Workspace
@@ -156,6 +159,19 @@ def test_patch_changes_label_interval_and_single_credentials(world):
     row.refresh_from_db()
     assert (row.label, row.sync_interval_seconds) == ("New", 60)
     assert row.open_credentials() == required(row.provider) | {name: "CANARY-new"}
+
+
+def test_end_of_a_consent_is_noted_and_forgotten(world):
+    where = path(world.mine.connection)
+    soon = (now() + timedelta(days=3, hours=1)).isoformat()
+
+    noted = world.admin.patch(where, {"consent_expires_at": soon}).json()
+    assert noted["consent_days_left"] == 3
+    for wrong in ("soon", "2026-01-01T00:00:00", 5):
+        answer = world.admin.patch(where, {"consent_expires_at": wrong})
+        expect_problem(answer, 400)
+    forgotten = world.admin.patch(where, {"consent_expires_at": None}).json()
+    assert forgotten["consent_days_left"] is None
 
 
 def test_empty_patch_changes_nothing(world):

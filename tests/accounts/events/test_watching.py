@@ -153,13 +153,18 @@ def test_source_that_was_not_heard_of_for_hours_is_told_even_if_it_never_was(hom
     assert look() == [("no_good_sync", "began")]
 
 
-def test_consent_that_ends_soon_is_told_and_again_on_the_last_day(home):
+def test_consent_that_ends_soon_is_told_and_again_as_it_gets_urgent(home):
     Connection.objects.update(consent_expires_at=now() + timedelta(days=8))
     assert look() == []
     Connection.objects.update(consent_expires_at=now() + timedelta(days=6))
     assert look() == [("consent_expiring", "began")]
     Connection.objects.update(consent_expires_at=now() + timedelta(hours=20))
     assert look() == [("consent_expiring", "again")]
+    Connection.objects.update(consent_expires_at=now() - timedelta(minutes=1))
+    assert look() == [("consent_expiring", "again")]
+    told = list(Event.objects.order_by("created").values_list("severity", "data"))
+    assert [severity for severity, _ in told] == ["warning", "error", "critical"]
+    assert [data["days_left"] for _, data in told] == [5, 0, -1]
     Connection.objects.update(consent_expires_at=now() + timedelta(days=90))
     assert look() == [("consent_expiring", "ended")]
 
