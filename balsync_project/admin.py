@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import django_otp.plugins.otp_static.admin
+import django_otp.plugins.otp_totp.admin  # noqa: F401
+from axes.admin import AccessAttemptAdmin as PlainAttemptAdmin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
@@ -18,6 +22,8 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.admin import AuthTokenAdmin as PlainTokenAdmin
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
@@ -33,6 +39,11 @@ for theirs in (
     CrontabSchedule,
     IntervalSchedule,
     SolarSchedule,
+    AccessAttempt,
+    AccessFailureLog,
+    AccessLog,
+    TOTPDevice,
+    StaticDevice,
 ):
     admin.site.unregister(theirs)
 
@@ -89,3 +100,42 @@ class IntervalScheduleAdmin(PlainIntervalAdmin, ModelAdmin):
 @admin.register(SolarSchedule)
 class SolarScheduleAdmin(ModelAdmin):
     pass
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(PlainAttemptAdmin, ModelAdmin):
+    """Sign-ins that failed; without its row, a name may sign in again at once."""
+
+    list_display = [
+        "username",
+        "ip_address",
+        "failures_since_start",
+        "attempt_time",
+        "status",
+    ]
+    list_filter = []
+    date_hierarchy = None
+    actions = ["unlock"]
+    fields = ["username", "ip_address", "user_agent", "failures_since_start"]
+    fieldsets = None
+
+    @admin.action(description="Unlock", permissions=["delete"])
+    def unlock(self, request, rows) -> None:
+        for row in rows:
+            self.log_deletions(request, rows.filter(pk=row.pk))
+        rows.delete()
+
+
+@admin.register(TOTPDevice)
+class TOTPDeviceAdmin(ModelAdmin):
+    """Second factors: a superuser may delete that of somebody whose phone is lost."""
+
+    list_display = ["user", "confirmed", "created_at", "last_used_at"]
+    search_fields = ["user__username"]
+    fields = readonly_fields = ["user", "confirmed", "created_at", "last_used_at"]
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False

@@ -56,6 +56,13 @@ HOUSE = [
     _for_superusers("Users", "person", "auth_user"),
     _item("Signing keys", "vpn_key", "accounts_signingkey_changelist")
     | {"permission": "balsync_project.menu.kept_by_admins"},
+    {
+        "title": "Second factor",
+        "icon": "phonelink_lock",
+        "link": reverse_lazy("second_factor_setup"),
+    },
+    _for_superusers("Second factors", "security", "otp_totp_totpdevice"),
+    _for_superusers("Failed sign-ins", "lock", "axes_accessattempt"),
     _for_superusers("API tokens", "key", "knox_authtoken"),
     {"title": "Health", "icon": "monitor_heart", "link": reverse_lazy("health")}
     | {"permission": "balsync_project.menu.accounts_seen"},

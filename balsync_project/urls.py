@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from accounts.api.chain import ChainBalance
 
-from . import api, health, health_detail, snapshot, switch
+from . import api, health, health_detail, second_factor, snapshot, switch
 from .metrics import metrics
 
 v1 = [
@@ -23,6 +23,10 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/pause/<uuid:pk>/", admin.site.admin_view(switch.turn), name="pause"),
     path("admin/snapshot/", admin.site.admin_view(snapshot.now), name="snapshot"),
+    path("admin/second-factor/", second_factor.ask, name="second_factor"),
+    path(
+        "admin/second-factor/setup/", second_factor.set_up, name="second_factor_setup"
+    ),
     path("admin/health/", admin.site.admin_view(health_detail.page), name="health"),
     path("admin/", admin.site.urls),
     path("health/live", health.live),
