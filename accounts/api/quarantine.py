@@ -110,7 +110,7 @@ class QuarantineAccept(Quarantine):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-class RuleSerializer(serializers.Serializer):
+class CheckRuleSerializer(serializers.Serializer):
     """One rule, as it is where nothing is set."""
 
     name = serializers.CharField()
@@ -186,7 +186,7 @@ class ChecksSerializer(serializers.ModelSerializer):
         read_only_fields = fields
         ref_name = "Checks"
 
-    @extend_schema_field(RuleSerializer(many=True))
+    @extend_schema_field(CheckRuleSerializer(many=True))
     def get_rules(self, row) -> list[dict]:
         return [
             {

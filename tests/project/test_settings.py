@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -128,6 +129,24 @@ def test_cookies_need_tls_unless_balsync_is_only_here(url, is_secure):
 
     assert {found[name] for name in names} == {is_secure}
     assert found["CSRF_TRUSTED_ORIGINS"] == [url]
+
+
+def test_nothing_is_to_be_said_against_an_installation_that_others_reach():
+    told = subprocess.run(
+        [sys.executable, "-m", "django", "check", "--deploy", "--fail-level=WARNING"],
+        cwd=ROOT,
+        env={
+            **{"PATH": os.environ["PATH"], **NEEDED},
+            "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "BALSYNC_PUBLIC_URL": "https://money.example",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "no issues (0 silenced)" in told.stdout
 
 
 def test_providers_can_be_reached_elsewhere():
