@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0017_figures"),
+        ("accounts", "0018_figures"),
         ("automation", "0009_run_events"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
