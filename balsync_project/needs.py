@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -15,9 +14,9 @@ from django.utils.timezone import now
 
 from accounts.admin import show
 from accounts.models import Connection, Discrepancy, QuarantinedReading
+from accounts.services.events.watches import SOON
 from automation.models import RuleRun, Transfer
 
-ENDING = timedelta(days=14)  # from when on a consent's end is told
 EACH = 5
 
 Need = dict[str, Any]
@@ -95,10 +94,10 @@ def consents(connections: Sequence[Connection]) -> Iterator[Need]:
     moment = now()
     for row in connections:
         ends = row.consent_expires_at
-        if ends is None or row.needs_person or ends > moment + ENDING:
+        if ends is None or row.needs_person or ends >= moment + SOON:
             continue
-        said = "ended" if ends <= moment else "ends"
-        text = format_html("– consent {} {}", said, show.when(ends))
+        left = show.deadline(ends, row.consent_days_left)
+        text = format_html("consent: {}", left)
         yield need("bad" if ends <= moment else "warn", show.link(row), text)
 
 

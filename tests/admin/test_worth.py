@@ -79,7 +79,7 @@ def test_what_waits_for_a_person_is_one_list(owner, home):
         "joint reconnect needed Consent has ended Reconnect",
         "Home top-up waits for approval",
         "1 discrepancy is open",
-        "Home bank – consent ends in",
+        "Home bank consent: 2 days left",
     ):
         assert said in shown, said
 
