@@ -92,12 +92,23 @@ def take_up_unclear(connection_id: UUID) -> list[UUID]:
 
 
 def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
-    """Return what waits only for an account that `run` left, and is free by now."""
+    """Return what waits only for an account that `run` left, and is free by now.
+
+    What stands behind an open transfer of its own run waits for that one. Were it waked,
+    its run would come to rest before it, and wake it again, for as long as that waits.
+    """
     holding = Transfer.objects.uncertain().filter(
         source=OuterRef("source"), needs_person=False
     )
+    place = Q(move=OuterRef("move"), step__lt=OuterRef("step"))
+    before = Transfer.objects.filter(
+        Q(move__lt=OuterRef("move")) | place, run=OuterRef("run"), settled_at=None
+    )
     waiting = Transfer.objects.filter(
         ~Exists(holding),
+        ~Exists(
+            before.exclude(needs_person=True).exclude(depends_on__needs_person=True)
+        ),
         status=Transfer.Status.PENDING,
         error_code=BUSY,
         source__in=Transfer.objects.filter(run=run).order_by().values("source"),

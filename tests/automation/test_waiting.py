@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import TestCase
@@ -126,6 +127,24 @@ def test_a_transfer_that_waits_for_something_else_is_not_woken(
 
     assert other.status == "succeeded"
     assert services.wake(other) == services.wake(waiting) == []
+
+
+def test_a_transfer_behind_an_open_one_of_its_own_run_is_not_woken(
+    bank, rules, run, orders
+):
+    bank.fault("429", seconds=30, **orders)
+    first = run(rules[0], "limited")
+    behind = first.transfers.get()
+    behind.pk, behind.move, behind.error_code = uuid4(), 1, machine.BUSY
+    behind.save(force_insert=True)
+    until = first.next_attempt_at
+
+    assert services.wake(first) == []
+
+    first.refresh_from_db()
+    assert first.next_attempt_at == until
+    Transfer.objects.filter(move=0).update(status="expired", settled_at=now())
+    assert services.wake(first) == [first.pk]
 
 
 def test_three_rules_on_one_account_take_turns_without_the_sweeper(

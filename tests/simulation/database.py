@@ -13,6 +13,7 @@ from automation.machine import RunState, TransferState
 from automation.machine import run as run_events
 from automation.machine.events import Part
 from automation.models import RuleRun, Trigger
+from automation.services.driving import iter_open
 from automation.services.line import WAITS
 from automation.services.plans import moves_of, told_moves
 from automation.services.rows import KEPT, RUN_KEPT
@@ -297,6 +298,8 @@ class Database:
             waits = other.next_attempt_at is not None and other.next_attempt_at > now
             if row.error_code != "account_busy" or other.lease_until or not waits:
                 continue
+            if row is not next(iter_open(self.steps[other.pk]), None):
+                continue  # it waits for one that stands before it
             if other.status in run_events.UNFINISHED:
                 row.next_attempt_at = other.next_attempt_at = now
                 found.append(other.pk)

@@ -12,7 +12,7 @@ from automation.machine import run as run_events
 from automation.models import Trigger
 from automation.rules import Limits, Plan, RuleSpec, plan
 from automation.rules.draft import LIVE_SECONDS
-from automation.services.driving import TURN
+from automation.services.driving import TURN, iter_open
 from automation.services.planning import verdict
 from automation.services.rows import KEPT, part_of, run_state, run_step
 from automation.services.terms import age, holding
@@ -289,10 +289,3 @@ def readings(decided: Plan) -> list[dict[str, Any]]:
         for held in decided.readings
         if held.available is not None
     ]
-
-
-def iter_open(steps: list[Any]) -> Iterator[Any]:
-    """Yield what is not settled, in order; also what is added meanwhile."""
-    for row in steps:
-        if row.settled_at is None and not run_step(row, steps).needs_person:
-            yield row
