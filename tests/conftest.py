@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from balsync_project.celery import app
+from providers.drivers import gates
 
 from .copies import Copies
 from .emptying import Emptying
@@ -74,6 +75,14 @@ def no_broker(tmp_path: Path) -> Iterator[None]:
     yield
     app.conf.broker_url, app.conf.task_always_eager = was
     app._after_fork()
+
+
+@pytest.fixture(autouse=True)
+def calm() -> Iterator[None]:
+    """Forget what breakers learnt from the faults of other tests."""
+    gates.configure(None)
+    yield
+    gates.configure(None)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ import pytest
 import providers
 from accounts.models import Workspace
 from providers.base import Authorizes, ListsMovements, MovesMoney
-from providers.drivers import configure
 from providers.sandbox import registry
 from providers.sandbox.institution import Institution
 from providers.sandbox.server import Sandbox, serve
@@ -20,14 +19,6 @@ BANK = next(
     for slug in registry.slugs()
     if all(issubclass(providers.load(slug), port) for port in PORTS)
 )
-
-
-@pytest.fixture(autouse=True)
-def calm() -> Iterator[None]:
-    """Forget what breakers learnt from the faults of other tests."""
-    configure(None)
-    yield
-    configure(None)
 
 
 @pytest.fixture

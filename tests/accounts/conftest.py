@@ -12,7 +12,6 @@ from providers.sandbox.institution import Customer
 from tests import fixtures_bank
 from tests.fixtures_bank import BANK
 
-calm = fixtures_bank.calm
 sandbox, bank = fixtures_bank.sandbox, fixtures_bank.bank
 workspace = fixtures_bank.workspace
 

@@ -19,7 +19,6 @@ from providers.sandbox.institution import Customer, Institution
 from tests import fixtures_bank
 from tests.fixtures_bank import BANK
 
-calm = fixtures_bank.calm
 sandbox, bank = fixtures_bank.sandbox, fixtures_bank.bank
 workspace = fixtures_bank.workspace
 

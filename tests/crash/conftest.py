@@ -15,7 +15,6 @@ from django.db import connection
 from tests.automation.conftest import (  # noqa: F401  # fixtures
     alice,
     bank,
-    calm,
     let_time_pass,
     moved,
     sandbox,

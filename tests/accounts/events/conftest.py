@@ -26,11 +26,9 @@ from accounts.models import (
 )
 from accounts.services import events
 from providers.base import Authorizes
-from tests import fixtures_bank
 
 from .receivers import mail_server, webhook_server
 
-calm = fixtures_bank.calm
 with warnings.catch_warnings():
     # It loads a module that Python has marked, on some versions.
     warnings.simplefilter("ignore", DeprecationWarning)

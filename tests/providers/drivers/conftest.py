@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from providers.base import Provider
-from providers.drivers import Blocking, Fleet, gates, policy
+from providers.drivers import Blocking, Fleet, policy
 from providers.errors import ProviderError
 from providers.wire import Call, Request, Response
 
@@ -242,14 +242,6 @@ def url(institution):
 @pytest.fixture
 def bank(url):
     return Bank({"token": "t"}, {"api": url})
-
-
-@pytest.fixture(autouse=True)
-def own_gates():
-    """Nobody's gate remembers an earlier test."""
-    gates.configure(None)
-    yield
-    gates.configure(None)
 
 
 GET = Request("GET", "/balance")
