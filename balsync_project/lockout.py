@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -16,8 +17,8 @@ def locked_out(
     if request.path.startswith("/api/"):
         return response
     wait = settings.AXES_COOLOFF_TIME.total_seconds()
-    told = render(
-        request, "admin/locked_out.html", {"minutes": int(wait // 60)}, status=429
-    )
+    context = {"title": "Locked", "minutes": int(wait // 60)}
+    whole = admin.site.each_context(request) | context
+    told = render(request, "admin/locked_out.html", whole, status=429)
     told["Retry-After"] = f"{wait:.0f}"
     return told

@@ -145,8 +145,8 @@ def turn_off(request: HttpRequest) -> HttpResponse:
 
 
 def page(request: HttpRequest, title: str, **context: Any) -> HttpResponse:
-    whole = admin.site.each_context(request) if request.user.is_verified() else {}
-    context = whole | {"title": title, **context}
+    # The page has no menu: who has shown only a password learns nothing from it.
+    context = admin.site.each_context(request) | {"title": title, **context}
     return TemplateResponse(request, "admin/second_factor.html", context)
 
 
