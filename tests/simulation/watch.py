@@ -125,9 +125,12 @@ class Watch:
 
     def owes(self, name: object) -> None:
         """Judge a move that left the current account below zero."""
-        bank = self.world.bank
-        as_of = self.permits_of.get(self.world.names[name])
-        excused = bank.used_at is not None and (as_of is None or bank.used_at >= as_of)
+        bank, pk = self.world.bank, self.world.names[name]
+        as_of = self.permits_of.get(pk)
+        used = bank.used_at is not None and (as_of is None or bank.used_at >= as_of)
+        # Taken for the owner's own move, of which nothing tells it apart, it was counted
+        # as gone while its request was still under way.
+        excused = used or self.by_hand(self.world.rows.transfers[pk]) is not None
         demand(
             excused or bank.traits.lag or bank.traits.reads_apart,
             "overdraft",
