@@ -242,7 +242,7 @@ def grammar() -> dict[str, Any]:
         "legs": {
             kind: {
                 role: {
-                    way: sorted(use.must | use.may | MANY.get(role, frozenset()))
+                    way: sorted(use.takes | MANY.get(role, frozenset()))
                     for way, use in ways.items()
                 }
                 for role, ways in roles.items()

@@ -39,11 +39,13 @@ def waterfall(draft: Draft, cups: Sequence[Cup], left: int) -> int:
     """Fill the tiers in turn and return what is left."""
     for role in TIERS:
         tier = [cup for cup in cups if cup.leg.role == role]
+        if not tier:
+            continue
         left = FILL.get(role, pay)(draft, tier, left)
         if any(cup.short for cup in tier):
             draft.say(role, None, "This tier is short: nothing below it is paid")
             return left
-    if draft.rule.rest == "redistribute":
+    if draft.rule.rest == "redistribute" and left:
         return redistribute(draft, tier, left)
     return left
 

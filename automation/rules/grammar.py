@@ -12,12 +12,12 @@ class Usage:
     """What one strategy must say, and what it may say besides."""
 
     must: frozenset[str]
-    may: frozenset[str]
+    takes: frozenset[str]  # what it must say, too
 
 
 def usage(must: str = "", may: str = "") -> Usage:
     """Return a usage from words divided by spaces; every leg may say `min_move`."""
-    return Usage(frozenset(must.split()), frozenset(f"{may} min_move".split()))
+    return Usage(frozenset(must.split()), frozenset(f"{must} {may} min_move".split()))
 
 
 RESERVE = "keep keep_share floor"

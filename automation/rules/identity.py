@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from .terms import Holding, Leg, Move, RuleSpec
 
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 # `astuple` copies each value; those of a leg never change.
 SAID = attrgetter(*(column.name for column in fields(Leg)))
 
@@ -61,18 +62,18 @@ def besides(readings: Iterable[Holding], payments: Mapping[str, Iterable[int]]) 
     """Return as JSON what accounts that are no legs hold, and what was paid by card."""
     held = [[r.account, number(r.available), number(r.total)] for r in readings]
     paid = [[account, str(sum(payments[account]))] for account in sorted(payments)]
-    return "," + json.dumps([held, paid], separators=(",", ":"))
+    return "," + ENCODE([held, paid])
 
 
 def written(rule: RuleSpec) -> str:
     """Return what a rule says as canonical JSON, its name and schedule aside."""
     policy = [rule.rest, rule.on_stale, rule.on_short, rule.round_to]
-    legs = [[word(value) for value in words(leg)] for leg in rule.legs]
+    legs = [[v if v is None else word(v) for v in words(leg)] for leg in rule.legs]
     said = [rule.id, rule.kind, rule.asset, policy, legs]
     # What a rule does not say is left out, so that it keeps the hash it always had.
     if rule.conditions or rule.pay_cycle:
         said.append([rule.timezone, spoken(rule.conditions), spoken(rule.pay_cycle)])
-    return json.dumps(said, ensure_ascii=True, separators=(",", ":"))
+    return ENCODE(said)
 
 
 def spoken(part: Any) -> Any:
@@ -95,8 +96,8 @@ def words(leg: Leg) -> tuple[object, ...]:
 
 def word(value: object) -> str | None:
     """Return a value of a leg as text; equal values read alike."""
-    if value is None:
-        return None
+    if type(value) is str or value is None:
+        return value
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     return str(value)

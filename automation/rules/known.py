@@ -60,6 +60,8 @@ class Known:
         self.preview = preview
         self.older = older
         self.money = teller(rule.asset)
+        # Younger than this is young enough for whatever a balance is needed for.
+        self.young = min(LIVE_SECONDS, rule.max_staleness_seconds)
 
     def name(self, account: str) -> str:
         """Return what the owner calls an account."""
@@ -86,6 +88,8 @@ class Known:
         held = self.holdings.get(account)
         if held is None:
             return "stale", f"{account} has never been read"
+        if self.is_sound(held, leaving=leaving):
+            return None
         if held.protected:
             return "protected", f"{held.name} is protected: no money moves in or out"
         if doubt := self.unknown(held) or self.too_old(held, leaving=leaving):
@@ -97,6 +101,14 @@ class Known:
         if not leaving and not held.can_receive:
             return "closed", f"No money can be put into {held.name}"
         return None
+
+    def is_sound(self, held: Holding, *, leaving: bool) -> bool:
+        """Tell whether an account gives no trouble at all, as most do."""
+        usable = held.can_send if leaving else held.can_receive
+        if held.protected or held.closed or not usable:
+            return False
+        young = held.age_seconds is not None and held.age_seconds <= self.young
+        return young and self.unknown(held) is None
 
     def unknown(self, held: Holding) -> str | None:
         """Return why a balance cannot be used at all."""

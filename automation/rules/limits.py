@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .draft import Draft
-from .terms import Move
+from .terms import Limits, Move
 
+BOUNDLESS = Limits()
 NAMES = {
     "per_run": "The limit of a run",
     "per_day": "The limit of a day",
@@ -14,6 +15,9 @@ NAMES = {
 
 def trim(draft: Draft) -> tuple[Move, ...]:
     """Return the moves that limits, rounding and the smallest move leave, in order."""
+    bound = draft.rule.round_to or draft.rule.limits != BOUNDLESS
+    if not bound and not any(least for _, least in draft.wants):
+        return tuple([want for want, _ in draft.wants])
     left = budget(draft)
     moves = []
     for want, least in draft.wants:

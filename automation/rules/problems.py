@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
+from operator import attrgetter
 
 from providers.money import LARGEST, Asset, MoneyError
 
@@ -13,18 +14,20 @@ from .conditions import condition_problems
 from .grammar import CHOICES, COUNTS, GRAMMAR, Usage
 from .localtime import zones
 from .paydays import cycle_problems
-from .terms import ALL_WITH_GOAL, Holding, Leg, Problem, RuleSpec
+from .terms import ALL_WITH_GOAL, Holding, Leg, Limits, Problem, RuleSpec
 
 STALEST = 900
-SHARES = ("share", "keep_share", "max_share")
-AMOUNTS = (
-    *("amount", "keep", "floor", "target", "cap", "min_move", "low", "high", "unit"),
+SHARES = frozenset({"share", "keep_share", "max_share"})
+AMOUNTS = frozenset(
+    {"amount", "keep", "floor", "target", "cap", "min_move", "low", "high", "unit"}
 )
 NOT_ZERO = frozenset({"amount", "round_to", "unit"})
 MULTIPLIERS = range(1, 101)
+BOUNDLESS = Limits()
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 STRUCTURE = frozenset({"account", "accounts", "role", "order", "strategy"})
 WORDS = tuple(f.name for f in fields(Leg) if f.name not in STRUCTURE)
+SAID = attrgetter(*WORDS)
 
 
 def problems(rule: RuleSpec, holdings_static: Mapping[str, Holding]) -> list[Problem]:
@@ -53,8 +56,9 @@ def of_rule(rule: RuleSpec) -> Iterator[Problem]:
     yield from of_asset(rule.asset)
     yield from of_choices(rule)
     yield from of_amount("round_to", "round_to", rule.round_to)
-    for name in LIMITS:
-        yield from of_amount(f"limits.{name}", name, getattr(rule.limits, name))
+    if rule.limits != BOUNDLESS:
+        for name in LIMITS:
+            yield from of_amount(f"limits.{name}", name, getattr(rule.limits, name))
     yield from condition_problems(rule.conditions, rule.asset)
     yield from cycle_problems(rule.pay_cycle)
 
@@ -111,22 +115,21 @@ def of_legs(rule: RuleSpec) -> Iterator[Problem]:
             field = "account" if leg.account else "accounts"
             yield Problem(f"{at}.{field}", "duplicate_account", text)
         seen.add(name)
-        yield from of_accounts(leg, at)
+        if leg.accounts:
+            yield from of_accounts(leg, at)
         # Most are blank; to ask after each of those would take most of the time.
-        for name in AMOUNTS:
-            if (value := getattr(leg, name)) is not None:
+        said = {n: v for n, v in zip(WORDS, SAID(leg), strict=True) if v is not None}
+        for name, value in said.items():
+            if name in AMOUNTS:
                 yield from of_amount(f"{at}.{name}", name, value)
-        for name in SHARES:
-            if (value := getattr(leg, name)) is not None:
+            elif name in SHARES:
                 yield from of_share(f"{at}.{name}", value)
         yield from of_multiplier(leg, at)
-        yield from of_words(rule.kind, leg, at)
+        yield from of_words(rule.kind, leg, said, at)
 
 
 def of_accounts(leg: Leg, at: str) -> Iterator[Problem]:
     """Yield why a leg does not name one account, or many, as it may."""
-    if not leg.accounts:
-        return
     if leg.accounts != ALL_WITH_GOAL:
         yield Problem(f"{at}.accounts", "unknown_choice", f"It is {ALL_WITH_GOAL}")
     elif leg.account:
@@ -148,7 +151,9 @@ def of_multiplier(leg: Leg, at: str) -> Iterator[Problem]:
         yield Problem(f"{at}.multiplier", "out_of_range", text)
 
 
-def of_words(kind: str, leg: Leg, at: str) -> Iterator[Problem]:
+def of_words(
+    kind: str, leg: Leg, said: Mapping[str, object], at: str
+) -> Iterator[Problem]:
     """Yield roles, strategies and fields that this kind of rule does not take."""
     roles = GRAMMAR.get(kind)
     if roles is None:
@@ -161,17 +166,20 @@ def of_words(kind: str, leg: Leg, at: str) -> Iterator[Problem]:
         text = f"The strategy of a {leg.role} leg of {kind} is {known}"
         yield Problem(f"{at}.strategy", "unknown_strategy", text)
     else:
-        yield from of_usage(leg, roles[leg.role][leg.strategy], at)
+        usage = roles[leg.role][leg.strategy]
+        if not usage.must <= said.keys() <= usage.takes:
+            yield from of_usage(leg, usage, said, at)
 
 
-def of_usage(leg: Leg, usage: Usage, at: str) -> Iterator[Problem]:
+def of_usage(
+    leg: Leg, usage: Usage, said: Mapping[str, object], at: str
+) -> Iterator[Problem]:
     """Yield fields that are missing, and fields that would be ignored."""
     for name in WORDS:
-        given = getattr(leg, name) is not None
-        if name in usage.must and not given:
+        if name in usage.must and name not in said:
             text = f"{leg.strategy or leg.role} needs {name}"
             yield Problem(f"{at}.{name}", f"missing_{name}", text)
-        elif given and name not in usage.must | usage.may:
+        elif name in said and name not in usage.takes:
             text = f"{leg.strategy or leg.role} does not take {name}"
             yield Problem(f"{at}.{name}", "not_allowed", text)
 
