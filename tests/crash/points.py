@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
+import stamina
+from django.db import OperationalError, connection
 from django.db.models import Q
 
 from accounts.models import Account, Workspace
@@ -146,6 +147,8 @@ class Ground:
             self.let_leases_lapse(scene)
             self.workers.work("sweep_unsettled")
 
+    # A busy machine ends the transactions of the dead late.
+    @stamina.retry(on=OperationalError, attempts=6, timeout=60)
     def let_leases_lapse(self, scene: Scene) -> None:
         """Move what this run waits for into the past."""
         past = scene.run.created - timedelta(minutes=1)

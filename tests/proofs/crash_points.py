@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
                 for fault in wish.faults:
                     points = list(place.points(kind, phase, fault))[:: wish.every]
                     reports[kind, phase, fault] = play(place, points)
+                    CONSOLE.log(f"{kind}, {phase}, {fault}: {len(points)} points done")
     show(reports, time.monotonic() - begun)
     return int(any(r.wrong or r.hit != r.points for r in reports.values()))
 
