@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> None:
 
         sys.exit(lock(arguments[2:]))
     choose_settings(command)
+    os.environ.setdefault("BALSYNC_PART", f"manage.py {command}")
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
     execute_from_command_line(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .account import Account, Pot
+from .audit import AuditEvent, AuditSeal, AuditWaiting
 from .balance import Balance, BalanceSnapshot
 from .base import Row, Source
 from .check import CheckSetting, DriftSetting
@@ -19,6 +20,9 @@ from .workspace import Membership, Workspace
 
 __all__ = [
     "Account",
+    "AuditEvent",
+    "AuditSeal",
+    "AuditWaiting",
     "AuthorizationRequest",
     "Balance",
     "BalanceSnapshot",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .adapters import UnknownProvider, UnreadableCredentials
+from .auditing import NotWithItsChange, audit, request_id, tell_database
 from .authorization import (
     AuthorizationFailed,
     NoConsentNeeded,
@@ -76,6 +77,7 @@ __all__ = [
     "NoConsentNeeded",
     "NoWebhooks",
     "NotTyped",
+    "NotWithItsChange",
     "Proof",
     "Rotation",
     "SignatureRefused",
@@ -88,6 +90,7 @@ __all__ = [
     "accept_reading",
     "announce_all",
     "announce_fetched",
+    "audit",
     "authorized",
     "balance_answer",
     "base_of",
@@ -116,6 +119,7 @@ __all__ = [
     "record_typed_balance",
     "refresh",
     "release",
+    "request_id",
     "request_refresh",
     "request_sync",
     "rotate_keys",
@@ -128,6 +132,7 @@ __all__ = [
     "sync_for",
     "table_of",
     "take_snapshot",
+    "tell_database",
     "test_connection",
     "update_credentials",
     "verify_signature",
