@@ -146,7 +146,8 @@ class SnapshotList(Snapshots):
                 next(iter(told)), "The provider says what is held.", "not_typed"
             )
         else:
-            taken = services.take_snapshot(account)
+            key = request.headers.get("Idempotency-Key", "")
+            taken = services.take_snapshot(account, key=key)
         return Response(self.get_serializer(taken).data, 201)
 
     def record(self, account: Account, told: dict) -> BalanceSnapshot:

@@ -54,12 +54,13 @@ class WalletSync(Wallets):
     def post(self, request, pk):
         """Read what a wallet holds now, and return the snapshot of it."""
         account = self.get_object()
-        self.body(WalletSyncRequest)
+        asked = self.body(WalletSyncRequest)
         if account.connection.archived_at is not None or account.closed_at is not None:
             raise Archived
         if is_typed(account):  # there is nobody to ask: the last count is the newest
             return Response(told(account, newest(account)))
-        taken = services.take_snapshot(account)
+        key = asked.get("idempotency_key") or request.headers.get("Idempotency-Key")
+        taken = services.take_snapshot(account, key=key or "")
         return Response(told(self.get_object(), taken))
 
 

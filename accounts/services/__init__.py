@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .adapters import UnknownProvider, UnreadableCredentials
-from .auditing import NotWithItsChange, audit, request_id, tell_database
+from .auditing import NotWithItsChange, audit, request_id, tell_database, told_as_one
 from .authorization import (
     AuthorizationFailed,
     NoConsentNeeded,
@@ -134,6 +134,7 @@ __all__ = [
     "take_snapshot",
     "tell_database",
     "test_connection",
+    "told_as_one",
     "update_credentials",
     "verify_signature",
     "worth_over_time",

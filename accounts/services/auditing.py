@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ FOLLOWED = re.compile(
     r'|auth_user|django_celery_beat_periodictask)"'
 )
 SET = "SELECT set_config('balsync.actor', %s, true)"
+TOLD = "SELECT set_config('balsync.told', %s, true)"
 
 
 class NotWithItsChange(TransactionManagementError):
@@ -87,6 +89,18 @@ def tell_database(
         with connection.cursor() as cursor:
             cursor.execute(SET, [who.told(acting.reason())])
     return execute(sql, params, many, context)
+
+
+@contextmanager
+def told_as_one(kind: str) -> Iterator[None]:
+    """Let the rows of a `kind` be written without an event each.
+
+    The caller tells of them together, in the same transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD, [kind])
+        yield
+        cursor.execute(TOLD, [""])
 
 
 def part() -> Actor:

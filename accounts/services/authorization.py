@@ -7,6 +7,7 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import now
@@ -19,6 +20,7 @@ from providers.errors import AuthenticationFailed, ProviderError
 
 from . import tokens
 from .adapters import adapter_of
+from .auditing import audit
 from .sync import sync
 
 BACKFILL_SECONDS = 60.0  # old history may be closed minutes after the consent
@@ -100,13 +102,16 @@ def _use(state: str, user) -> AuthorizationRequest:
 def _welcome(connection: Connection, provider: Provider) -> None:
     """Forget how the connection was before: whether the consent counts is yet to be seen."""
     lasts = provider.consent_days if isinstance(provider, Authorizes) else None
-    Connection.objects.filter(pk=connection.pk).update(
-        health=Connection.Health.NEW,
-        error_code="",
-        error="",
-        failures=0,
-        consent_expires_at=now() + timedelta(days=lasts) if lasts else None,
-    )
+    ends = now() + timedelta(days=lasts) if lasts else None
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(
+            health=Connection.Health.NEW,
+            error_code="",
+            error="",
+            failures=0,
+            consent_expires_at=ends,
+        )
+        audit("connection.authorized", connection, new={"consent_expires_at": ends})
     tokens.reload(connection)
 
 

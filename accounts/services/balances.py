@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.timezone import now
 
 import providers
@@ -25,6 +26,7 @@ from providers.base import Observation, Reading, TakesTypedBalances
 from providers.errors import ProviderError
 from providers.money import Asset, whole
 
+from .auditing import audit
 from .entries import Entry
 from .instant import row_answer
 from .recording import record
@@ -92,15 +94,19 @@ def create_typed_account(
     """Add an account whose balance a person types in; raises NotTyped, MoneyError."""
     _require_typed(connection.provider)
     unit = asset if isinstance(asset, Asset) else Asset.parse(asset)
-    return Account.objects.create(
-        workspace_id=connection.workspace_id,
-        connection=connection,
-        provider=connection.provider,
-        external_id=f"typed_{uuid.uuid4().hex}",
-        name=name.strip()[:200],
-        kind=kind,
-        asset=str(unit),
-    )
+    with transaction.atomic():
+        made = Account.objects.create(
+            workspace_id=connection.workspace_id,
+            connection=connection,
+            provider=connection.provider,
+            external_id=f"typed_{uuid.uuid4().hex}",
+            name=name.strip()[:200],
+            kind=kind,
+            asset=str(unit),
+        )
+        told = {name: getattr(made, name) for name in ("name", "kind", "asset")}
+        audit("account.created", made, new=told)
+    return made
 
 
 def record_typed_balance(
@@ -120,32 +126,58 @@ def record_typed_balance(
         account.external_id, account.unit, whole(total), total, name=account.name
     )
     heard = Heard(Observation([reading], complete=False), counted, moment, "manual")
-    run = SyncRun.objects.create(
-        connection_id=account.connection_id,
-        kind=SyncRun.Kind.MANUAL,
-        status=SyncRun.Status.RUNNING,
-        started=moment,
-        requested_by=user,
-    )
-    record([Entry(run, heard=heard)])
-    return _keep(account, total, total, 0, counted, Source.MANUAL)
+    with transaction.atomic():
+        run = SyncRun.objects.create(
+            connection_id=account.connection_id,
+            kind=SyncRun.Kind.MANUAL,
+            status=SyncRun.Status.RUNNING,
+            started=moment,
+            requested_by=user,
+        )
+        record([Entry(run, heard=heard)])
+        kept = _keep(account, total, total, 0, counted, Source.MANUAL)
+        _write_down("balance.typed", account, kept)
+    return kept
 
 
-def take_snapshot(account: Account) -> BalanceSnapshot:
-    """Read `account` now and keep what it holds, changed or not; raises BalanceUnknown."""
+def take_snapshot(account: Account, *, key: str = "") -> BalanceSnapshot:
+    """Read `account` now and keep what it holds, changed or not; raises BalanceUnknown.
+
+    `key` is that under which somebody asked for it.
+    """
     began = now()
     [run] = sync_for([account], SyncRun.Kind.MANUAL)
     balance = Balance.objects.filter(account=account).first()
     if balance is None or balance.fetched_at < began:
         raise BalanceUnknown(run.error or (balance.error if balance else None) or None)
-    return _keep(
-        account,
-        balance.total,
-        balance.available,
-        balance.held,
-        balance.as_of,
-        balance.source,
-    )
+    with transaction.atomic():
+        kept = _keep(
+            account,
+            balance.total,
+            balance.available,
+            balance.held,
+            balance.as_of,
+            balance.source,
+        )
+        _write_down("balance.synced", account, kept, key=key, sync=run.pk)
+    return kept
+
+
+def _write_down(
+    action: str, account: Account, kept: BalanceSnapshot, **more: object
+) -> None:
+    """Tell the audit what somebody was told, or told us, about an account."""
+    told = {
+        "provider": account.provider,
+        "external_id": account.external_id,
+        "asset": account.asset,
+        "total": kept.total,
+        "available": kept.available,
+        "held": kept.held,
+        "as_of": kept.as_of,
+        "source": kept.source,
+    }
+    audit(action, account, new=told | more)
 
 
 def _keep(

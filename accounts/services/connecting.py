@@ -22,6 +22,7 @@ from providers.base import (
 from providers.errors import ProviderError
 
 from .adapters import UnknownProvider
+from .auditing import audit
 from .calling import call
 
 
@@ -94,6 +95,9 @@ def update_credentials(
             failures=0,
             next_sync_at=_first_sync(adapter, given),
         )
+        # Which were replaced is told; what they are is nobody's business.
+        new = {"credentials": sorted(_named(credentials))}
+        audit("connection.credentials_changed", connection, new=new)
     connection.refresh_from_db()
     return connection
 

@@ -13,6 +13,8 @@ from django.utils.timezone import now
 from accounts.history.files import Line, Mistake
 from accounts.models import Account, BalanceSnapshot, Source
 
+from .auditing import audit
+
 AT_ONCE = 1_000
 MOST_MISTAKES = 100  # after so many nobody reads on
 ALONE = "SELECT pg_try_advisory_xact_lock(hashtextextended('import ' || %s, 0))"
@@ -67,6 +69,8 @@ def import_snapshots(account: Account, file: Iterable[Numbered]) -> Imported:
     if mistakes:
         mistakes.sort(key=lambda mistake: mistake.line)
         raise BadHistory(mistakes[:MOST_MISTAKES])
+    if written:
+        audit("history.imported", account, new={"lines": written, "known": known})
     return Imported(written, known)
 
 

@@ -13,6 +13,8 @@ from django.utils.timezone import now
 
 from accounts.models import Account, Connection, Discrepancy, Severity
 
+from .auditing import audit
+
 log = structlog.get_logger(__name__)
 FREE = {"protected_at": None, "protected_reason": "", "clean_syncs_left": None}
 STATE = list(FREE)
@@ -64,7 +66,10 @@ def decide(rows: QuerySet[Discrepancy], outcome: str, user) -> int:
         owners = Connection.objects.filter(accounts__in=accounts).order_by("pk")
         # Who syncs writes discrepancies and accounts too, and holds this first.
         list(owners.select_for_update(no_key=True, of=("self",)))
+        waiting = list(rows.filter(status=Discrepancy.Status.OPEN))
         closed = rows.decide(outcome, user)
+        for row in waiting:
+            _write_down(row, outcome)
         grave = Discrepancy.objects.filter(
             status=Discrepancy.Status.OPEN, severity=Severity.CRITICAL
         ).exclude(protected_at=None)
@@ -72,3 +77,15 @@ def decide(rows: QuerySet[Discrepancy], outcome: str, user) -> int:
         for account in calm.exclude(pk__in=grave.values("account")).order_by("pk"):
             release(account, user=user)
     return closed
+
+
+def _write_down(row: Discrepancy, outcome: str) -> None:
+    told = {"account": row.account_id, "name": row.name, "severity": row.severity}
+    figures = {"expected": row.expected, "actual": row.actual}
+    audit(
+        f"discrepancy.{outcome}",
+        row,
+        workspace=row.account.workspace_id,
+        old={"status": row.status},
+        new=told | figures | {"status": outcome},
+    )

@@ -16,6 +16,7 @@ from accounts.models import (
 from accounts.signals import BalanceChange, balances_rewritten
 
 from . import statements
+from .auditing import audit
 from .recording import announce
 from .statements import write
 
@@ -64,6 +65,16 @@ def accept_reading(row: QuarantinedReading, *, user, reason: str) -> None:
         )
         same.decide(Status.ACCEPTED, user, reason)
         _believe(row, before, f"accepted by {user}: {reason}")
+        told = {"rule": row.rule, "account": row.account_id, "total": row.total}
+        audit(
+            "reading.accepted",
+            row,
+            workspace=row.account.workspace_id,
+            old={"total": before.total} if before else {},
+            new=told | {"as_of": row.as_of},
+            reason=reason,
+            kind="quarantine",
+        )
     log.warning(
         "reading_accepted",
         account=str(row.account_id),

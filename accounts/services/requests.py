@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -11,6 +12,7 @@ from django.utils.timezone import now
 from accounts.models import Connection, SyncRun
 
 from . import instant
+from .auditing import audit
 from .sync import sync
 
 TOGETHER = 250  # connections of one message
@@ -71,11 +73,17 @@ def request_sync(connection: Connection, kind: str, *, user=None) -> SyncRun:
         fresh = connection.sync_runs.unfinished().filter(
             created__gt=now() - SyncRun.LEASE
         )
-        run = fresh.first() or SyncRun.objects.create(
-            connection=connection, kind=kind, requested_by=user
-        )
+        run = fresh.first() or _asked_for(connection, kind, user)
         transaction.on_commit(partial(instant.note_asked, connection.pk), robust=True)
         return run
+
+
+def _asked_for(connection: Connection, kind: str, user: Any) -> SyncRun:
+    run = SyncRun.objects.create(connection=connection, kind=kind, requested_by=user)
+    if user is not None or kind == SyncRun.Kind.EMERGENCY:
+        new = {"kind": run.kind, "sync": run.pk}
+        audit("sync.requested", connection, new=new)
+    return run
 
 
 def request_refresh(connection_id: UUID | str) -> SyncRun | None:

@@ -10,6 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils.timezone import now
 
+from accounts.services import audit
 from automation import machine
 from automation.machine import events as transfer_events
 from automation.machine import run as events
@@ -87,6 +88,7 @@ def approve_run(run_id: UUID | str, *, user, plan_hash: str = "") -> RuleRun:
         trace = [*run.trace, note("approved", f"Approved by {user}")]
         seen = {"approved_by": user, "wanted_hash": run.plan_hash}
         keep(run, after, **seen, trace=trace)
+        write_down("run.approved", run, before, plan_hash=run.plan_hash)
     log.info("run_approved", run=str(run.pk), user=user.pk)
     return run
 
@@ -115,6 +117,7 @@ def cancel_run(run_id: UUID | str, *, user) -> RuleRun:
         success = events.RunCommand.SUCCEED in commands
         told = [*run.trace, note("cancelled", why)]
         keep(run, after, success=success, trace=told)
+        write_down("run.cancelled", run, before)
     log.info("run_cancelled", run=str(run.pk), user=user.pk, status=run.status)
     return run
 
@@ -153,6 +156,7 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
         success = events.RunCommand.SUCCEED in commands
         told = [*run.trace, note("resumed", f"Resumed by {user}")]
         keep(run, after, success=success, trace=told)
+        write_down("run.resumed", run, before)
     log.info("run_resumed", run=str(run.pk), user=user.pk, status=run.status)
     return run
 
@@ -178,6 +182,20 @@ def keep(run: RuleRun, after: machine.RunState, **more: Any) -> None:
     """Write what was decided; the row is locked, so nobody can have been faster."""
     if not save_run(run, after, **more):
         raise AssertionError(f"{run.pk} changed under its lock")
+
+
+def write_down(
+    action: str, run: RuleRun, before: machine.RunState, **more: str
+) -> None:
+    """Tell the audit what was decided about `run`, and how that changed it."""
+    audit(
+        action,
+        run,
+        workspace=run.rule.workspace_id,
+        old={"status": before.status},
+        new={"status": run.status, "rule": run.rule_id, **more},
+        kind="run",
+    )
 
 
 def locked(run_id: UUID | str) -> RuleRun:

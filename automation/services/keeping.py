@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.models import Account, Workspace
+from accounts.services import audit, told_as_one
 from automation.models import Rule
 from automation.rules import Problem, RuleSpec, problems
 from automation.rules.identity import as_uuid
@@ -18,12 +19,13 @@ from automation.schedules import schedule
 
 from .circles import circles
 from .condition_document import accounts_told
-from .document import Document, RuleInvalid, read_rule
+from .document import READ_ONLY, Document, RuleInvalid, read_rule
 from .fields import NO_ASSET
 from .locks import in_order
 from .pay import kept_cycle
 from .routes import NoRoute, route
 from .storing import columns, keep_legs, keep_triggers
+from .telling import rule_data
 from .terms import holdings
 
 log = structlog.get_logger("automation.rules")
@@ -179,6 +181,18 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
         in_order(rule.runs.unfinished())  # a success locks its run before its rule
         rule = Rule.objects.select_for_update().get(pk=rule.pk)
         in_order(rule.triggers.all())
+    before = {} if rule._state.adding else rule_data(rule)
+    with told_as_one("rule"):
+        write(rule, known)
+    if wrong := list(circles(rule)):
+        raise RuleInvalid(wrong)
+    kept = Rule.objects.prefetch_related("legs", "triggers").get(pk=rule.pk)
+    tell(kept, before)
+    return kept
+
+
+def write(rule: Rule, known: Document) -> None:
+    """Write the rows of a rule as `known` says."""
     going_on = rule.enabled and not rule._state.adding
     for name, value in columns(known).items():
         setattr(rule, name, value)
@@ -189,6 +203,18 @@ def save(workspace: Workspace, known: Document, rule: Rule | None) -> Rule:
     rule.pay_cycle = kept_cycle(known.spec.pay_cycle, known.triggers, triggers)
     rule.save(update_fields=["pay_cycle"])
     schedule(rule, going_on=going_on)
-    if wrong := list(circles(rule)):
-        raise RuleInvalid(wrong)
-    return Rule.objects.prefetch_related("legs", "triggers").get(pk=rule.pk)
+
+
+def tell(rule: Rule, before: Mapping[str, Any]) -> None:
+    """Write down what is another than `before`; nothing where all is as it was."""
+    after = rule_data(rule)
+    changed = [
+        name
+        for name, value in after.items()
+        if name not in READ_ONLY and value != before.get(name)
+    ]
+    if not changed:
+        return
+    old = {name: before[name] for name in changed if name in before}
+    new = {name: after[name] for name in changed}
+    audit("rule.changed" if before else "rule.created", rule, old=old, new=new)

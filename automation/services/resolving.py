@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from accounts.models import Transaction
+from accounts.services import audit
 from automation.machine import Command, events
 from automation.models import Resolution, RuleRun, Transfer
 
@@ -42,6 +43,19 @@ class Decision(Drive):
         super().enter(commands)
         self.resolution.status_after = self.row.status
         self.resolution.save(force_insert=True)
+        told = self.resolution
+        audit(
+            "transfer.resolved",
+            self.row,
+            workspace=self.run.rule.workspace_id,
+            old={"status": told.status_before},
+            new={
+                "status": told.status_after,
+                "happened": told.happened,
+                "reference": told.reference,
+            },
+            reason=told.note,
+        )
 
 
 def resolve(

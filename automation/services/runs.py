@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import structlog
 from django.db import transaction
 from django.utils.timezone import now
 
+from accounts.services import audit
 from automation.machine import RunCommand
 from automation.machine import events as transfer_events
 from automation.machine import run as events
@@ -47,18 +49,31 @@ def start_run(
     `seen` is the plan that somebody looked at and wants: that one or none. `more` are
     further columns of a run that is created.
     """
-    return RuleRun.objects.get_or_create(
-        rule=rule,
-        key=fitting(key),
-        defaults={
-            "trigger_kind": trigger_kind,
-            "trigger": trigger,
-            "requested_by": requested_by,
-            "scheduled_for": scheduled_for or now(),
-            **(wanted(seen, requested_by) if seen else {}),
-            **more,
-        },
+    told = {
+        "trigger_kind": trigger_kind,
+        "trigger": trigger,
+        "requested_by": requested_by,
+        "scheduled_for": scheduled_for or now(),
+        **(wanted(seen, requested_by) if seen else {}),
+        **more,
+    }
+    made = partial(
+        RuleRun.objects.get_or_create, rule=rule, key=fitting(key), defaults=told
     )
+    return asked_for(rule, made) if trigger_kind in Trigger.BY_HAND else made()
+
+
+def asked_for(
+    rule: Rule, make: Callable[[], tuple[RuleRun, bool]]
+) -> tuple[RuleRun, bool]:
+    """Make a run that somebody asks for, and write that down with it."""
+    with transaction.atomic():
+        run, created = make()
+        if created:
+            told = {"rule": rule.pk, "key": run.key, "plan_hash": run.wanted_hash}
+            where = rule.workspace_id
+            audit("run.requested", run, workspace=where, new=told, kind="run")
+    return run, created
 
 
 def wanted(seen: Plan, user: Any) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""What rules say and how transfers end is told to the audit; what was sent stays so."""
+
+from __future__ import annotations
+
+from django.db import migrations
+
+from accounts.migrations._audit import follow
+
+# Who writes a rule through its one writer tells of it as one change.
+APART = "coalesce(current_setting('balsync.told', true), '') <> 'rule'"
+LEDGER = ["run_id", "move", "step", "source_id", "target_id", "amount", "asset"]
+FROZEN = ["id", *LEDGER]
+ENDING = ["status", "settled_at", "reference"]
+FOLLOWED = [
+    follow(
+        "automation_rule",
+        "rule",
+        [
+            *("name", "kind", "asset", "enabled", "priority", "timezone", "rest"),
+            *("on_stale", "on_short", "max_staleness_seconds", "max_lateness_seconds"),
+            *("cooldown_seconds", "plan_ttl_seconds", "notice_seconds", "approval"),
+            *("tolerance", "conditions", "pay_cycle", "round_to", "min_move"),
+            *("per_move", "per_run", "per_day", "per_rule", "archived_at"),
+        ],
+        switches={"archived_at": ["archived", "restored"]},
+        when=APART,
+        often=True,
+    ),
+    follow(
+        "automation_ruleleg",
+        "ruleleg",
+        [
+            *("rule_id", "account_id", "accounts", "role", "order", "strategy"),
+            *("amount", "share", "keep", "keep_share", "floor", "target", "cap"),
+            *("max_share", "min_move", "low", "high", "due", "unit", "multiplier"),
+        ],
+        way="rule_id",
+        parent="automation_rule",
+        when=APART,
+    ),
+    follow(
+        "automation_trigger",
+        "trigger",
+        [
+            *("rule_id", "kind", "expression", "day", "weekday", "nth", "hour"),
+            *("minute", "minutes", "anchor", "business_day", "calendar", "min_amount"),
+            *("max_amount", "pattern", "merchant", "category", "look_back_days"),
+            *("cooldown_days", "start_day", "end_day", "account_id", "above", "below"),
+            *("rearm", "upstream_id", "min_moved"),
+        ],
+        way="rule_id",
+        parent="automation_rule",
+        when=APART,
+        often=True,
+    ),
+    # How each transfer ended, with all that the ledger says of it: so it is in the chain.
+    follow(
+        "automation_transfer",
+        "transfer",
+        ENDING,
+        way="source_id",
+        parent="accounts_account",
+        switches={"status": "="},
+        facts=[*LEDGER, *ENDING],
+        on=["INSERT", "UPDATE"],
+        when="ROW.settled_at IS NOT NULL",
+        often=True,
+    ),
+]
+NAMED = ", ".join(FROZEN)
+GUARD = f"""
+CREATE TRIGGER what_was_planned BEFORE UPDATE OF {NAMED} ON automation_transfer
+  FOR EACH ROW WHEN (({", ".join(f"OLD.{n}" for n in FROZEN)})
+    IS DISTINCT FROM ({", ".join(f"NEW.{n}" for n in FROZEN)}))
+  EXECUTE FUNCTION accounts_refuse_change();
+CREATE TRIGGER no_delete BEFORE DELETE ON automation_transfer
+  FOR EACH ROW EXECUTE FUNCTION accounts_refuse_change();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON automation_transfer
+  FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
+"""
+UNGUARD = """
+DROP TRIGGER what_was_planned ON automation_transfer;
+DROP TRIGGER no_delete ON automation_transfer;
+DROP TRIGGER no_truncate ON automation_transfer;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0019_audit"),
+        ("automation", "0010_figures"),
+    ]
+
+    operations = [*FOLLOWED, migrations.RunSQL(GUARD, UNGUARD)]
