@@ -81,6 +81,12 @@ def forget_old_events() -> None:
     events.forget_old()
 
 
+@shared_task
+def seal_audit() -> None:
+    """Put what was told to the audit into its chain."""
+    services.seal()
+
+
 @receiver(events_written)
 def deliver_soon(sender: Any, **_: Any) -> None:
     """Queue what was just written; the beat finds it where this is lost."""

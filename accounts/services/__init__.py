@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .adapters import UnknownProvider, UnreadableCredentials
+from .audit_chain import Chain, seal, verify_chain
 from .auditing import NotWithItsChange, audit, request_id, tell_database, told_as_one
 from .authorization import (
     AuthorizationFailed,
@@ -71,6 +72,7 @@ __all__ = [
     "AuthorizationFailed",
     "BalanceUnknown",
     "CannotAccept",
+    "Chain",
     "CredentialsIncomplete",
     "FutureMoment",
     "Message",
@@ -124,6 +126,7 @@ __all__ = [
     "request_sync",
     "rotate_keys",
     "run_requested",
+    "seal",
     "spelt_out",
     "start_authorization",
     "stop_listening",
@@ -136,6 +139,7 @@ __all__ = [
     "test_connection",
     "told_as_one",
     "update_credentials",
+    "verify_chain",
     "verify_signature",
     "worth_over_time",
 ]

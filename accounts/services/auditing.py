@@ -16,6 +16,7 @@ from django.db.transaction import TransactionManagementError
 
 from accounts import acting
 from accounts.acting import Actor
+from accounts.links import plain
 from accounts.models import AuditEvent, Workspace
 
 Facts = Mapping[str, Any]
@@ -116,14 +117,3 @@ def request_id() -> str:
     """Return the id under which the logs tell of this request or task."""
     told = structlog.contextvars.get_contextvars()
     return str(told.get("request_id") or told.get("task_id") or "")[:64]
-
-
-def plain(value: Any) -> Any:
-    """Return `value` as it is kept and hashed: numbers and ids as strings."""
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

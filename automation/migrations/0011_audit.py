@@ -67,6 +67,18 @@ FOLLOWED = [
         often=True,
     ),
 ]
+FACTS = ", ".join(f"'{name}', {name}::text" for name in [*LEDGER, *ENDING])
+# What had ended before the audit began is taken over as it is.
+TAKE_OVER = f"""
+INSERT INTO accounts_auditevent
+  (workspace_id, created, via, actor, action, object_kind, object_id, old, new, reason,
+   request_id)
+SELECT a.workspace_id, clock_timestamp(), 'command', 'migrate', 'transfer.taken_over',
+  'transfer', t.id::text, '{{}}', to_jsonb(t.told), '', ''
+FROM (SELECT id, source_id, json_build_object({FACTS}) AS told
+      FROM automation_transfer WHERE settled_at IS NOT NULL) AS t
+JOIN accounts_account a ON a.id = t.source_id
+"""
 NAMED = ", ".join(FROZEN)
 GUARD = f"""
 CREATE TRIGGER what_was_planned BEFORE UPDATE OF {NAMED} ON automation_transfer
@@ -91,4 +103,8 @@ class Migration(migrations.Migration):
         ("automation", "0010_figures"),
     ]
 
-    operations = [*FOLLOWED, migrations.RunSQL(GUARD, UNGUARD)]
+    operations = [
+        migrations.RunSQL(TAKE_OVER, migrations.RunSQL.noop),
+        *FOLLOWED,
+        migrations.RunSQL(GUARD, UNGUARD),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .audited import transfers_unlike_audit
 from .deciding import NotDecidable, approve_run, cancel_run, resume_run
 from .dispatching import dispatch_due_rules
 from .document import RuleInvalid
@@ -63,6 +64,7 @@ __all__ = [
     "start_run",
     "take_up_unclear",
     "to_prove",
+    "transfers_unlike_audit",
     "typed_accounts",
     "unpause",
     "wake",
