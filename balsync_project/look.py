@@ -45,6 +45,8 @@ HISTORY = [
     _list("Discrepancies", "difference", "accounts_discrepancy"),
     _list("Events", "notifications", "accounts_event"),
     _list("Deliveries", "outgoing_mail", "accounts_delivery"),
+    _item("Audit", "policy", "accounts_auditevent_changelist")
+    | {"permission": "balsync_project.menu.kept_by_admins"},
 ]
 HOUSE = [
     _list("Workspaces", "groups", "accounts_workspace"),

@@ -36,6 +36,7 @@ TABLE: dict[str, dict[str, str]] = {
     "transactions/": {"GET": READ},
     "corrections/": {"GET": READ},
     "events/": {"GET": READ},
+    "audit/": {"GET": ADMIN},
     "checks/": {"GET": READ},
     "quarantine/": {"GET": READ},
     "quarantine/<uuid:pk>/accept/": {"POST": ADMIN},

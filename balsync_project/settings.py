@@ -311,6 +311,7 @@ SPECTACULAR_SETTINGS = {
         "SyncStatus": "accounts.models.SyncRun.Status",
         "DiscrepancyStatus": "accounts.models.Discrepancy.Status",
         "QuarantineStatus": "accounts.models.QuarantinedReading.Status",
+        "AuditVia": "accounts.models.AuditEvent.Via",
         "DeliveryStatus": "accounts.models.Delivery.Status",
         "RuleKind": "automation.models.Rule.Kind",
         "TriggerKind": "automation.models.Trigger.Kind",

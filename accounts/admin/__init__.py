@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     account,
+    audit,
     balance,
     check,
     connection,
@@ -20,6 +21,7 @@ from . import (
 
 __all__ = [
     "account",
+    "audit",
     "balance",
     "check",
     "connection",

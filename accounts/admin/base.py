@@ -17,11 +17,13 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.admin import ModelAdmin
 
-from accounts.models import Membership
+from accounts.models import AuditEvent, Membership
 
 from . import show
 
 Role = Membership.Role
+# What the audit calls rows that a model names otherwise.
+AUDITED = {"pot": "account", "rulerun": "run", "quarantinedreading": "quarantine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +246,20 @@ class ScopedAdmin(ModelAdmin):
                 "subtitle": None,
                 "show_save_and_add_another": False,
                 "show_save_and_continue": False,
+                "show_history": self.allows(request, Role.ADMIN, row),
             }
         return super().change_view(request, object_id, form_url, context)
+
+    def history_view(self, request, object_id, extra_context=None):
+        """Lead to what the audit says of a row."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.allows(request, Role.ADMIN, row):
+            raise PermissionDenied
+        name = self.opts.model_name
+        about = {"object_kind": AUDITED.get(name, name), "object_id": row.pk}
+        return redirect(self.history_list(AuditEvent, **about))
 
     def history_list(self, model, **lookups: Any) -> str:
         """Return the address of another noun's list, narrowed to `lookups`."""

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from accounts.models import (
     Account,
+    AuditEvent,
     Correction,
     Discrepancy,
     Event,
@@ -165,4 +166,17 @@ class EventFilter(Between):
 
     class Meta:
         model = Event
+        fields: list[str] = []
+
+
+class AuditFilter(Between):
+    workspace = IdFilter(field_name="workspace_id")
+    action = TextFilter()
+    kind = TextFilter(field_name="object_kind")
+    object = TextFilter(field_name="object_id", label="The id of what it was done to")
+    actor = TextFilter()
+    via = words(AuditEvent.Via)
+
+    class Meta:
+        model = AuditEvent
         fields: list[str] = []

@@ -4,6 +4,7 @@ from django.urls import path
 
 from . import (
     accounts,
+    audit,
     balances,
     connections,
     drift,
@@ -61,6 +62,7 @@ urlpatterns = [
     path("rates/", rates.RateList.as_view()),
     path("transactions/", transactions.TransactionList.as_view()),
     path("corrections/", drift.CorrectionList.as_view()),
+    path("audit/", audit.AuditList.as_view()),
     path("events/", events.EventList.as_view()),
     path("checks/", quarantine.CheckList.as_view()),
     path("quarantine/", quarantine.QuarantineList.as_view()),

@@ -123,6 +123,7 @@ MATRIX = {
     ("get", "corrections/"): Row("viewer"),
     ("get", "discrepancies/"): Row("viewer"),
     ("get", "events/"): Row("viewer"),
+    ("get", "audit/"): Row("admin"),
     ("get", "checks/"): Row("viewer"),
     ("get", "quarantine/"): Row("viewer"),
     ("post", "quarantine/<uuid:pk>/accept/"): Row(
