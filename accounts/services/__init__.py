@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .adapters import UnknownProvider, UnreadableCredentials
+from .agreement import compare_balances
 from .audit_chain import Chain, seal, verify_chain
 from .auditing import NotWithItsChange, audit, request_id, tell_database, told_as_one
 from .authorization import (
@@ -46,6 +47,7 @@ from .requests import (
     request_refresh,
     request_sync,
     run_requested,
+    sync_now,
 )
 from .rotation import Rotation, rotate_keys
 from .signing import Message, SignatureRefused, verify_signature
@@ -102,6 +104,7 @@ __all__ = [
     "claim_due",
     "claim_requested",
     "claim_unfetched",
+    "compare_balances",
     "connect",
     "create_typed_account",
     "decide_discrepancies",
@@ -133,6 +136,7 @@ __all__ = [
     "succeed_signing_key",
     "sync",
     "sync_for",
+    "sync_now",
     "table_of",
     "take_snapshot",
     "tell_database",

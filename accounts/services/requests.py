@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -84,6 +85,16 @@ def _asked_for(connection: Connection, kind: str, user: Any) -> SyncRun:
         new = {"kind": run.kind, "sync": run.pk}
         audit("sync.requested", connection, new=new)
     return run
+
+
+def sync_now(
+    connections: Sequence[Connection], kind: str, *, seconds: float
+) -> list[SyncRun]:
+    """Sync `connections` here and now, as somebody wants it, and write that down."""
+    with transaction.atomic():
+        for one in connections:
+            audit("sync.requested", one, new={"kind": kind})
+    return sync(connections, kind, seconds=seconds)
 
 
 def request_refresh(connection_id: UUID | str) -> SyncRun | None:

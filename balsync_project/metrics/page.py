@@ -17,7 +17,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from . import broker, database
+from providers.store import StoreAway
+
+from . import broker, cache, database
 
 log = structlog.get_logger(__name__)
 # Whoever came through a proxy is not on this machine, though the proxy may be.
@@ -72,7 +74,7 @@ class Figures(Collector):
             "1: this source of figures answered.",
             labels=["source"],
         )
-        for name, read in (("database", from_database), ("broker", from_broker)):
+        for name, read in SOURCES.items():
             found = read()
             answers.add_metric([name], int(found is not None))
             yield from found or ()
@@ -87,6 +89,14 @@ def from_database() -> list[Metric] | None:
 def from_broker() -> list[Metric] | None:
     """Return what the broker knows; None while it is away."""
     return answered(broker.figures, redis.RedisError, DatabaseError)
+
+
+def from_cache() -> list[Metric] | None:
+    """Return what the cache of balances knows; None while it is away."""
+    return answered(cache.figures, StoreAway)
+
+
+SOURCES = {"database": from_database, "broker": from_broker, "cache": from_cache}
 
 
 def answered(

@@ -12,6 +12,8 @@ from django.utils.timezone import now
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Balance, Connection, IdempotencyKey, SyncRun
+from accounts.services.instant import tally
+from accounts.services.instant.cache import LOOKUPS
 from automation.models import Transfer
 from balsync_project import heartbeats
 from providers.breaker import Report
@@ -124,6 +126,23 @@ def test_figures_of_redis_are_those_of_every_process(client, valkey):
     assert value(found, "breaker_state", provider=slug, state="open") == 1
     assert value(found, "breaker_state", provider=slug, state="closed") == 0
     assert value(found, "source_up", source="broker") == 1
+
+
+def test_look_ups_of_every_process_are_summed_each_once(client, valkey):
+    tally.share()
+    valkey.delete(LOOKUPS)
+    other = type(tally)()  # another process counts for itself
+    for counting, hit in ((other, True), (other, False), (other, True), (tally, True)):
+        counting.count(hit)
+    other.share()
+
+    for _ in range(2):
+        found = read(client.get("/metrics"))
+
+    assert value(found, "instant_lookups", answer="hit") == 3
+    assert value(found, "instant_lookups", answer="miss") == 1
+    assert value(found, "instant_hit_ratio") == 0.75
+    assert value(found, "source_up", source="cache") == 1
 
 
 def test_what_is_away_is_said_and_the_rest_is_told(client, settings, tmp_path):

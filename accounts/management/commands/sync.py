@@ -25,7 +25,7 @@ class Command(Base):
     def handle(self, **options: Any) -> None:
         wanted = self.wanted(options["connection"])
         if options["wait"]:
-            runs = services.sync(wanted, self.kind, seconds=30)
+            runs = services.sync_now(wanted, self.kind, seconds=30)
         else:
             runs = [self.request(connection) for connection in wanted]
         self.tell({"runs": [told(run) for run in runs]}, map(line, runs), **options)

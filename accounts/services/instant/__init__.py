@@ -13,7 +13,7 @@ from .cache import (
     write,
 )
 from .rows import may_ask
-from .tally import tally
+from .tally import lookups, tally
 
 __all__ = [
     "ACCESS",
@@ -23,6 +23,7 @@ __all__ = [
     "glance",
     "hint",
     "is_updating",
+    "lookups",
     "may_ask",
     "note_asked",
     "note_running",

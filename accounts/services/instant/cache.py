@@ -25,6 +25,7 @@ CLOCKS_DIFFER = timedelta(seconds=1)
 RUNNING = 90  # seconds within which one that has begun ends: no task lives longer
 PREFIX = "balsync:balance:"
 ACCESS = "balsync:access"
+LOOKUPS = "balsync:lookups"  # hits and misses of all processes
 
 # A younger balance replaces an older one, never the other way round. What is as old as
 # what is kept but says something else, or comes from another source, is no judge: the
@@ -187,6 +188,26 @@ def note_hint(connection: object, at: int) -> None:
 def revoke_access() -> None:
     """Let every process forget who may read what, before it answers anything more."""
     _quietly(lambda: store().redis.set(ACCESS, uuid4().hex))
+
+
+def add_lookups(hits: int, misses: int) -> None:
+    """Add to what all processes have counted; raises StoreAway."""
+    if not hits and not misses:
+        return
+
+    def add() -> None:
+        pipe = store().redis.pipeline(transaction=False)
+        pipe.hincrby(LOOKUPS, "hits", hits)
+        pipe.hincrby(LOOKUPS, "misses", misses)
+        pipe.execute()
+
+    store().ask(add)
+
+
+def lookups() -> tuple[int, int]:
+    """Return the hits and misses that all processes have counted; raises StoreAway."""
+    hits, misses = store().ask(lambda: store().redis.hmget(LOOKUPS, "hits", "misses"))
+    return int(hits or 0), int(misses or 0)
 
 
 def _quietly(question) -> None:
