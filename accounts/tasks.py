@@ -77,8 +77,9 @@ def look_for_conditions() -> None:
 
 @shared_task
 def forget_old_events() -> None:
-    """Delete what was told 90 days ago."""
+    """Delete what was told 90 days ago, and findings that are long over."""
     events.forget_old()
+    services.forget_old_findings()
 
 
 @shared_task

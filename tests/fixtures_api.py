@@ -16,9 +16,11 @@ from accounts.models import (
     Account,
     Balance,
     BalanceSnapshot,
+    CheckSetting,
     Connection,
     Correction,
     Discrepancy,
+    DriftSetting,
     Event,
     ExchangeRate,
     Membership,
@@ -73,6 +75,8 @@ class Estate:
     transfer: Transfer
     rate: ExchangeRate
     signing_key: SigningKey
+    check_setting: CheckSetting
+    drift_setting: DriftSetting
 
 
 @dataclass(frozen=True)
@@ -252,6 +256,10 @@ def estate(name: str) -> Estate:
             scopes=["read"],
             slot=1,
         ),
+        check_setting=CheckSetting.objects.create(
+            workspace=workspace, rule="unrealistic", asset="XAU", threshold=10**9
+        ),
+        drift_setting=DriftSetting.objects.create(workspace=workspace, asset="XAU"),
     )
 
 

@@ -34,6 +34,7 @@ from .connecting import (
     test_connection,
     update_credentials,
 )
+from .forgetting import forget_old_findings
 from .movements import forget_old as forget_old_transactions
 from .portfolio import base_of, portfolio_of, spelt_out, worth_over_time
 from .proof import Proof, proof_of
@@ -109,6 +110,7 @@ __all__ = [
     "create_typed_account",
     "decide_discrepancies",
     "finish_authorization",
+    "forget_old_findings",
     "forget_old_hints",
     "forget_old_nonces",
     "forget_old_transactions",

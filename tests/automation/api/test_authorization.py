@@ -125,6 +125,26 @@ MATRIX = {
     ("get", "events/"): Row("viewer"),
     ("get", "audit/"): Row("admin"),
     ("get", "checks/"): Row("viewer"),
+    ("get", "checks/settings/"): Row("viewer"),
+    ("post", "checks/settings/"): Row(
+        "admin", body=lambda _: {"rule": "stale", "threshold": "60"}, good=(201,)
+    ),
+    ("get", "checks/settings/<uuid:pk>/"): Row("viewer", "check_setting"),
+    ("patch", "checks/settings/<uuid:pk>/"): Row(
+        "admin", "check_setting", lambda _: {"enabled": False}
+    ),
+    ("delete", "checks/settings/<uuid:pk>/"): Row(
+        "admin", "check_setting", good=(204,)
+    ),
+    ("get", "checks/drift/"): Row("viewer"),
+    ("post", "checks/drift/"): Row(
+        "admin", body=lambda e: {"account": str(e.main.pk), "least": "5"}, good=(201,)
+    ),
+    ("get", "checks/drift/<uuid:pk>/"): Row("viewer", "drift_setting"),
+    ("patch", "checks/drift/<uuid:pk>/"): Row(
+        "admin", "drift_setting", lambda _: {"least": "5"}
+    ),
+    ("delete", "checks/drift/<uuid:pk>/"): Row("admin", "drift_setting", good=(204,)),
     ("get", "quarantine/"): Row("viewer"),
     ("post", "quarantine/<uuid:pk>/accept/"): Row(
         "operator", "quarantined", lambda _: {"reason": "It is so"}
