@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import logging.config
 import os
+from typing import Any
 
 from celery import Celery, Task
 from celery.signals import setup_logging, task_success, worker_process_init
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from accounts.acting import Actor, acting
 
 from . import heartbeats
 from .safety import Safety
@@ -17,7 +20,16 @@ from .worker import Heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "balsync_project.settings")
 
-app = Celery("balsync")
+
+class Job(Task):
+    """A task that acts under its own name, whoever has asked for it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with acting(lambda: Actor(self.name, "job")):
+            return super().__call__(*args, **kwargs)
+
+
+app = Celery("balsync", task_cls=Job)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(DjangoStructLogInitStep)

@@ -14,14 +14,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
 from accounts.models import Account, CheckSetting, DriftSetting, Severity
-from accounts.validator import RULES
 
 from .base import ADMIN, Api, invalid
 from .fields import Choice, Flag, Id, StrictSerializer, Text, Whole
 from .idempotency import idempotent
 from .quarantine import CheckSettingSerializer, DriftSettingSerializer
 
-ADJUSTABLE = tuple(rule.name for rule in RULES.values() if rule.adjustable)
+ADJUSTABLE = CheckSetting._meta.get_field("rule").choices
 LONGEST_WAIT = 32_767  # syncs, as the column counts them
 
 
@@ -61,7 +60,7 @@ class CheckSettingIn(StrictSerializer):
     kind = Text(max_length=30, allow_blank=True, required=False)
     asset = Text(max_length=20, allow_blank=True, required=False)
     enabled = Flag(required=False)
-    severity = Choice(Severity.values, allow_blank=True, required=False)
+    severity = Choice(Severity.choices, allow_blank=True, required=False)
     threshold = whole(required=False, allow_null=True)
 
 
@@ -74,7 +73,7 @@ class DriftSettingIn(StrictSerializer):
     least = whole(required=False)
     percent, high, critical = percent(), percent(), percent()
     changes = Flag(required=False)
-    correction = Choice(DriftSetting.Correction.values, required=False)
+    correction = Choice(DriftSetting.Correction.choices, required=False)
     protect = Flag(required=False)
     clean_syncs = Whole(least=1, most=LONGEST_WAIT, required=False)
 

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import current_task
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.transaction import TransactionManagementError
@@ -106,8 +105,6 @@ def told_as_one(kind: str) -> Iterator[None]:
 
 def part() -> Actor:
     """Return which part of the system works here, where nobody asked for it."""
-    if current_task:
-        return Actor(current_task.name, AuditEvent.Via.JOB.value)
     by_hand = settings.PART.startswith(COMMANDS)
     via = AuditEvent.Via.COMMAND if by_hand else AuditEvent.Via.JOB
     return Actor(settings.PART, via.value)

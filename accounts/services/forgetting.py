@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import structlog
 from django.conf import settings
+from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.models import Discrepancy, QuarantinedReading
 from accounts.models.idempotency import delete_in_batches
 
-log = structlog.get_logger(__name__)
+from .auditing import audit
 
 
+@transaction.atomic
 def forget_old_findings() -> int:
     """Delete what left quarantine, and what agreed again, FINDING_DAYS ago; return how many.
 
@@ -28,5 +29,5 @@ def forget_old_findings() -> int:
         for rows in (closed, resolved)
     )
     if gone:
-        log.info("findings_forgotten", rows=gone, until=until.isoformat())
+        audit("findings.forgotten", new={"rows": gone, "last_seen_before": until})
     return gone

@@ -288,7 +288,7 @@ def test_wallets_of_older_systems(world, published):
 def test_wallet_is_synced_once_per_key_wherever_the_key_stands(world, monkeypatch):
     main, taken = world.mine.main, []
 
-    def take(account):
+    def take(account, key):
         taken.append(account.pk)
         return account.snapshots.create(total=len(taken), available=0, as_of=now())
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from accounts import tasks
-from accounts.models import Discrepancy, QuarantinedReading
+from accounts.models import AuditEvent, Discrepancy, QuarantinedReading
 from tests import fixtures_api
 
 world = fixtures_api.world
@@ -26,7 +26,7 @@ def test_only_what_is_long_over_is_forgotten(world, settings):
         for state in Discrepancy.Status.values:
             copy(world.mine.discrepancy, seen, state, subject=f"{state} {age}")
 
-    tasks.forget_old_events()
+    tasks.forget_old_events.delay()
 
     left = set(QuarantinedReading.objects.values_list("external_id", flat=True))
     assert left - {world.mine.pot.external_id} == {
@@ -42,6 +42,9 @@ def test_only_what_is_long_over_is_forgotten(world, settings):
         for age in ("old", "young")
         if (state, age) != ("resolved", "old")
     }
+    event = AuditEvent.objects.get(action="findings.forgotten")
+    assert (event.actor, event.via) == ("accounts.tasks.forget_old_events", "job")
+    assert event.new["rows"] == "3"
 
 
 def copy(row, seen, status: str, **more: str) -> None:
