@@ -314,6 +314,7 @@ SPECTACULAR_SETTINGS = {
         "DiscrepancyStatus": "accounts.models.Discrepancy.Status",
         "QuarantineStatus": "accounts.models.QuarantinedReading.Status",
         "AuditVia": "accounts.models.AuditEvent.Via",
+        "CheckSettingRule": "accounts.api.check_settings.ADJUSTABLE",
         "DeliveryStatus": "accounts.models.Delivery.Status",
         "RuleKind": "automation.models.Rule.Kind",
         "TriggerKind": "automation.models.Trigger.Kind",
