@@ -34,7 +34,6 @@ class AuditEventAdmin(HistoryAdmin):
     list_filter = ["via", "action", "object_kind"]
     search_fields = ["=object_id", "actor", "action", "reason"]
     search_help_text = "Who, what, why, or the id of an object"
-    date_hierarchy = "created"
     fieldsets = [
         (None, {"fields": [("action", "moment"), ("object_kind", "object_id")]}),
         ("Who", {"fields": [("actor", "via"), ("user_id", "key_id"), "request_id"]}),
@@ -60,7 +59,7 @@ class AuditEventAdmin(HistoryAdmin):
             workspace__memberships__role=Role.ADMIN,
         )
 
-    @admin.display(description="When", ordering="created")
+    @admin.display(description="When", ordering="pk")
     def moment(self, row: AuditEvent) -> str:
         return show.exact(row.created)
 

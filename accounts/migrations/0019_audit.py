@@ -154,65 +154,137 @@ FOLLOWED = [
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0018_figures'),
+        ("accounts", "0018_figures"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('via', models.CharField(choices=[('admin', 'Admin'), ('api', 'Api'), ('command', 'Command'), ('job', 'Job'), ('database', 'Database')], max_length=10)),
-                ('user_id', models.BigIntegerField(null=True, verbose_name='user')),
-                ('actor', models.CharField(help_text="A user's name then, a command, or a job.", max_length=200)),
-                ('key_id', models.UUIDField(null=True, verbose_name='signing key')),
-                ('action', models.CharField(max_length=60)),
-                ('object_kind', models.CharField(max_length=40)),
-                ('object_id', models.CharField(max_length=64)),
-                ('old', models.JSONField(default=dict, help_text='What was, of what changed.')),
-                ('new', models.JSONField(default=dict, help_text='What is, of what changed.')),
-                ('reason', models.TextField()),
-                ('request_id', models.CharField(max_length=64)),
-                ('workspace', models.ForeignKey(db_constraint=False, db_index=False, help_text='Empty: it concerns the whole installation.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "created",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
+                (
+                    "via",
+                    models.CharField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("api", "Api"),
+                            ("command", "Command"),
+                            ("job", "Job"),
+                            ("database", "Database"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("user_id", models.BigIntegerField(null=True, verbose_name="user")),
+                (
+                    "actor",
+                    models.CharField(
+                        help_text="A user's name then, a command, or a job.",
+                        max_length=200,
+                    ),
+                ),
+                ("key_id", models.UUIDField(null=True, verbose_name="signing key")),
+                ("action", models.CharField(max_length=60)),
+                ("object_kind", models.CharField(max_length=40)),
+                ("object_id", models.CharField(max_length=64)),
+                (
+                    "old",
+                    models.JSONField(
+                        default=dict, help_text="What was, of what changed."
+                    ),
+                ),
+                (
+                    "new",
+                    models.JSONField(
+                        default=dict, help_text="What is, of what changed."
+                    ),
+                ),
+                ("reason", models.TextField()),
+                ("request_id", models.CharField(max_length=64)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: it concerns the whole installation.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created', '-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='AuditWaiting',
+            name="AuditWaiting",
             fields=[
-                ('event', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='accounts.auditevent')),
+                (
+                    "event",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="accounts.auditevent",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditSeal',
+            name="AuditSeal",
             fields=[
-                ('position', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('hash', models.CharField(max_length=64)),
-                ('sealed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('event', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='seal', to='accounts.auditevent')),
+                ("position", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("hash", models.CharField(max_length=64)),
+                (
+                    "sealed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
+                (
+                    "event",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="seal",
+                        to="accounts.auditevent",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['workspace', '-created'], name='audit_by_time'),
+            model_name="auditevent",
+            index=models.Index(fields=["workspace", "-created"], name="audit_by_time"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['object_kind', 'object_id', 'id'], name='audit_by_object'),
-        ),
-        migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['-created'], name='audit_newest'),
+            model_name="auditevent",
+            index=models.Index(
+                fields=["object_kind", "object_id", "id"], name="audit_by_object"
+            ),
         ),
         migrations.RunSQL(GUARD, UNGUARD),
         guard("accounts_auditevent"),

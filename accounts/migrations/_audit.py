@@ -27,10 +27,6 @@ DECLARE
   after CONSTANT jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
   here CONSTANT jsonb := coalesce(after, before);
   who CONSTANT jsonb := nullif(current_setting('balsync.actor', true), '')::jsonb;
-  -- Told in any case, changed or not.
-  facts CONSTANT jsonb := coalesce((
-    SELECT jsonb_object_agg(f, accounts_audit_value(after -> f, false))
-    FROM jsonb_array_elements_text(about -> 'facts') AS t(f)), '{}');
   part CONSTANT text := nullif(current_setting('balsync.part', true), '');
   was jsonb;
   now_is jsonb;
@@ -53,9 +49,7 @@ BEGIN
       RETURN NULL;
     END IF;
     FOR switch IN SELECT key, value FROM jsonb_each(about -> 'switches') LOOP
-      IF jsonb_typeof(switch.value) = 'string' THEN
-        verb := after ->> switch.key;
-      ELSIF before ->> switch.key IS NULL AND after ->> switch.key IS NOT NULL THEN
+      IF before ->> switch.key IS NULL AND after ->> switch.key IS NOT NULL THEN
         verb := switch.value ->> 0;
       ELSIF before ->> switch.key IS NOT NULL AND after ->> switch.key IS NULL THEN
         verb := switch.value ->> 1;
@@ -81,8 +75,7 @@ BEGIN
     (who ->> 'user')::bigint,
     left(coalesce(who ->> 'name', part, session_user), 200),
     nullif(who ->> 'key', '')::uuid,
-    (about ->> 'kind') || '.' || verb, about ->> 'kind', here ->> 'id', was,
-    now_is || facts,
+    (about ->> 'kind') || '.' || verb, about ->> 'kind', here ->> 'id', was, now_is,
     coalesce(who ->> 'reason', ''), coalesce(who ->> 'request', ''));
   RETURN NULL;
 END $$;
@@ -101,8 +94,7 @@ def follow(
     way: str = "workspace_id",
     parent: str = "",
     secret: Iterable[str] = (),
-    switches: Mapping[str, object] | None = None,
-    facts: Iterable[str] = (),
+    switches: Mapping[str, list[str]] | None = None,
     on: Iterable[str] = ("INSERT", "UPDATE", "DELETE"),
     when: str = "",
     often: bool = False,
@@ -111,15 +103,13 @@ def follow(
 
     Of `secret` ones only that they changed is told. `way` is the column that names the
     workspace, or the row of the table `parent` that does. `switches` names columns that
-    give the action its word: when filled and when emptied, or "=" for the value itself.
-    `facts` are told with each event, changed or not.
+    give the action its word: when filled, and when emptied.
     `when` is a further condition; `ROW` in it is the row. A table that is written
     `often` calls the function only where one of `columns` differs; PostgreSQL refuses
     to alter the type of a column that a trigger names so, until that is made anew.
     """
     told = {name: False for name in columns} | {name: True for name in secret}
     about = {"kind": kind, "columns": told, "way": way, "switches": switches or {}}
-    about["facts"] = list(facts)
     argument = json.dumps(about | ({"parent": parent} if parent else {}))
     before = ", ".join(f"OLD.{name}" for name in told)
     after = ", ".join(f"NEW.{name}" for name in told)

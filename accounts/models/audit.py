@@ -57,13 +57,12 @@ class AuditEvent(models.Model):
     objects = AuditEventQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created", "-pk"]
+        ordering = ["-pk"]
         indexes = [
             models.Index(fields=["workspace", "-created"], name="audit_by_time"),
             models.Index(
                 fields=["object_kind", "object_id", "id"], name="audit_by_object"
             ),
-            models.Index(fields=["-created"], name="audit_newest"),
         ]
 
     def __str__(self) -> str:

@@ -53,20 +53,52 @@ FOLLOWED = [
         when=APART,
         often=True,
     ),
-    # How each transfer ended, with all that the ledger says of it: so it is in the chain.
-    follow(
-        "automation_transfer",
-        "transfer",
-        ENDING,
-        way="source_id",
-        parent="accounts_account",
-        switches={"status": "="},
-        facts=[*LEDGER, *ENDING],
-        on=["INSERT", "UPDATE"],
-        when="ROW.settled_at IS NOT NULL",
-        often=True,
-    ),
 ]
+# How each transfer ended, with all that the ledger says of it: so it is in the chain. A
+# function of its own, because it is called for every transfer.
+TELL = """
+CREATE FUNCTION automation_audit_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  who CONSTANT jsonb := nullif(current_setting('balsync.actor', true), '')::jsonb;
+  part CONSTANT text := nullif(current_setting('balsync.part', true), '');
+BEGIN
+  INSERT INTO accounts_auditevent
+    (workspace_id, created, via, user_id, actor, key_id, action, object_kind, object_id,
+     old, new, reason, request_id)
+  SELECT a.workspace_id, clock_timestamp(),
+    coalesce(who ->> 'via', CASE WHEN part IS NULL THEN 'database'
+                                 WHEN part LIKE 'manage.py%' THEN 'command'
+                                 ELSE 'job' END),
+    (who ->> 'user')::bigint,
+    left(coalesce(who ->> 'name', part, session_user), 200),
+    nullif(who ->> 'key', '')::uuid,
+    'transfer.' || NEW.status, 'transfer', NEW.id::text,
+    CASE WHEN TG_OP = 'UPDATE' THEN jsonb_build_object('status', OLD.status)
+         ELSE '{}' END,
+    jsonb_build_object('run_id', NEW.run_id, 'move', NEW.move::text,
+      'step', NEW.step::text, 'source_id', NEW.source_id, 'target_id', NEW.target_id,
+      'amount', NEW.amount::text, 'asset', NEW.asset, 'status', NEW.status,
+      'settled_at', NEW.settled_at, 'reference', NEW.reference),
+    coalesce(who ->> 'reason', ''), coalesce(who ->> 'request', '')
+  FROM accounts_account a WHERE a.id = NEW.source_id;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON automation_transfer
+  FOR EACH ROW WHEN (NEW.settled_at IS NOT NULL)
+  EXECUTE FUNCTION automation_audit_transfer();
+CREATE TRIGGER audit_update AFTER UPDATE OF status, settled_at, reference
+  ON automation_transfer FOR EACH ROW
+  WHEN (NEW.settled_at IS NOT NULL
+        AND (OLD.status, OLD.settled_at, OLD.reference)
+            IS DISTINCT FROM (NEW.status, NEW.settled_at, NEW.reference))
+  EXECUTE FUNCTION automation_audit_transfer();
+"""
+UNTELL = """
+DROP TRIGGER audit_insert ON automation_transfer;
+DROP TRIGGER audit_update ON automation_transfer;
+DROP FUNCTION automation_audit_transfer();
+"""
 FACTS = ", ".join(f"'{name}', {name}::text" for name in [*LEDGER, *ENDING])
 # What had ended before the audit began is taken over as it is.
 TAKE_OVER = f"""
@@ -106,5 +138,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(TAKE_OVER, migrations.RunSQL.noop),
         *FOLLOWED,
+        migrations.RunSQL(TELL, UNTELL),
         migrations.RunSQL(GUARD, UNGUARD),
     ]
