@@ -35,7 +35,7 @@ class HeldSerializer(serializers.Serializer):
 class AccountSerializer(serializers.ModelSerializer):
     """Anything that holds one asset. A pot is an account with a parent."""
 
-    goal = MoneyOut()
+    goal = MoneyOut(allow_null=True)
     balance = serializers.SerializerMethodField()
 
     class Meta:

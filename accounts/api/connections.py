@@ -25,6 +25,7 @@ from .fields import (
 from .filters import ConnectionFilter
 from .idempotency import idempotent
 from .problems import Archived
+from .schema import OF_PROVIDER, problems
 from .syncs import SyncRunSerializer
 
 SHORTEST, LONGEST = 30, 7 * 86_400  # seconds between periodic syncs
@@ -177,6 +178,7 @@ class ConnectionDetail(Connections):
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(request=ConnectionPatch)
+    @problems(409, 503)
     def patch(self, request, pk):
         """Change the label, the interval or the credentials."""
         connection, told = self.usable(), self.body(ConnectionPatch)
@@ -203,6 +205,7 @@ class ConnectionTest(Connections):
     roles = {"POST": OPERATOR}
 
     @extend_schema(request=Nothing, responses=FindingSerializer)
+    @problems(*OF_PROVIDER)
     @idempotent(goes_out=True)
     def post(self, request, pk):
         """Try the credentials at the provider and say what they allow."""
@@ -235,6 +238,7 @@ class ConnectionAuthorize(Connections):
     roles = {"POST": ADMIN}
 
     @extend_schema(request=Nothing, responses=AuthorizeSerializer)
+    @problems(503)
     @idempotent()
     def post(self, request, pk):
         """Return the page at the provider where a person gives consent."""

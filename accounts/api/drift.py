@@ -53,6 +53,7 @@ class DiscrepancySerializer(serializers.ModelSerializer):
         source="decided_by.username",
         default=None,
         read_only=True,
+        allow_null=True,
         help_text="Who accepted or ignored it.",
     )
 

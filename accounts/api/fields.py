@@ -90,7 +90,6 @@ class Flag(serializers.Field):
         return value
 
 
-@extend_schema_field(OpenApiTypes.INT)
 class Whole(serializers.Field):
     """A JSON integer between two bounds; "5", 5.0 and true are none."""
 

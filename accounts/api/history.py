@@ -35,6 +35,14 @@ MICROSECONDS = 10**6
 CSV, JSON = FORMS["csv"].media, FORMS["json"].media
 
 
+class LineSerializer(serializers.Serializer):
+    """One line of a file of snapshots."""
+
+    as_of = serializers.DateTimeField()
+    total, available, held = MoneySerializer(), MoneySerializer(), MoneySerializer()
+    source = serializers.CharField()
+
+
 class FileAccepted(JSONRenderer):
     """Lets callers ask for CSV; only problems are rendered by it, and those are JSON."""
 
@@ -46,6 +54,7 @@ class SnapshotFile(Snapshots):
     """Snapshots as a download, line by line, so that no length fills the memory."""
 
     renderer_classes = [FileAccepted, JSONRenderer]
+    pagination_class = None
 
     def file(self, form: str) -> StreamingHttpResponse:
         account = self.get_object()
@@ -67,7 +76,7 @@ class SnapshotJson(SnapshotFile):
     @extend_schema(
         operation_id="accounts_snapshots_json",
         parameters=PERIOD,
-        responses={(200, JSON): OpenApiResponse(OpenApiTypes.OBJECT, "An array.")},
+        responses={(200, JSON): LineSerializer(many=True)},
     )
     def get(self, request, pk):
         """Download past balances as JSON, newest first, one on each line."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 
@@ -27,6 +29,14 @@ class Pages(CursorPagination):
         if size is None or not 1 <= size <= self.max_page_size:
             raise PageSizeInvalid
         return size
+
+    def get_schema_operation_parameters(self, view) -> list[dict[str, Any]]:
+        """Describe the parameters, with the bounds that a page has."""
+        told = super().get_schema_operation_parameters(view)
+        for one in told:
+            if one["name"] == self.page_size_query_param:
+                one["schema"] |= {"minimum": 1, "maximum": self.max_page_size}
+        return told
 
     def decode_cursor(self, request):
         """Return where to go on from; raises CursorInvalid."""

@@ -25,13 +25,14 @@ from .problems import Problem
 class QuarantinedSerializer(serializers.ModelSerializer):
     """A reading that a rule does not believe. It was never served as a balance."""
 
-    total = MoneyOut(asset="account.asset")
-    available = MoneyOut(asset="account.asset")
-    held = MoneyOut(asset="account.asset")
+    total = MoneyOut(asset="account.asset", allow_null=True)
+    available = MoneyOut(asset="account.asset", allow_null=True)
+    held = MoneyOut(asset="account.asset", allow_null=True)
     decided_by = serializers.CharField(
         source="decided_by.username",
         default=None,
         read_only=True,
+        allow_null=True,
         help_text="Who accepted it; null where a good reading released it.",
     )
 

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from .fields import StrictSerializer, Whole
 from .problems import MEDIA_TYPE
 from .signed import WANTED, SignedRequest
 
 ALWAYS = (400, 401, 403, 404, 406, 429)
 WITH_BODY = (413, 415)
 WITH_KEY = (409, 422)
+OF_PROVIDER = (409, 422, 502, 503)  # as `answers.PROVIDER_STATUS` has them
+
+
+def problems(*codes: int) -> Callable[[Callable], Callable]:
+    """Document further statuses with which a handler may refuse."""
+
+    def note(handler: Callable) -> Callable:
+        handler.problems = codes
+        return handler
+
+    return note
 
 
 class ProblemErrorSerializer(serializers.Serializer):
@@ -70,11 +89,39 @@ class Schema(AutoSchema):
         return bodies
 
     def _problem_codes(self) -> tuple[int, ...]:
-        if self.method not in ("POST", "PUT", "PATCH"):
-            return ALWAYS
-        codes = (*ALWAYS, *WITH_BODY)
         handler = getattr(self.view, self.method.lower())
-        return (*codes, *WITH_KEY) if hasattr(handler, "idempotent") else codes
+        codes = (*ALWAYS, *getattr(handler, "problems", ()))
+        if self.method in ("POST", "PUT", "PATCH"):
+            codes += WITH_BODY
+        if hasattr(handler, "idempotent"):
+            codes += WITH_KEY
+        return tuple(sorted(set(codes)))
+
+
+class StrictBodies(OpenApiSerializerExtension):
+    """Says that a body may have no other members."""
+
+    target_class = StrictSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema, direction) -> dict[str, Any]:
+        told = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        return told | {"additionalProperties": False}
+
+
+class WholeNumbers(OpenApiSerializerFieldExtension):
+    """Says between which bounds a number is."""
+
+    target_class = Whole
+
+    def map_serializer_field(self, auto_schema, direction) -> dict[str, Any]:
+        return {
+            "type": "integer",
+            "minimum": self.target.least,
+            "maximum": self.target.most,
+        }
 
 
 class SignedRequestScheme(OpenApiAuthenticationExtension):

@@ -23,6 +23,7 @@ from .fields import Moment, MoneyIn, MoneyOut, StrictSerializer
 from .idempotency import idempotent
 from .problems import Archived
 from .query import when
+from .schema import OF_PROVIDER, problems
 
 MATCHES = ("before", "exact", "nearest")
 PERIOD = [
@@ -132,6 +133,7 @@ class SnapshotList(Snapshots):
         return {"next": None, "previous": None, "results": shown}
 
     @extend_schema(request=SnapshotRequest, responses={201: SnapshotSerializer})
+    @problems(*OF_PROVIDER)
     @idempotent(goes_out=lambda view: not is_typed(view.get_object()))
     def post(self, request, pk):
         """Take a snapshot now; a typed balance is recorded as it was counted."""

@@ -16,6 +16,7 @@ from .base import OPERATOR, Api
 from .fields import StrictSerializer, Text
 from .idempotency import idempotent
 from .problems import Archived
+from .schema import OF_PROVIDER, problems
 from .snapshots import is_typed
 
 
@@ -50,6 +51,7 @@ class WalletSync(Wallets):
     roles = {"POST": OPERATOR}
 
     @extend_schema(request=WalletSyncRequest, responses=WalletBalanceSerializer)
+    @problems(*OF_PROVIDER)
     @idempotent(goes_out=True, field="idempotency_key")
     def post(self, request, pk):
         """Read what a wallet holds now, and return the snapshot of it."""

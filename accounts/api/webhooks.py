@@ -17,6 +17,7 @@ from .base import ADMIN
 from .connections import Connections
 from .fields import Nothing
 from .idempotency import idempotent
+from .schema import OF_PROVIDER, problems
 
 LARGEST = 256 * 1024  # bytes: no event is longer
 STATUS = {
@@ -60,6 +61,7 @@ class ConnectionWebhook(Connections):
     roles = {"POST": ADMIN, "DELETE": ADMIN}
 
     @extend_schema(request=Nothing, responses=ListeningSerializer)
+    @problems(*OF_PROVIDER)
     @idempotent(goes_out=True)
     def post(self, request, pk):
         """Open a new secret address and let the provider call it; older ones are dead."""
@@ -69,6 +71,7 @@ class ConnectionWebhook(Connections):
         return Response({"listening": True})
 
     @extend_schema(responses={204: None})
+    @problems(*OF_PROVIDER)
     def delete(self, request, pk):
         """Close the address and let the provider forget it."""
         services.stop_listening(self.usable())

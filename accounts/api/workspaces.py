@@ -13,7 +13,9 @@ class WorkspaceSerializer(serializers.ModelSerializer):
     id = serializers.UUIDField(source="workspace_id", read_only=True)
     name = serializers.CharField(source="workspace.name", read_only=True)
     created = serializers.DateTimeField(source="workspace.created", read_only=True)
-    paused_at = serializers.DateTimeField(source="workspace.paused_at", read_only=True)
+    paused_at = serializers.DateTimeField(
+        source="workspace.paused_at", read_only=True, allow_null=True
+    )
     dry_run = serializers.BooleanField(source="workspace.dry_run", read_only=True)
 
     class Meta:

@@ -17,6 +17,7 @@ from accounts.api.fields import Flag, Id, StrictSerializer, Text
 from accounts.api.filters import FlagFilter, IdFilter, words
 from accounts.api.idempotency import idempotent
 from accounts.api.problems import Archived, Problem
+from accounts.api.schema import OF_PROVIDER, problems
 from accounts.models import Workspace
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Trigger
@@ -150,11 +151,13 @@ class RuleDetail(WholeRules):
         return Response(shown(self.get_object()))
 
     @extend_schema(request=RuleWriteSerializer)
+    @problems(409)
     def put(self, request, pk):
         """Write the whole rule anew; what is left out gets its default."""
         return self.write(lambda rule: {})
 
     @extend_schema(request=RuleWriteSerializer(partial=True))
+    @problems(409)
     def patch(self, request, pk):
         """Change the named fields; a list or object is replaced as a whole."""
         return self.write(services.rule_data)
@@ -210,6 +213,7 @@ class RulePreview(Rules):
     roles = {"POST": OPERATOR}
 
     @extend_schema(request=PreviewRequest, responses=PlanSerializer)
+    @problems(*OF_PROVIDER)
     @idempotent(goes_out=True)
     def post(self, request, pk):
         """Say what the rule would do now; nothing moves."""
@@ -223,6 +227,12 @@ class RulePreview(Rules):
 class RuleRuns(Rules):
     filterset_class = RunFilter
     roles = {"POST": OPERATOR}
+
+    def filter_queryset(self, queryset):
+        # The filters are those of runs; the rule they belong to is looked up as well.
+        return (
+            super().filter_queryset(queryset) if queryset.model is RuleRun else queryset
+        )
 
     @extend_schema(operation_id="rules_runs_list", responses=RunSerializer(many=True))
     def get(self, request, pk):

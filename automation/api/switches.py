@@ -43,7 +43,7 @@ class Pause(Api):
 
     @extend_schema(
         parameters=[OpenApiParameter("workspace", str, OpenApiParameter.QUERY)],
-        responses=PauseSerializer,
+        responses={200: PauseSerializer},
     )
     def delete(self, request):
         """Let money move again: runs that waited go on, unless it is too late."""
