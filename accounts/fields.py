@@ -68,7 +68,20 @@ def is_money(field: str, *, least: int = -LARGEST) -> models.Q:
 
 
 class SealedJSONField(models.BinaryField):
-    """A dict kept as AES-GCM ciphertext bound to its table, row and field."""
+    """A dict kept as AES-GCM ciphertext bound to its table, row and field.
+
+    `bound_by` names what tells the row, where its key is not known before it is written.
+    """
+
+    def __init__(self, *args: Any, bound_by: str = "pk", **kwargs: Any) -> None:
+        self.bound_by = bound_by
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        if self.bound_by != "pk":
+            kwargs["bound_by"] = self.bound_by
+        return name, path, args, kwargs
 
     def get_internal_type(self) -> str:
         return "BinaryField"
@@ -99,4 +112,5 @@ class SealedJSONField(models.BinaryField):
         return sealing.seal(json.dumps(dict(clear)).encode(), self._bound_to(instance))
 
     def _bound_to(self, instance) -> bytes:
-        return f"{instance._meta.db_table}:{instance.pk}:{self.name}".encode()
+        row = getattr(instance, self.bound_by)
+        return f"{instance._meta.db_table}:{row}:{self.name}".encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import django_otp.plugins.otp_static.admin
-import django_otp.plugins.otp_totp.admin  # noqa: F401
 from axes.admin import AccessAttemptAdmin as PlainAttemptAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
@@ -22,13 +20,13 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.admin import AuthTokenAdmin as PlainTokenAdmin
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts.models import AuthenticatorApp
 
 for theirs in (
     User,
@@ -42,8 +40,6 @@ for theirs in (
     AccessAttempt,
     AccessFailureLog,
     AccessLog,
-    TOTPDevice,
-    StaticDevice,
 ):
     admin.site.unregister(theirs)
 
@@ -126,8 +122,8 @@ class AccessAttemptAdmin(PlainAttemptAdmin, ModelAdmin):
         rows.delete()
 
 
-@admin.register(TOTPDevice)
-class TOTPDeviceAdmin(ModelAdmin):
+@admin.register(AuthenticatorApp)
+class AuthenticatorAppAdmin(ModelAdmin):
     """Second factors: a superuser may delete that of somebody whose phone is lost."""
 
     list_display = ["user", "confirmed", "created_at", "last_used_at"]

@@ -22,6 +22,8 @@ SECRET_TEXTS = (
         |api[-_]?key|private[-_]?key|signature ) ["']? \s* [:=] \s* ["']? ) [^\s"',&}\]]+"""
     ),
     re.compile(r"([?&](?:code|state|key)=)[^&\s]+"),
+    # Nothing else protects the address at which a provider calls.
+    re.compile(r"(/webhooks/[^/\s]+/)[^/\s\"'?]+"),
 )
 
 

@@ -63,7 +63,7 @@ HOUSE = [
         "icon": "phonelink_lock",
         "link": reverse_lazy("second_factor_setup"),
     },
-    _for_superusers("Second factors", "security", "otp_totp_totpdevice"),
+    _for_superusers("Second factors", "security", "accounts_authenticatorapp"),
     _for_superusers("Failed sign-ins", "lock", "axes_accessattempt"),
     _for_superusers("API tokens", "key", "knox_authtoken"),
     {"title": "Health", "icon": "monitor_heart", "link": reverse_lazy("health")}

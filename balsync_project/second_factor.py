@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b32encode, b64encode
+from base64 import b64encode
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -128,7 +128,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
         "Set up a second factor",
         form=form,
         picture=picture_of(device.config_url),
-        secret=b32encode(device.bin_key).decode().rstrip("="),
+        secret=device.shown_secret,
     )
 
 

@@ -93,8 +93,6 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_filters",
     "django_otp",
-    "django_otp.plugins.otp_static",
-    "django_otp.plugins.otp_totp",
     "django_structlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",

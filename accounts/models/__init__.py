@@ -12,6 +12,7 @@ from .event import Channel, Condition, Delivery, Event, Preference, Threshold
 from .idempotency import IdempotencyKey
 from .quarantine import QuarantinedReading
 from .rate import ExchangeRate
+from .second_factor import AuthenticatorApp, RecoveryCodes
 from .signing_key import Scope, SigningKey, SigningNonce
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
@@ -23,6 +24,7 @@ __all__ = [
     "AuditEvent",
     "AuditSeal",
     "AuditWaiting",
+    "AuthenticatorApp",
     "AuthorizationRequest",
     "Balance",
     "BalanceSnapshot",
@@ -41,6 +43,7 @@ __all__ = [
     "Pot",
     "Preference",
     "QuarantinedReading",
+    "RecoveryCodes",
     "Row",
     "Scope",
     "Severity",

@@ -8,7 +8,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Model
 
-from accounts.models import Channel, Connection, SigningKey
+from accounts.models import (
+    AuthenticatorApp,
+    Channel,
+    Connection,
+    RecoveryCodes,
+    SigningKey,
+)
 from accounts.sealing import CannotOpen, newest_key_id
 
 
@@ -18,7 +24,7 @@ class Rotation:
 
     sealed: int = 0
     current: int = 0
-    unreadable: list[UUID] = field(default_factory=list)
+    unreadable: list[UUID | int] = field(default_factory=list)
 
 
 # Every column of secrets that lives longer than a week.
@@ -26,6 +32,8 @@ SEALED: tuple[tuple[type[Model], str], ...] = (
     (Connection, "credentials"),
     (SigningKey, "secret"),
     (Channel, "address"),
+    (AuthenticatorApp, "secret"),
+    (RecoveryCodes, "codes"),
 )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from base64 import b32encode
+from os import urandom
+
 from django.conf import settings
 from django.db import transaction
 from django_otp.models import Device
-from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-RECOVERY_CODES = 10
+from accounts.models import AuthenticatorApp, RecoveryCodes
+
+HOW_MANY, CODE_BYTES = 10, 5
 DIGITS = 6
 
 
 def has_one(user) -> bool:
     """Say whether `user` has set a second factor up."""
-    return TOTPDevice.objects.devices_for_user(user, confirmed=True).exists()
+    return AuthenticatorApp.objects.devices_for_user(user, confirmed=True).exists()
 
 
 def is_needed(user) -> bool:
@@ -30,7 +33,7 @@ def verify(user, code: str) -> Device | None:
     if not code.strip():
         return None  # a question, and no guess
     # Codes of the app are digits, and a guess at one must not slow the other down.
-    kind = TOTPDevice if is_of_app(code) else StaticDevice
+    kind = AuthenticatorApp if is_of_app(code) else RecoveryCodes
     with transaction.atomic():
         for device in kind.objects.select_for_update().filter(
             user=user, confirmed=True
@@ -45,13 +48,15 @@ def is_of_app(code: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) == DIGITS
 
 
-def pending(user) -> TOTPDevice:
+def pending(user) -> AuthenticatorApp:
     """Return the device that `user` is setting up, the same until it is confirmed."""
-    known = TOTPDevice.objects.devices_for_user(user, confirmed=False).first()
-    return known or TOTPDevice.objects.create(user=user, name="App", confirmed=False)
+    known = AuthenticatorApp.objects.devices_for_user(user, confirmed=False).first()
+    return known or AuthenticatorApp.objects.create(
+        user=user, name="App", confirmed=False
+    )
 
 
-def confirm(user, code: str) -> tuple[TOTPDevice, list[str]] | None:
+def confirm(user, code: str) -> tuple[AuthenticatorApp, list[str]] | None:
     """Make the pending device count, instead of any other; None for a wrong code.
 
     Returns the recovery codes as well: each works once, and they are shown this once.
@@ -59,7 +64,7 @@ def confirm(user, code: str) -> tuple[TOTPDevice, list[str]] | None:
     if not is_of_app(code):
         return None
     with transaction.atomic():
-        rows = TOTPDevice.objects.select_for_update().filter(user=user)
+        rows = AuthenticatorApp.objects.select_for_update().filter(user=user)
         device = rows.filter(confirmed=False).first()
         if device is None or not device.verify_token(code.strip()):
             return None
@@ -72,13 +77,13 @@ def confirm(user, code: str) -> tuple[TOTPDevice, list[str]] | None:
 def turn_off(user) -> None:
     """Forget the second factor of `user`, and the recovery codes."""
     with transaction.atomic():
-        TOTPDevice.objects.filter(user=user).delete()
-        StaticDevice.objects.filter(user=user).delete()
+        AuthenticatorApp.objects.filter(user=user).delete()
+        RecoveryCodes.objects.filter(user=user).delete()
 
 
 def _recovery_codes(user) -> list[str]:
-    StaticDevice.objects.filter(user=user).delete()
-    device = StaticDevice.objects.create(user=user, name="Recovery codes")
-    codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
-    StaticToken.objects.bulk_create(StaticToken(device=device, token=c) for c in codes)
+    RecoveryCodes.objects.filter(user=user).delete()
+    codes = [b32encode(urandom(CODE_BYTES)).decode().lower() for _ in range(HOW_MANY)]
+    numbered = {str(number): code for number, code in enumerate(codes)}
+    RecoveryCodes.objects.create(user=user, name="Recovery codes", codes=numbered)
     return codes

@@ -11,10 +11,9 @@ from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.test import Client
 from django_otp.oath import TOTP
-from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.api.throttling import LoginRate
+from accounts.models import AuthenticatorApp, RecoveryCodes
 from tests.fixtures_api import expect_problem
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +86,7 @@ def code_of(secret: str, steps: int = 0) -> str:
 
 def wait() -> None:
     """Let it be as if enough time had passed since a wrong code."""
-    for kind in (TOTPDevice, StaticDevice):
+    for kind in (AuthenticatorApp, RecoveryCodes):
         kind.objects.update(throttling_failure_count=0)
 
 
@@ -137,7 +136,7 @@ def test_second_factor_is_asked_for_once_it_is_set_up(alice):
     assert ask_token(RIGHT, code=codes[1]).status_code == 200
     expect_problem(ask_token(RIGHT, code=codes[1]), 401, "second_factor_needed")
 
-    TOTPDevice.objects.all().delete()  # a superuser, for somebody whose phone is lost
+    AuthenticatorApp.objects.all().delete()  # a superuser, for somebody whose phone is lost
     assert ask_token(RIGHT).status_code == 200
 
 
@@ -153,7 +152,7 @@ def test_where_it_is_required_nobody_goes_on_without_one(alice, settings):
     assert browser.get("/admin/").status_code == 200
     assert browser.post(SETUP, {"code": "nothing"}).status_code == 200
     wait()
-    assert TOTPDevice.objects.filter(confirmed=True).count() == 1
+    assert AuthenticatorApp.objects.filter(confirmed=True).count() == 1
     assert browser.post(SETUP, {"code": codes[0]}).status_code == 302
-    assert TOTPDevice.objects.count() == 0
+    assert AuthenticatorApp.objects.count() == 0
     assert browser.get("/admin/").status_code == 302
