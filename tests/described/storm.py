@@ -116,8 +116,15 @@ class Storm:
             case.path_parameters["id"] = str(getattr(self.estate, row.target).pk)
         if isinstance(case.body, dict) and row and data.draw(st.booleans()):
             good = row.body(self.estate)
-            kept = {k for k in case.body if k not in good or data.draw(st.booleans())}
-            case.body = good | {k: v for k, v in case.body.items() if k in kept}
+            share = data.draw(
+                st.integers(0, 2)
+            )  # of what was made up: none, some, most
+            made_up = {
+                k: v
+                for k, v in case.body.items()
+                if data.draw(st.integers(0, 2)) < share
+            }
+            case.body = good | made_up
         if isinstance(case.body, dict | list):
             case.body = swapped(case.body, swap)
         if data.draw(st.integers(0, 3)):
