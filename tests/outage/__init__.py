@@ -1,0 +1,1 @@
+"""Providers that are killed and come back, and what balances say meanwhile."""
