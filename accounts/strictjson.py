@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
+from math import isfinite
 from typing import Any
 
 
 def strict_json(raw: str | bytes) -> Any:
-    """Return what `raw` holds; raises ValueError, RecursionError.
+    """Return what `raw` holds, bytes in UTF-8; raises ValueError, RecursionError.
 
-    NaN and its like are refused, and objects that hold a key twice.
+    NaN and its like are refused, objects that hold a key twice, and numbers that would
+    become infinite or nothing.
     """
-    return json.loads(raw, parse_constant=refuse, object_pairs_hook=without_doubles)
+    # Of bytes, Python would guess the encoding, and let halves of characters pass.
+    text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
+    return json.loads(
+        text,
+        parse_float=within_bounds,
+        parse_constant=refuse,
+        object_pairs_hook=without_doubles,
+    )
+
+
+def within_bounds(text: str) -> float:
+    """Return a number that a float can hold; raises ValueError."""
+    value = float(text)
+    vanished = value == 0 and re.search("[1-9]", re.split("[eE]", text)[0])
+    if not isfinite(value) or vanished:
+        raise ValueError(f"{text:.40} is too large or too small")
+    return value
 
 
 def refuse(constant: str) -> None:

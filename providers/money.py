@@ -45,7 +45,7 @@ def whole(value: object) -> int:
 def parse_minor(text: object) -> int:
     """Return the minor units written in `text`, in plain ASCII digits only."""
     if not isinstance(text, str) or not PLAIN_INTEGER.fullmatch(text):
-        raise MoneyError(f"{text!r} is not a plain whole number")
+        raise MoneyError(f"{text!r:.60} is not a plain whole number")
     if len(text) > 79:
         raise MoneyError("No amount is that large")
     return whole(int(text))
@@ -63,17 +63,17 @@ class Asset:
         """Return the asset written in `text`; raises MoneyError."""
         found = ASSET.fullmatch(text) if isinstance(text, str) else None
         if found is None:
-            raise MoneyError(f"{text!r} is not an asset such as GBP/2")
+            raise MoneyError(f"{text!r:.60} is not an asset such as GBP/2")
         return cls(found["code"], int(found["decimals"]))
 
     def minor(self, value: str | int | Decimal) -> int:
         """Return `value` whole units as minor units; raises MoneyError unless exact."""
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise MoneyError(f"{value!r} is not an exact amount")
+            raise MoneyError(f"{value!r:.60} is not an exact amount")
         if isinstance(value, Decimal) and not value.is_finite():
-            raise MoneyError(f"{value} is not an amount")
-        if isinstance(value, str) and not PLAIN_DECIMAL.fullmatch(value):
-            raise MoneyError(f"{value!r} is not a plain decimal number")
+            raise MoneyError(f"{value!s:.60} is not an amount")
+        if isinstance(value, str):
+            _check_decimal(value)
         try:
             scaled = EXACT.scaleb(EXACT.create_decimal(value), self.decimals)
             return whole(int(EXACT.to_integral_exact(scaled)))
@@ -92,6 +92,13 @@ class Asset:
 
     def __str__(self) -> str:
         return f"{self.code}/{self.decimals}"
+
+
+def _check_decimal(text: str) -> None:
+    if not PLAIN_DECIMAL.fullmatch(text):
+        raise MoneyError(f"{text!r:.60} is not a plain decimal number")
+    if len(text) > EXACT.prec:
+        raise MoneyError("No amount has that many digits")
 
 
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "NGN": "₦"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
 from django import forms
 from drf_spectacular.types import OpenApiTypes
@@ -21,7 +23,14 @@ from accounts.models import (
 from .reading import PLAIN_UUID, moment
 
 
-class MomentField(forms.CharField):
+class AsItIs(forms.CharField):
+    """A text whose blanks are part of it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"strip": False})
+
+
+class MomentField(AsItIs):
     def clean(self, value):
         text = super().clean(value)
         if not text:
@@ -33,7 +42,7 @@ class MomentField(forms.CharField):
         return found
 
 
-class IdField(forms.CharField):
+class IdField(AsItIs):
     def clean(self, value):
         text = super().clean(value)
         if text and not PLAIN_UUID.fullmatch(text):
@@ -41,7 +50,7 @@ class IdField(forms.CharField):
         return text
 
 
-class FlagField(forms.CharField):
+class FlagField(AsItIs):
     WORDS = {"": None, "true": True, "false": False}
 
     def clean(self, value):
@@ -76,6 +85,8 @@ def words(choices) -> django_filters.ChoiceFilter:
 @extend_schema_field(OpenApiTypes.STR)
 class TextFilter(django_filters.CharFilter):
     """A name, exactly as it is stored."""
+
+    field_class = AsItIs
 
 
 class Between(django_filters.FilterSet):
