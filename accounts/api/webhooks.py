@@ -17,6 +17,7 @@ from .base import ADMIN
 from .connections import Connections
 from .fields import Nothing
 from .idempotency import idempotent
+from .reading import PLAIN_NUMBER
 from .schema import OF_PROVIDER, problems
 
 LARGEST = 256 * 1024  # bytes: no event is longer
@@ -33,7 +34,8 @@ STATUS = {
 @require_POST
 def webhook(request: HttpRequest, slug: str, secret: str) -> JsonResponse:
     """Note that something happened and ask the provider; an event counts once."""
-    if int(request.headers.get("Content-Length") or 0) > LARGEST:
+    length = request.headers.get("Content-Length") or "0"
+    if not PLAIN_NUMBER.fullmatch(length) or int(length) > LARGEST:
         return problem(413, "too_large", "No event is that long")
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:

@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 def claim_of(message: Message) -> Claim | None:
     """Return what `message` claims, if it does so in the usual way and in time."""
     told = INPUT.fullmatch(message.headers.get("Signature-Input", ""))
-    if told is None or not URL.fullmatch(message.url):
+    if told is None or not URL.fullmatch(message.url) or not message.method.isupper():
         return None
     if abs(clock().timestamp() - int(told["created"])) > WINDOW.total_seconds():
         return None

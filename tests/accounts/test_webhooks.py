@@ -109,6 +109,27 @@ def test_wrong_addresses_answer_alike_and_note_nothing(knock, where):
     assert not WebhookInbox.objects.exists()
 
 
+def test_only_the_whole_address_and_the_whole_event_count(client, listening):
+    """Each character of the address is changed, and the event cut at each place."""
+
+    def knock(body: str, secret: str = SECRET, slug: str = BANK, **headers: str):
+        path = f"/webhooks/{slug}/{secret}/"
+        return client.post(path, body, "application/json", headers=headers).status_code
+
+    event = told("tx_1")
+    strange = {f"{SECRET[:n]}{c}{SECRET[n + 1 :]}" for n in range(43) for c in "t"}
+    strange |= {SECRET.upper(), SECRET[1:], SECRET + "s", f"{SECRET}%00"}
+    assert {knock(event, secret) for secret in strange} == {404}
+    assert {knock(event, slug=f"{BANK}{c}") for c in "x-1"} == {404}
+    assert {knock(event[:n]) for n in range(len(event))} == {400}
+    for length in ("x", "-1", "1e9", "\u0661", "99999999999999999999"):
+        assert knock(event, CONTENT_LENGTH=length) == 413
+    assert not WebhookInbox.objects.exists()
+
+    assert [knock(event) for _ in range(5)] == [200] * 5
+    assert WebhookInbox.objects.count() == 1
+
+
 def test_address_of_an_archived_connection_is_dead(knock, listening):
     listening.archive()
 
