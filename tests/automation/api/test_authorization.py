@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounts.api.filters import IdFilter
 from accounts.api.urls import urlpatterns as of_accounts
 from automation.api.urls import urlpatterns as of_automation
 from tests.fixtures_api import ASSET, V1, Estate, World, absent, bank_slug, cash_slug
@@ -289,6 +290,30 @@ def test_lists_hold_nothing_of_other_workspaces(world, key):
     elif key[1] != "providers/":
         assert own.json()["results"] != foreign.json()["results"]
         assert own.json()["results"]
+
+
+def filters_by_id() -> list[tuple[str, str]]:
+    """Return every filter of every list that takes an id, as the router has them."""
+    return [
+        (str(route.pattern), name)
+        for route in (*of_accounts, *of_automation)
+        if (filters := getattr(route.callback.view_class, "filterset_class", None))
+        for name, one in filters.base_filters.items()
+        if isinstance(one, IdFilter)
+    ]
+
+
+def test_filters_by_foreign_and_by_absent_ids_answer_byte_for_byte_alike(world):
+    named = ("workspace", "connection", "main", "sync", "rule", "run")
+    theirs = [getattr(world.theirs, name).pk for name in named]
+    assert len(filters_by_id()) > 10
+    for route, name in filters_by_id():
+        path = f"{V1}/{route}".replace("<uuid:pk>", str(world.mine.rule.pk))
+        ids = (*theirs, absent())
+        answers = [world.viewer.get(path, {name: str(pk)}) for pk in ids]
+
+        assert {a.status_code for a in answers} == {200}, route
+        assert len({a.content for a in answers}) == 1, (route, name)
 
 
 @pytest.mark.parametrize(
