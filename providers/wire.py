@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlencode
 
 from .errors import OutcomeUnknown, ProviderError, Unavailable, UnexpectedResponse
 from .money import MoneyError
@@ -55,6 +56,17 @@ class Response:
     def json(self) -> Any:
         """Return the body as strict JSON; raises ValueError on what could change an amount."""
         return parse_json(self.body)
+
+
+def query(params: Iterable[tuple[str, str]]) -> str:
+    """Return parameters as an address holds them; raises UnexpectedResponse.
+
+    An id that a provider told may hold half a character, which no address can.
+    """
+    try:
+        return urlencode(tuple(params))
+    except UnicodeEncodeError as error:
+        raise UnexpectedResponse("An id holds what no address can") from error
 
 
 # A list is yielded where requests may go out together; its answer is a list too.

@@ -15,7 +15,6 @@ from functools import cache
 from threading import Lock
 from time import monotonic, time_ns
 from typing import Any
-from urllib.parse import urlencode
 
 from providers.base import Provider
 from providers.errors import (
@@ -25,7 +24,7 @@ from providers.errors import (
     TooLate,
     Unavailable,
 )
-from providers.wire import Request, Response
+from providers.wire import Request, Response, query
 
 from .effects import Await, Consult, Effect, Failure, NotSent, Pause, Send, TooLarge
 from .gate import Gate
@@ -186,14 +185,14 @@ def signed(provider: Provider, request: Request, deadline: float) -> Send:
 
 
 def address(provider: Provider, request: Request) -> str:
-    """Return where `request` goes, its parameters written as `urlencode` writes them."""
+    """Return where `request` goes, its parameters as `wire.query` writes them."""
     url = provider.url(request)
     if not request.params:
         return url
     plain = all(PLAIN(name) and PLAIN(value) for name, value in request.params)
     if plain:  # the same, in a quarter of the time
         return url + "?" + "&".join([f"{n}={v}" for n, v in request.params])
-    return url + "?" + urlencode(request.params)
+    return url + "?" + query(request.params)
 
 
 def credential_key(provider: Provider) -> Hashable:

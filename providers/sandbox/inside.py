@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 from providers.base import Provider
-from providers.wire import Request, Response
+from providers.wire import Request, Response, query
 
 from .institution import Institution
 from .wire import Asked, Dropped
@@ -23,7 +22,7 @@ def sender(
         asked = Asked(
             signed.method,
             institution.mounts[signed.host] + signed.path,
-            urlencode(signed.params),
+            query(signed.params),
             headers,
             signed.body,
         )
