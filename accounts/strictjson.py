@@ -24,9 +24,12 @@ def strict_json(raw: str | bytes) -> Any:
     )
 
 
-def within_bounds(text: str) -> float:
-    """Return a number that a float can hold; raises ValueError."""
-    value = float(text)
+def within_bounds(text: str) -> Any:
+    """Return a number with a fraction or an exponent; raises ValueError.
+
+    No amount may be one: they come as texts.
+    """
+    value = json.loads(text)
     vanished = value == 0 and re.search("[1-9]", re.split("[eE]", text)[0])
     if not isfinite(value) or vanished:
         raise ValueError(f"{text:.40} is too large or too small")

@@ -17,7 +17,7 @@ from django.core.signals import (
     request_started,
 )
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from knox.models import AuthToken
@@ -76,6 +76,9 @@ class Storm:
 
     def blow(self, examples: int, *, seeded: int, only: str = "") -> Report:
         """Ask `examples` times for each operation whose label begins as `only`."""
+        with connection.cursor() as cursor:
+            # A request is made up within a transaction, for as long as that takes.
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         for found in self.schema.get_all_operations():
             operation = found.ok()
             if re.match(only, operation.label):
