@@ -12,6 +12,7 @@ from accounts.models import (
     DriftSetting,
     Membership,
     QuarantinedReading,
+    Severity,
 )
 from accounts.validator import RULES
 
@@ -141,6 +142,12 @@ class Plain(serializers.ReadOnlyField):
 
 class CheckSettingSerializer(serializers.ModelSerializer):
     threshold = Plain()
+    severity = serializers.ChoiceField(
+        Severity.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="Empty: as the rule has it.",
+    )
 
     class Meta:
         model = CheckSetting
