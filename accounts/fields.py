@@ -53,6 +53,16 @@ class MinorUnits(models.DecimalField):
         return super().get_db_prep_save(value, connection)
 
 
+class ExactSum(models.Field):
+    """A whole number of any length, which only the database itself adds up."""
+
+    def db_type(self, connection) -> str:
+        return "numeric"
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else int(value)
+
+
 class PlainDecimal(models.DecimalField):
     """An exact number, read back without the zeros that fill its column."""
 

@@ -9,6 +9,7 @@ from .base import Row, Source
 from .check import CheckSetting, DriftSetting
 from .connection import AuthorizationRequest, Connection
 from .event import Channel, Condition, Delivery, Event, Preference, Threshold
+from .history import BalanceDay, SnapshotKey
 from .idempotency import IdempotencyKey
 from .quarantine import QuarantinedReading
 from .rate import ExchangeRate
@@ -27,6 +28,7 @@ __all__ = [
     "AuthenticatorApp",
     "AuthorizationRequest",
     "Balance",
+    "BalanceDay",
     "BalanceSnapshot",
     "Channel",
     "CheckSetting",
@@ -49,6 +51,7 @@ __all__ = [
     "Severity",
     "SigningKey",
     "SigningNonce",
+    "SnapshotKey",
     "Source",
     "SyncRun",
     "Threshold",

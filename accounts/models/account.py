@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -10,6 +11,10 @@ from providers.money import Asset
 from .base import Row
 from .connection import Connection
 from .workspace import Workspace
+
+
+LEAST_KEPT_DAYS = 31  # rules look back over 30 days
+MOST_DAYS = 32_767
 
 
 class AccountQuerySet(models.QuerySet):
@@ -67,6 +72,18 @@ class Account(Row):
     missing_reads = models.PositiveSmallIntegerField(default=0)
     movements_cursor = models.CharField(max_length=200, blank=True)
     movements_read_at = models.DateTimeField(null=True, blank=True)
+    keep_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_KEPT_DAYS), MaxValueValidator(MOST_DAYS)],
+        help_text="Of older days only the figures stay, not every snapshot; empty: "
+        "every snapshot stays.",
+    )
+    days_only_until = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Before this moment the history is known by the day.",
+    )
 
     objects = AccountQuerySet.as_manager()
 
@@ -83,6 +100,10 @@ class Account(Row):
             ),
             models.CheckConstraint(
                 condition=is_money("goal", least=0), name="account_goal_is_money"
+            ),
+            models.CheckConstraint(
+                condition=Q(keep_days=None) | Q(keep_days__gte=LEAST_KEPT_DAYS),
+                name="rules_see_enough_history",
             ),
         ]
 
