@@ -18,7 +18,7 @@ from accounts.history.course import LENGTHS, Course, Run
 from accounts.history.files import FORMS
 from accounts.history.trends import Direction, Trend
 from accounts.models import Account
-from accounts.services import history
+from accounts.services import days, history, trends
 from providers.money import Asset, pretty
 
 from . import show
@@ -91,7 +91,7 @@ def course_of(row: Account, chosen: str, moment: datetime) -> dict[str, Any]:
     name = chosen if chosen in RANGES else USUAL
     length = RANGES[name][1]
     since = moment - length if length else beginning(row, moment)
-    trend, course = history.drawn(row, since, moment)
+    trend, course = trends.drawn(row, since, moment)
     return {
         "range": name,
         "ranges": [(key, text) for key, (text, _) in RANGES.items()],
@@ -99,13 +99,14 @@ def course_of(row: Account, chosen: str, moment: datetime) -> dict[str, Any]:
         "until": moment,
         "picture": picture(course, row.unit, since, moment) if course.runs else None,
         "figures": list(figures(trend, row)),
+        "days_until": days.days_until(row, since, moment),
         "direction": show.label(trend.direction, TONES.get(trend.direction, "")),
     }
 
 
 def beginning(row: Account, moment: datetime) -> datetime:
     """Return when the history of `row` begins."""
-    first = row.snapshots.order_by("as_of").values_list("as_of", flat=True).first()
+    first = row.days.order_by("day").values_list("first_at", flat=True).first()
     return min(first or moment, moment - timedelta(hours=1))
 
 

@@ -20,7 +20,7 @@ from accounts.history.files import FORMS, Mistake
 from accounts.history.trends import Direction, Trend
 from accounts.models import Account, Source
 from accounts.moneyjson import money
-from accounts.services import history, importing
+from accounts.services import history, importing, trends
 
 from .base import ADMIN, Api, invalid
 from .fields import Moment, MoneySerializer
@@ -179,6 +179,11 @@ class TrendSerializer(serializers.Serializer):
     change = MoneySerializer(allow_null=True)
     percent_change = serializers.CharField(allow_null=True, help_text="Null from zero.")
     count = serializers.IntegerField(help_text="Snapshots within the window.")
+    days_until = Moment(
+        allow_null=True,
+        help_text="Up to here read from the figures of days, which are as exact but at "
+        "the ends of the window; null: from snapshots alone.",
+    )
 
 
 class AccountTrend(Api):
@@ -202,15 +207,16 @@ class AccountTrend(Api):
             raise invalid("hours", "1 hour or more.")
         until = now()
         since = until - timedelta(hours=hours or 24)
-        found, count = history.trend_of(account, since, until)
+        seen = trends.trend_of(account, since, until)
         return Response(
             {
                 "account": str(account.pk),
                 "asset": account.asset,
                 "since": since,
                 "until": until,
-                **figures(found, account.asset),
-                "count": count,
+                **figures(seen.trend, account.asset),
+                "count": seen.count,
+                "days_until": seen.days_until,
             }
         )
 

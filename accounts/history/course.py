@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .held import Held
+from .held import Block, Held
 
 COLUMNS = 500
 # The stretches of time that are drawn, by what they are called in an address.
@@ -63,6 +63,14 @@ class Course:
         else:
             run.columns.append(one(at, stretch.amount))
         self.runs[-1].end, self.until = end, stretch.end
+
+    def add_day(self, day: Block) -> None:
+        """Add the changes of a day: its extremes are drawn where it ends."""
+        self.add(Held(day.start, day.end, day.first))
+        self.add(Held(day.end, day.end, day.last))
+        column = self.runs[-1].columns[-1]
+        column.least = min(column.least, day.lowest)
+        column.most = max(column.most, day.highest)
 
     def column(self, moment: int) -> int:
         return min(moment * self.columns // self.length, self.columns)

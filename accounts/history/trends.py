@@ -17,7 +17,7 @@ from math import isqrt
 
 from providers.money import EXACT
 
-from .held import Held, Point, held
+from .held import Block, Day, Held, Point, held
 
 PLACES = 6  # of strength, fit and volatility
 PERCENT_PLACES = 4
@@ -77,22 +77,25 @@ class Tally:
         self.time = self.time2 = self.time3 = 0
         self.sum = self.distance = self.square = self.moment2 = 0
 
-    def add(self, stretch: Held) -> None:
-        """Add the next stretch."""
-        start, end, amount = stretch
+    def add(self, stretch: Held | Block) -> None:
+        """Add the next stretch, or the changes of a day."""
+        self._add(block_of(stretch) if isinstance(stretch, Held) else stretch)
+
+    def _add(self, block: Block) -> None:
+        start, end = block.start, block.end
+        begun = self.ends[0] if self.ends else Held(start, end, block.first)
         if self.ends is None:
-            self.ends, self.least, self.most = (stretch, stretch), amount, amount
-        else:
-            self.ends = (self.ends[0], stretch)
-            self.least, self.most = min(self.least, amount), max(self.most, amount)
-        long, squares = end - start, end * end - start * start
-        self.time += long
-        self.time2 += squares
+            self.least, self.most = block.lowest, block.highest
+        self.ends = begun, Held(start, end, block.last)
+        self.least = min(self.least, block.lowest)
+        self.most = max(self.most, block.highest)
+        self.time += end - start
+        self.time2 += end * end - start * start
         self.time3 += end**3 - start**3
-        self.sum += amount * long
-        self.distance += abs(amount) * long
-        self.square += amount * amount * long
-        self.moment2 += amount * squares
+        self.sum += block.area
+        self.distance += block.distance
+        self.square += block.squares
+        self.moment2 += block.moments
 
     def trend(self) -> Trend:
         """Return what was added up."""
@@ -133,7 +136,22 @@ class Tally:
         )
 
 
-def trend(points: Iterable[Point], since: datetime, until: datetime) -> Trend:
+def block_of(stretch: Held) -> Block:
+    """Return a stretch without a change as what is summed up."""
+    start, end, amount = stretch
+    area, squares = amount * (end - start), end * end - start * start
+    return Block(
+        start,
+        end,
+        *[amount] * 4,
+        area=area,
+        distance=abs(area),
+        squares=amount * area,
+        moments=amount * squares,
+    )
+
+
+def trend(points: Iterable[Point | Day], since: datetime, until: datetime) -> Trend:
     """Return the trend of a balance between two moments; see `held` for `points`."""
     tally = Tally()
     for stretch in held(points, since, until):

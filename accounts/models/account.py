@@ -12,7 +12,6 @@ from .base import Row
 from .connection import Connection
 from .workspace import Workspace
 
-
 LEAST_KEPT_DAYS = 31  # rules look back over 30 days
 MOST_DAYS = 32_767
 

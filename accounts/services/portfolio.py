@@ -11,7 +11,14 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from accounts.history.course import Course
-from accounts.models import Account, Balance, BalanceSnapshot, Source, Workspace
+from accounts.models import (
+    Account,
+    Balance,
+    BalanceDay,
+    BalanceSnapshot,
+    Source,
+    Workspace,
+)
 from accounts.portfolio.over_time import Sum, course, moments
 from accounts.portfolio.rates import Table
 from accounts.portfolio.total import Holding, Portfolio
@@ -20,17 +27,22 @@ from providers.money import Asset
 from .rates import table_of
 
 DAY = timedelta(days=1)
-# One look-up for each account and column, however many snapshots there are; without
-# OFFSET it would be made twice. The mark of a set of accounts needs no order of them.
+# One look-up of a day for each account and column, however many snapshots there are, and
+# one of a snapshot where the column ends within that day's changes; without OFFSET it
+# would be made twice. The mark of a set of accounts needs no order of them.
 SUMS = """
 SELECT c.at, a.asset, sum(h.total), bit_xor(hashtextextended(a.id::text, 0))::text
 FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS c(moment, at)
 CROSS JOIN {accounts} a
 LEFT JOIN {balances} b ON b.account_id = a.id
 CROSS JOIN LATERAL (SELECT CASE WHEN b.as_of <= c.moment THEN b.total ELSE (
-    SELECT s.total FROM {snapshots} s
-    WHERE s.account_id = a.id AND s.as_of <= c.moment
-    ORDER BY s.as_of DESC LIMIT 1) END AS total OFFSET 0) h
+    SELECT CASE WHEN d.last_at <= c.moment THEN d.last ELSE coalesce((
+      SELECT s.total FROM {snapshots} s
+      WHERE s.account_id = a.id AND s.as_of BETWEEN d.first_at AND c.moment
+      ORDER BY s.as_of DESC LIMIT 1), d.first) END
+    FROM {days} d WHERE d.account_id = a.id AND d.first_at <= c.moment
+    AND d.day <= (c.moment AT TIME ZONE 'UTC')::date
+    ORDER BY d.day DESC LIMIT 1) END AS total OFFSET 0) h
 WHERE a.id = ANY(%s) AND h.total IS NOT NULL
   AND (a.closed_at IS NULL OR a.closed_at > c.moment)
 GROUP BY c.at, a.asset ORDER BY c.at, a.asset
@@ -138,6 +150,7 @@ def sums(workspace: Workspace, since: datetime, until: datetime) -> Iterator[Sum
     names = {
         "accounts": Account._meta.db_table,
         "balances": Balance._meta.db_table,
+        "days": BalanceDay._meta.db_table,
         "snapshots": BalanceSnapshot._meta.db_table,
     }
     with connection.cursor() as cursor:

@@ -14,7 +14,8 @@ from accounts.models import Account, DriftSetting, Transaction
 from accounts.validator import grade
 from accounts.validator.settings import limits_of
 
-from .history import confirmed, held_before
+from .days import held_before, kept
+from .trends import confirmed
 
 AT_ONCE = 2_000
 
@@ -48,9 +49,8 @@ def proof_of(account: Account, since: datetime, until: datetime) -> Proof:
 
 def _points(account: Account, since: datetime, until: datetime) -> list[Point]:
     first = held_before(account, since)
-    within = account.snapshots.filter(as_of__gte=since, as_of__lte=until)
-    points = [(first.as_of, first.total)] if first else []
-    points += within.order_by("as_of").values_list("as_of", "total")
+    points = [first] if first else []
+    points += kept(account, since, until)
     later = account.snapshots.filter(as_of__gt=until)
     balance = getattr(account, "balance", None)
     if points and balance is not None and not later.exists():
