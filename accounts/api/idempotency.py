@@ -46,12 +46,14 @@ def idempotent(
     goes_out: Callable[[Any], bool] | bool = False,
     repeat: int | None = None,
     field: str | None = None,
+    asked: Callable[..., Asked] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Make a POST handler answer a repeated key without a second effect.
 
     `goes_out`: the effect is a call to a provider, or a function of the view that
     says so. `repeat`: the status of a repeat, where it is not the stored one. `field`:
-    the member of the body in which the key may stand instead of the header.
+    the member of the body in which the key may stand instead of the header. `asked`:
+    what keeps the answer, where the effect itself can be found by its key.
     """
 
     def wrap(handler: Handler) -> Handler:
@@ -61,9 +63,9 @@ def idempotent(
             if key is None:
                 return handler(view, request, *args, **kwargs)
             effect = partial(handler, view, request, *args, **kwargs)
-            asked = Asked(request, key, repeat)
+            who = asked(view, key, field) if asked else Asked(request, key, repeat)
             out = goes_out(view) if callable(goes_out) else goes_out
-            return outside(asked, effect) if out else inside(asked, effect)
+            return outside(who, effect) if out else inside(who, effect)
 
         once.idempotent = "required" if required else "optional"
         return once
@@ -93,9 +95,7 @@ def inside(asked: Asked, effect: Callable[[], Response]) -> Response:
             row = asked.claim()
         if row is None:
             return asked.answer() or give_up()
-        response = effect()
-        asked.keep(row, response)
-        return response
+        return asked.keep(row, effect())
 
 
 def outside(asked: Asked, effect: Callable[[], Response]) -> Response:
@@ -116,9 +116,7 @@ def perform(
     asked: Asked, row: IdempotencyKey, effect: Callable[[], Response]
 ) -> Response:
     try:
-        response = effect()
-        asked.keep(row, response)
-        return response
+        return asked.keep(row, effect())
     finally:
         # A failure is no answer to keep: the same key may try again.
         if row.status is None:
@@ -154,15 +152,21 @@ class Asked:
         only = narrowed_to(request.user)
         self.name = {
             "caller": f"user:{request.user.pk}" + (f"@{only}" if only else ""),
-            "route": f"{request.method} {request.path}"[:200],
+            "route": self.route_of(request)[:200],
             "key": key,
         }
-        body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
+        body = json.dumps(self.body_of(request), sort_keys=True, separators=(",", ":"))
         told = f"{request.META.get('QUERY_STRING', '')}\n{body}"
         # Keyed, because a body may hold credentials that could be guessed.
         self.fingerprint = salted_hmac(
             "accounts.api.idempotency", told, algorithm="sha256"
         ).hexdigest()
+
+    def route_of(self, request) -> str:
+        return f"{request.method} {request.path}"
+
+    def body_of(self, request) -> Any:
+        return request.data
 
     def claim(self) -> IdempotencyKey | None:
         """Write the row of this key; None if there is one.
@@ -204,12 +208,13 @@ class Asked:
         headers = {"Idempotent-Replayed": "true"}
         return Response(data, self.repeat or row.status, headers=headers)
 
-    def keep(self, row: IdempotencyKey, response: Response) -> None:
+    def keep(self, row: IdempotencyKey, response: Response) -> Response:
         """Store the answer, sealed: it may hold what only this caller may read."""
         text = json.dumps(response.data, cls=JSONEncoder, ensure_ascii=False)
         row.body = b64encode(seal(text.encode(), self.bound_to())).decode()
         row.status = response.status_code
         row.save(update_fields=["status", "body"])
+        return response
 
     def bound_to(self) -> bytes:
         return "\n".join(["idempotency", *self.name.values()]).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
@@ -24,6 +25,7 @@ from .idempotency import idempotent
 from .problems import Archived
 from .query import when
 from .schema import OF_PROVIDER, problems
+from .snapshot_keys import AskedForSnapshot
 
 MATCHES = ("before", "exact", "nearest")
 PERIOD = [
@@ -97,6 +99,7 @@ class Snapshots(Api):
 
 class SnapshotList(Snapshots):
     roles = {"POST": OPERATOR}
+    taken: BalanceSnapshot | None = None
 
     @extend_schema(
         operation_id="accounts_snapshots_list",
@@ -134,23 +137,32 @@ class SnapshotList(Snapshots):
 
     @extend_schema(request=SnapshotRequest, responses={201: SnapshotSerializer})
     @problems(*OF_PROVIDER)
-    @idempotent(goes_out=lambda view: not is_typed(view.get_object()))
+    @idempotent(
+        goes_out=lambda view: not is_typed(view.get_object()), asked=AskedForSnapshot
+    )
     def post(self, request, pk):
-        """Take a snapshot now; a typed balance is recorded as it was counted."""
+        """Take a snapshot now; a typed balance is recorded as it was counted.
+
+        What did not change leaves no second snapshot: the answer is the one that says
+        so, and the balance counts as confirmed now.
+        """
         account = self.get_object()
         if account.connection.archived_at is not None or account.closed_at is not None:
             raise Archived
         told = self.body(SnapshotRequest, asset=account.asset)
         if is_typed(account):
-            taken = self.record(account, told)
+            self.taken = self.record(account, told)
         elif told:
             raise invalid(
                 next(iter(told)), "The provider says what is held.", "not_typed"
             )
         else:
             key = request.headers.get("Idempotency-Key", "")
-            taken = services.take_snapshot(account, key=key)
-        return Response(self.get_serializer(taken).data, 201)
+            self.taken = services.take_snapshot(account, key=key)
+        return self.shown(self.taken)
+
+    def shown(self, taken: BalanceSnapshot, **told: Any) -> Response:
+        return Response(self.get_serializer(taken).data, 201, **told)
 
     def record(self, account: Account, told: dict) -> BalanceSnapshot:
         if "total" not in told:

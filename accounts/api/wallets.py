@@ -11,12 +11,14 @@ from rest_framework.response import Response
 
 from accounts import services
 from accounts.models import Account, Balance, BalanceSnapshot
+from accounts.services.snapshot_keys import provider_id
 
 from .base import OPERATOR, Api
 from .fields import StrictSerializer, Text
 from .idempotency import idempotent
 from .problems import Archived
 from .schema import OF_PROVIDER, problems
+from .snapshot_keys import AskedForSnapshot
 from .snapshots import is_typed
 
 
@@ -28,7 +30,7 @@ class WalletBalanceSerializer(serializers.Serializer):
     balance = serializers.CharField()
     currency = serializers.CharField()
     external_balance_id = serializers.CharField(
-        allow_null=True, help_text="Null: no provider here numbers its balances."
+        allow_null=True, help_text="Null where the provider does not name its balances."
     )
     as_of = serializers.DateTimeField()
     metadata = serializers.DictField()
@@ -49,10 +51,11 @@ class Wallets(Api):
 
 class WalletSync(Wallets):
     roles = {"POST": OPERATOR}
+    taken: BalanceSnapshot | None = None
 
     @extend_schema(request=WalletSyncRequest, responses=WalletBalanceSerializer)
     @problems(*OF_PROVIDER)
-    @idempotent(goes_out=True, field="idempotency_key")
+    @idempotent(goes_out=True, field="idempotency_key", asked=AskedForSnapshot)
     def post(self, request, pk):
         """Read what a wallet holds now, and return the snapshot of it."""
         account = self.get_object()
@@ -60,10 +63,14 @@ class WalletSync(Wallets):
         if account.connection.archived_at is not None or account.closed_at is not None:
             raise Archived
         if is_typed(account):  # there is nobody to ask: the last count is the newest
+            self.taken = newest_snapshot(account)
             return Response(told(account, newest(account)))
         key = asked.get("idempotency_key") or request.headers.get("Idempotency-Key")
-        taken = services.take_snapshot(account, key=key or "")
-        return Response(told(self.get_object(), taken))
+        self.taken = services.take_snapshot(account, key=key or "")
+        return self.shown(self.taken)
+
+    def shown(self, taken: BalanceSnapshot, **more: Any) -> Response:
+        return Response(told(self.get_object(), taken), **more)
 
 
 class WalletBalance(Wallets):
@@ -88,11 +95,14 @@ class WalletBalanceBare(WalletBalance):
 
 def newest(account: Account) -> BalanceSnapshot | Balance:
     """Return what was heard last; raises Http404 where that is nothing."""
-    heard = BalanceSnapshot.objects.heard().filter(account=account)
-    found = heard.first() or getattr(account, "balance", None)
+    found = newest_snapshot(account) or getattr(account, "balance", None)
     if found is None:
         raise Http404
     return found
+
+
+def newest_snapshot(account: Account) -> BalanceSnapshot | None:
+    return BalanceSnapshot.objects.heard().filter(account=account).first()
 
 
 def told(account: Account, taken: BalanceSnapshot | Balance) -> dict[str, Any]:
@@ -104,7 +114,7 @@ def told(account: Account, taken: BalanceSnapshot | Balance) -> dict[str, Any]:
         "provider": account.provider,
         "balance": unit.major(int(taken.total)),
         "currency": unit.code,
-        "external_balance_id": None,
+        "external_balance_id": provider_id(account, taken.as_of),
         "as_of": taken.as_of,
         "metadata": {
             "available": unit.major(int(taken.available)),

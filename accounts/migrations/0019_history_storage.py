@@ -323,9 +323,17 @@ class Migration(migrations.Migration):
                         max_length=64,
                     ),
                 ),
+                ("replays", models.PositiveIntegerField(default=0)),
             ],
             options={
                 "ordering": ["-created"],
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        autosummarize=True,
+                        fields=["created"],
+                        name="snapshot_key_newest",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("scope", "client")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -68,9 +69,15 @@ class SnapshotKey(models.Model):
     fingerprint = models.CharField(
         max_length=64, help_text="Of the request, or of the figures that it names."
     )
+    replays = models.PositiveIntegerField(default=0)  # asked again so many times
 
     class Meta:
         ordering = ["-created"]
+        indexes = [
+            BrinIndex(
+                fields=["created"], name="snapshot_key_newest", autosummarize=True
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "client", "key"],

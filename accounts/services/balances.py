@@ -141,9 +141,10 @@ def record_typed_balance(
 
 
 def take_snapshot(account: Account, *, key: str = "") -> BalanceSnapshot:
-    """Read `account` now and keep what it holds, changed or not; raises BalanceUnknown.
+    """Read `account` now and return the snapshot of what it holds.
 
-    `key` is that under which somebody asked for it.
+    A new one only where that changed: else the one before holds on, and the balance is
+    confirmed. `key` is that under which somebody asked for it. Raises BalanceUnknown.
     """
     began = now()
     [run] = sync_for([account], SyncRun.Kind.MANUAL)
@@ -151,16 +152,18 @@ def take_snapshot(account: Account, *, key: str = "") -> BalanceSnapshot:
     if balance is None or balance.fetched_at < began:
         raise BalanceUnknown(run.error or (balance.error if balance else None) or None)
     with transaction.atomic():
-        kept = _keep(
-            account,
-            balance.total,
-            balance.available,
-            balance.held,
-            balance.as_of,
-            balance.source,
-        )
+        kept = _snapshot_of(account, balance)
         _write_down("balance.synced", account, kept, key=key, sync=run.pk)
     return kept
+
+
+def _snapshot_of(account: Account, balance: Balance) -> BalanceSnapshot:
+    amounts = (balance.total, balance.available, balance.held)
+    heard = BalanceSnapshot.objects.heard().filter(account=account)
+    last = heard.filter(as_of__lte=balance.as_of).first()
+    if last is not None and (last.total, last.available, last.held) == amounts:
+        return last
+    return _keep(account, *amounts, balance.as_of, balance.source)
 
 
 def _write_down(

@@ -44,9 +44,7 @@ def drawn(account: Account, since: datetime, until: datetime) -> tuple[Trend, Co
     return tally.trend(), course
 
 
-def points(
-    account: Account, since: datetime, until: datetime
-) -> Iterator[Point | Day]:
+def points(account: Account, since: datetime, until: datetime) -> Iterator[Point | Day]:
     """Yield the totals of a window, oldest first: what it began with, each change, the end.
 
     A balance holds until the next snapshot, the newest until it was confirmed last;

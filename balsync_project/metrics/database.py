@@ -90,8 +90,12 @@ OR status IN ('pending', 'sending', 'unknown')
 GROUP BY status
 """
 ANSWERS = """
-SELECT count(*), coalesce(sum(replays), 0) FROM accounts_idempotencykey
-WHERE created > now() - interval '1 hour'
+SELECT count(*), coalesce(sum(replays), 0) FROM (
+  SELECT replays FROM accounts_idempotencykey
+  WHERE created > now() - interval '1 hour'
+  UNION ALL
+  SELECT replays FROM accounts_snapshotkey
+  WHERE created > now() - interval '1 hour' AND scope = 'client') AS answers
 """
 
 

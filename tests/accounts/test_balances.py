@@ -10,7 +10,7 @@ from django.utils.timezone import now
 import providers
 from accounts import services
 from accounts.logs import balance_line
-from accounts.models import Account, Balance, BalanceSnapshot, Connection, Correction
+from accounts.models import Account, Balance, Connection, Correction
 from providers.base import TakesTypedBalances
 from providers.money import Asset, MoneyError
 
@@ -119,13 +119,18 @@ def test_only_what_is_too_old_is_read_again(main, bank):
     assert found[main.pk].total == bank.balance(main.external_id)
 
 
-def test_snapshot_now_is_kept_even_if_nothing_changed(main, bank):
-    count = BalanceSnapshot.objects.filter(account=main).count()
+def test_snapshot_now_is_the_last_one_where_nothing_changed(main, bank):
+    before, read = main.snapshots.first(), Balance.objects.get(account=main).fetched_at
 
+    for _ in range(3):
+        assert services.take_snapshot(main) == before
+    assert main.snapshots.count() == 1
+    assert Balance.objects.get(account=main).fetched_at > read
+
+    bank.pay(main.external_id, 7)
     taken = services.take_snapshot(main)
 
-    assert taken.total == bank.balance(main.external_id)
-    assert BalanceSnapshot.objects.filter(account=main).count() == count + 1
+    assert (taken.total, main.snapshots.count()) == (before.total + 7, 2)
 
 
 def test_snapshot_of_what_cannot_be_read_is_refused(main, bank):

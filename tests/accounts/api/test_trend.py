@@ -97,7 +97,7 @@ def test_account_without_news_in_the_window_is_unknown_not_zero(world):
     nulls = {key for key, value in told.items() if value is None}
     assert nulls == {
         *("strength", "r_squared", "volatility", "min", "max", "mean"),
-        *("first", "last", "change", "percent_change"),
+        *("first", "last", "change", "percent_change", "days_until"),
     }
 
 
