@@ -24,6 +24,7 @@ from .doubting import (
     weigh,
 )
 from .missing import miss
+from .naming import name_of, told_before
 from .text import clean
 from .validation import Unacceptable, validate
 from .validator import Checks
@@ -180,12 +181,12 @@ def _hold(
     if _is_older(before, as_of, heard):
         verdict.results.append(result(reading, "older", reading.total))
         return
+    same, named = _same(before, reading), reading.balance_id in (before.named or ())
+    if named and not same:
+        told_before(verdict, before, reading)
+        return
     # What was computed, not read, has no snapshot yet.
-    changed = before.source != heard.source or (
-        before.total,
-        before.available,
-        before.held,
-    ) != (reading.total, reading.available, reading.held)
+    changed = not same or (before.source != heard.source and not named)
     issues: Sequence[Issue] = ()
     if changed or reading.as_of is not None:
         issues = judge(verdict, before, reading)
@@ -199,6 +200,11 @@ def _hold(
     if issues:
         told["warnings"] = [issue.text for issue in issues]
     verdict.results.append(told)
+
+
+def _same(before: Known, reading: Reading) -> bool:
+    amounts = reading.total, reading.available, reading.held
+    return (before.total, before.available, before.held) == amounts
 
 
 def _believe(
@@ -217,6 +223,8 @@ def _believe(
             before.available,
         )
     )
+    if changed and reading.balance_id:
+        verdict.names.append(name_of(before.account_id, as_of, reading))
     if before.open_discrepancies:
         settled(verdict, before)
     if changed and before.total is not None:

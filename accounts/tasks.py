@@ -76,6 +76,12 @@ def look_for_conditions() -> None:
 
 
 @shared_task
+def keep_history() -> None:
+    """Add the months that snapshots will come in, and give up what is kept no longer."""
+    services.keep_history()
+
+
+@shared_task
 def forget_old_events() -> None:
     """Delete what was told 90 days ago, and findings that are long over."""
     events.forget_old()

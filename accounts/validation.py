@@ -11,6 +11,7 @@ from providers.money import MoneyError, whole
 from .text import is_clean
 
 LONGEST_ID = 100  # characters
+LONGEST_BALANCE_ID = 255
 
 
 class Unacceptable(Exception):
@@ -24,7 +25,7 @@ class Unacceptable(Exception):
 
 
 class UnreadableId(Unacceptable):
-    """An account has no usable id."""
+    """An account, or what it holds, has no usable id."""
 
     code = "unreadable_id"
 
@@ -84,11 +85,7 @@ def _validate(
     reading: Reading, known: Mapping[str, HasAsset], told: Container[str]
 ) -> None:
     name = reading.external_id
-    before = known.get(name)
-    if before is None and not is_clean(name, LONGEST_ID):
-        raise UnreadableId(repr(name)[:120])
-    if before is not None and str(reading.asset) != before.asset:
-        raise WrongAsset(f"{name} was in {before.asset}, now in {reading.asset}")
+    _identify(reading, known.get(name))
     if reading.parent is not None:
         if reading.parent not in told and reading.parent not in known:
             raise NoSuchParent(f"{name} in {reading.parent}"[:200])
@@ -99,6 +96,16 @@ def _validate(
         _amount(reading.available)
     if _amount(reading.held) < 0:
         raise NotMoney(f"{name} holds back {reading.held}")
+
+
+def _identify(reading: Reading, before: HasAsset | None) -> None:
+    name, told = reading.external_id, reading.balance_id
+    if before is None and not is_clean(name, LONGEST_ID):
+        raise UnreadableId(repr(name)[:120])
+    if before is not None and str(reading.asset) != before.asset:
+        raise WrongAsset(f"{name} was in {before.asset}, now in {reading.asset}")
+    if told and not is_clean(told, LONGEST_BALANCE_ID):
+        raise UnreadableId(repr(told)[:120])
 
 
 def _amount(value: int) -> int:

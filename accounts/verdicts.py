@@ -36,6 +36,7 @@ class Known:
     open_discrepancies: Mapping[str, int] | None = None  # by name: actual - expected
     quarantined: Mapping[str, datetime] | None = None  # by rule, and since when
     clean_syncs_left: int | None = None  # until its protection ends by itself
+    named: Mapping[str, str] | None = None  # fingerprints by the ids told before
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,16 @@ class Quarantined:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a provider calls the figures of an account at a moment."""
+
+    account_id: UUID
+    as_of: datetime
+    balance_id: str
+    fingerprint: str
+
+
 @dataclass(slots=True)
 class Verdict:
     """What one connection's answer means. What is not in it stays as it was."""
@@ -139,4 +150,5 @@ class Verdict:
     quarantined: list[Quarantined] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # external ids
     clean: list[tuple[UUID, int]] = field(default_factory=list)  # syncs still to come
+    names: list[Name] = field(default_factory=list)  # of new snapshots
     results: list[dict[str, Any]] = field(default_factory=list)

@@ -20,7 +20,9 @@ class Reading:
     """What a provider says one account is and holds, in minor units of `asset`.
 
     Amounts are None where the provider did not answer for this account (`error` says
-    why): unknown is never zero. `as_of` is the provider's own moment, where it has one.
+    why): unknown is never zero. `as_of` is the provider's own moment, where it has one,
+    and `balance_id` its own name for these figures: never a hash of them, which would
+    take the same amount held twice for the same balance.
     """
 
     external_id: str
@@ -40,6 +42,7 @@ class Reading:
     details: Mapping[str, Any] = field(
         default_factory=dict
     )  # for people; never decides
+    balance_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

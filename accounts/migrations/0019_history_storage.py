@@ -238,8 +238,28 @@ def account(name: str, **options) -> models.ForeignKey:
     )
 
 
+NAME, TASK = "Keep history", "accounts.tasks.keep_history"
+
+
+def schedule(apps, schema_editor) -> None:
+    intervals = apps.get_model("django_celery_beat", "IntervalSchedule").objects
+    rows = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    found = intervals.filter(every=1, period="days").first()
+    interval = found or intervals.create(every=1, period="days")
+    rows.get_or_create(name=NAME, defaults={"task": TASK, "interval": interval})
+
+
+def unschedule(apps, schema_editor) -> None:
+    apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(
+        task=TASK
+    ).delete()
+
+
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0018_figures")]
+    dependencies = [
+        ("accounts", "0018_figures"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+    ]
 
     operations = [
         migrations.CreateModel(
@@ -399,4 +419,5 @@ class Migration(migrations.Migration):
                 pages_per_range=16,
             ),
         ),
+        migrations.RunPython(schedule, unschedule),
     ]

@@ -35,6 +35,7 @@ from .connecting import (
     update_credentials,
 )
 from .forgetting import forget_old_findings
+from .keeping import keep_history
 from .movements import forget_old as forget_old_transactions
 from .portfolio import base_of, portfolio_of, spelt_out, worth_over_time
 from .proof import Proof, proof_of
@@ -115,6 +116,7 @@ __all__ = [
     "forget_old_nonces",
     "forget_old_transactions",
     "fresh_balances",
+    "keep_history",
     "keep_quotes",
     "keep_rate",
     "listen",

@@ -19,7 +19,7 @@ from accounts.validator import Checks, checks_of
 from accounts.verdicts import Accepted, Heard, Known, Verdict
 from providers.errors import ProviderError
 
-from . import distrust, knowledge, statements, writing
+from . import distrust, knowledge, snapshot_keys, statements, writing
 from .entries import Entry, State
 from .events import tell_changes
 from .instant.keeping import keep
@@ -62,12 +62,14 @@ def _record(entries: Sequence[Entry]) -> None:
         }
         # A connection archived meanwhile has nothing to say any more.
         present = [e for e in entries if e.connection_id in states]
+        snapshot_keys.recall(present, known)
         for entry in present:
             state = states[entry.connection_id]
             checks = checks_of(state.check_rows, state.drift_rows)
             entry.verdict = _verdict(entry, known[entry.connection_id], checks)
         writing.write_accounts(present)
         writing.write_balances(present, known)
+        snapshot_keys.write_names(present)
         moved = writing.write_movements(present, known)
         writing.write_outcomes(present, states)
         writing.write_findings(present)

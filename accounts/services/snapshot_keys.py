@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import F
 
 from accounts.models import Account, BalanceSnapshot, SnapshotKey
+from accounts.verdicts import Known
+
+from .entries import Entry
+from .statements import ask, write
 
 Scope = SnapshotKey.Scope
+NAMES = """
+SELECT k.account_id, k.key, k.fingerprint
+FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, key)
+JOIN accounts_snapshotkey k ON k.account_id = t.account_id AND k.key = t.key
+WHERE k.scope = 'provider'
+"""
+NAME = """
+INSERT INTO accounts_snapshotkey
+  (created, account_id, as_of, scope, client, key, fingerprint, replays)
+SELECT now(), t.account_id, t.as_of, 'provider', '', t.key, t.fingerprint, 0
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[])
+  AS t(account_id, as_of, key, fingerprint)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,38 @@ def name_for_client(
 def count_replay(named: Named) -> None:
     """Count that a snapshot was asked for again by its name."""
     SnapshotKey.objects.filter(pk=named.row.pk).update(replays=F("replays") + 1)
+
+
+def recall(entries: Iterable[Entry], known: Mapping[UUID, Mapping[str, Known]]) -> None:
+    """Note on what is known which of the names in these answers were told before."""
+    told = [
+        (before, reading.balance_id)
+        for entry in entries
+        if entry.visit is not None and entry.visit.observation is not None
+        for reading in entry.visit.observation.readings
+        if reading.balance_id
+        and (before := known[entry.connection_id].get(reading.external_id))
+    ]
+    if not told:
+        return
+    names = {before.account_id: {} for before, _ in told}
+    ids = [(before.account_id, name) for before, name in told]
+    for account, name, fingerprint in ask(NAMES, *zip(*ids, strict=True)):
+        names[account][name] = fingerprint
+    for before, _ in told:
+        before.named = names[before.account_id]
+
+
+def write_names(entries: Iterable[Entry]) -> None:
+    """Store what providers call the snapshots that were just written."""
+    write(
+        NAME,
+        [
+            (name.account_id, name.as_of, name.balance_id, name.fingerprint)
+            for entry in entries
+            for name in entry.verdict.names
+        ],
+    )
 
 
 def provider_id(account: Account, as_of: datetime) -> str | None:
