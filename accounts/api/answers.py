@@ -27,6 +27,7 @@ PROVIDER_STATUS = {
     services.CredentialsIncomplete: 400,
     services.UnknownCredential: 400,
     services.FutureMoment: 400,
+    services.HistoryGivenUp: 409,
     services.NoConsentNeeded: 409,
     services.NoWebhooks: 409,
     services.UnreadableCredentials: 503,

@@ -16,6 +16,7 @@ from .authorization import (
 from .balances import (
     BalanceUnknown,
     FutureMoment,
+    HistoryGivenUp,
     NotTyped,
     balance_answer,
     create_typed_account,
@@ -79,6 +80,7 @@ __all__ = [
     "Chain",
     "CredentialsIncomplete",
     "FutureMoment",
+    "HistoryGivenUp",
     "Message",
     "NoConsentNeeded",
     "NoWebhooks",

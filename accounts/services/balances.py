@@ -45,6 +45,12 @@ class FutureMoment(ProviderError):
     code = "future_moment"
 
 
+class HistoryGivenUp(ProviderError):
+    """Of that day only the figures are kept: no snapshot can be added."""
+
+    code = "history_given_up"
+
+
 class BalanceUnknown(ProviderError):
     """The balance could not be read."""
 
@@ -115,13 +121,15 @@ def record_typed_balance(
     """Record what a person counted, in minor units, now or at `as_of`.
 
     A count of the past enters the history but not the present. Raises NotTyped,
-    MoneyError, FutureMoment.
+    MoneyError, FutureMoment, HistoryGivenUp.
     """
     _require_typed(account.provider)
     moment = now()
     counted = as_of or moment
     if counted > moment:
         raise FutureMoment
+    if account.days_only_until is not None and counted < account.days_only_until:
+        raise HistoryGivenUp
     reading = Reading(
         account.external_id, account.unit, whole(total), total, name=account.name
     )

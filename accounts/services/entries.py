@@ -7,6 +7,7 @@ from uuid import UUID
 
 from accounts.models import SyncRun
 from accounts.verdicts import Heard, Verdict
+from providers.base import Observation
 from providers.errors import ProviderError
 
 from .knowledge import Knowledge
@@ -41,3 +42,9 @@ class Entry:
     @property
     def connection_id(self) -> UUID:
         return self.run.connection_id
+
+    @property
+    def said(self) -> Observation | None:
+        """What a person typed, or the provider answered."""
+        told = self.heard or self.visit
+        return told and told.observation

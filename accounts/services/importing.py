@@ -58,6 +58,7 @@ def import_snapshots(account: Account, file: Iterable[Numbered]) -> Imported:
         cursor.execute(ALONE, [str(account.pk)])
         if cursor.fetchone() != (True,):
             raise ImportRunning
+    account.refresh_from_db(fields=["days_only_until"])
     rest, moment = iter(file), now()
     written = known = 0
     mistakes: list[Mistake] = []
@@ -89,12 +90,17 @@ def add(
                 **dict(zip(Line._fields[:4], line[:4], strict=True)),
             )
             for line in batch.values()
-            if line.as_of not in before and line.as_of <= moment
+            if line.as_of not in before
+            and line.as_of <= moment
+            and not is_given_up(account, line)
         ],
         ignore_conflicts=True,  # a sync may have been faster, or the file repeats
     )
     after = stored(account, moments)
-    wrong = {n: objection(line, after.get(line.as_of)) for n, line in batch.items()}
+    wrong = {
+        n: objection(line, after.get(line.as_of), is_given_up(account, line))
+        for n, line in batch.items()
+    }
     return len(after) - len(before), [
         Mistake(number, text) for number, text in wrong.items() if text
     ]
@@ -108,8 +114,16 @@ def stored(
     return {row[0]: row[1:] for row in rows.values_list(*Line._fields[:4])}
 
 
-def objection(line: Line, known: tuple[int, ...] | None) -> str:
+def is_given_up(account: Account, line: Line) -> bool:
+    """Say whether only the figures of that day are kept."""
+    until = account.days_only_until
+    return until is not None and line.as_of < until
+
+
+def objection(line: Line, known: tuple[int, ...] | None, given_up: bool) -> str:
     """Return what speaks against a line; nothing where it stands in the history."""
+    if known is None and given_up:
+        return "Of this day only the figures are kept"
     if known is None:
         return "This moment is still to come"
     if known != line[1:4]:

@@ -84,8 +84,8 @@ def recall(entries: Iterable[Entry], known: Mapping[UUID, Mapping[str, Known]]) 
     told = [
         (before, reading.balance_id)
         for entry in entries
-        if entry.visit is not None and entry.visit.observation is not None
-        for reading in entry.visit.observation.readings
+        if (said := entry.said) is not None
+        for reading in said.readings
         if reading.balance_id
         and (before := known[entry.connection_id].get(reading.external_id))
     ]
