@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db.models import F
 
 from accounts.models import Account, BalanceSnapshot, SnapshotKey
+from accounts.text import is_clean
+from accounts.validation import LONGEST_BALANCE_ID
 from accounts.verdicts import Known
 
 from .entries import Entry
@@ -62,14 +64,13 @@ def name_for_client(
     account = snapshot.account
     if of_client(account, client, key) is None:
         named = {"account": account, "scope": Scope.CLIENT, "client": client}
-        SnapshotKey.objects.bulk_create(
-            [
-                SnapshotKey(
-                    **named, key=key, as_of=snapshot.as_of, fingerprint=fingerprint
-                )
-            ],
-            ignore_conflicts=True,
+        SnapshotKey.objects.filter(**named, key=key).exclude(
+            as_of__in=account.snapshots.order_by().values("as_of")
+        ).delete()
+        row = SnapshotKey(
+            **named, key=key, as_of=snapshot.as_of, fingerprint=fingerprint
         )
+        SnapshotKey.objects.bulk_create([row], ignore_conflicts=True)
     found = of_client(account, client, key)
     return found is not None and found.snapshot.as_of == snapshot.as_of
 
@@ -86,7 +87,7 @@ def recall(entries: Iterable[Entry], known: Mapping[UUID, Mapping[str, Known]]) 
         for entry in entries
         if (said := entry.said) is not None
         for reading in said.readings
-        if reading.balance_id
+        if is_clean(reading.balance_id, LONGEST_BALANCE_ID)
         and (before := known[entry.connection_id].get(reading.external_id))
     ]
     if not told:

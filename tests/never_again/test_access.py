@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts import services
 from accounts.models import BalanceSnapshot
 from automation.models import RuleRun
 from tests.fixtures_api import V1, World
@@ -69,3 +70,32 @@ def test_unknown_rule_is_404_for_everybody(world: World):
 
     assert start(world.operator, nobody, "a").status_code == 404
     assert start(world.operator, world.theirs.rule, "b").status_code == 404
+
+
+def test_key_of_one_wallet_finds_no_other(world: World):
+    """amani-backend: wallet B with the key K got wallet A's snapshot."""
+    a = world.mine.cash
+    b = services.create_typed_account(a.connection, "B", a.asset)
+    for wallet, minor in ((a, 1), (b, 2)):
+        services.record_typed_balance(wallet, minor)
+    key = {"idempotency_key": "K"}
+
+    told = [
+        world.operator.post(f"{V1}/wallets/{w.pk}/sync-balance", key).json()
+        for w in (a, b)
+    ]
+
+    assert [t["wallet_id"] for t in told] == [str(a.pk), str(b.pk)]
+    assert [t["balance"] for t in told] == ["0.01", "0.02"]
+
+
+def test_unknown_wallet_has_no_balance_and_gets_none(world: World):
+    """amani-backend: an unknown wallet had a snapshot of 0.0 stored and returned."""
+    before = BalanceSnapshot.objects.count()
+    path = f"{V1}/wallets/{uuid4()}"
+
+    asked = world.operator.post(f"{path}/sync-balance", {"idempotency_key": "K"})
+
+    assert asked.status_code == 404
+    assert world.operator.get(f"{path}/balance").status_code == 404
+    assert BalanceSnapshot.objects.count() == before
