@@ -39,6 +39,7 @@ RULES = [
 HISTORY = [
     _list("Transactions", "receipt_long", "accounts_transaction"),
     _list("Snapshots", "history", "accounts_balancesnapshot"),
+    _list("Snapshot names", "sell", "accounts_snapshotkey"),
     _list("Sync runs", "sync", "accounts_syncrun"),
     _list("Corrections", "edit_note", "accounts_correction"),
     _list("Quarantine", "gpp_maybe", "accounts_quarantinedreading"),

@@ -29,6 +29,7 @@ TABLE: dict[str, dict[str, str]] = {
     "accounts/<uuid:pk>/snapshots/import/": {"POST": ADMIN},
     "accounts/<uuid:pk>/snapshots.csv": {"GET": READ},
     "accounts/<uuid:pk>/snapshots.json": {"GET": READ},
+    "accounts/<uuid:pk>/days/": {"GET": READ},
     "accounts/<uuid:pk>/trend/": {"GET": READ},
     "accounts/<uuid:pk>/proof/": {"GET": READ},
     "portfolio/": {"GET": READ},

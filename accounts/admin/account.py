@@ -28,7 +28,14 @@ from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .course import WithCourse
 from .discrepancy import discrepancies_panel
 from .inputs import AmountField
-from .panels import NEWEST, pots_panel, progress, snapshots_panel, transactions_panel
+from .panels import (
+    NEWEST,
+    days_panel,
+    pots_panel,
+    progress,
+    snapshots_panel,
+    transactions_panel,
+)
 from .quarantine import proof_panel, quarantine_panel
 from .sync import corrections_panel
 
@@ -46,7 +53,7 @@ class AccountForm(forms.ModelForm):
 
     class Meta:
         model = Account
-        fields = ["name", "category", "role", "goal", "active"]
+        fields = ["name", "category", "role", "goal", "keep_days", "active"]
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -168,7 +175,10 @@ class AccountAdmin(WithCourse, ScopedAdmin):
                 ]
             },
         ),
-        ("Yours to change", {"fields": ["name", "category", "role", "goal", "active"]}),
+        (
+            "Yours to change",
+            {"fields": ["name", "category", "role", "goal", "keep_days", "active"]},
+        ),
         (
             "What the provider says",
             {
@@ -256,6 +266,9 @@ class AccountAdmin(WithCourse, ScopedAdmin):
             yield f"Protected since {since}: no rule moves money in or out.{ends(row)}"
         if row.closed_at:
             yield "This account is closed at the provider. Its history stays."
+        if row.days_only_until:
+            until = show.exact(row.days_only_until)
+            yield f"Before {until} the history is known by the day: see Days."
         if not row.automates:
             yield "Another connection automates this account: it is shown, not counted."
 
@@ -271,6 +284,8 @@ class AccountAdmin(WithCourse, ScopedAdmin):
             yield quarantine_panel(row.quarantine.all(), more)
         yield proof_panel(row)
         yield snapshots_panel(row, self.history_list(BalanceSnapshot, **here))
+        if row.days_only_until:
+            yield days_panel(row)
         yield transactions_panel(row, self.history_list(Transaction, **here))
         changed = row.corrections.select_related("account")[:NEWEST]
         yield corrections_panel(changed)

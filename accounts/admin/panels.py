@@ -71,6 +71,27 @@ def snapshots_panel(row: Account, more: str) -> Panel:
     )
 
 
+def days_panel(row: Account) -> Panel:
+    """Return the newest days of which only the figures are kept."""
+    kept = row.days.filter(first_at__lt=row.days_only_until)
+    return Panel(
+        "Days",
+        ["Day (UTC)", "First", "Last", "Lowest", "Highest", "Changes"],
+        [
+            [
+                day.day.isoformat(),
+                show.money(day.first, row.asset),
+                show.money(day.last, row.asset),
+                show.money(day.lowest, row.asset),
+                show.money(day.highest, row.asset),
+                day.count,
+            ]
+            for day in kept[:NEWEST]
+        ],
+        right=("First", "Last", "Lowest", "Highest", "Changes"),
+    )
+
+
 def transactions_panel(row: Account, more: str) -> Panel:
     """Return the newest transactions of an account; what went to a pot names it."""
     pots = {pot.external_id: f"pot {pot}" for pot in row.pots.all()}

@@ -9,12 +9,22 @@ from rest_framework.response import Response
 import providers
 from accounts import services
 from accounts.models import Account, Connection
+from accounts.models.account import LEAST_KEPT_DAYS, MOST_DAYS
 from accounts.moneyjson import money
 from providers.base import TakesTypedBalances
 from providers.money import Asset, MoneyError
 
 from .base import ADMIN, Api, invalid
-from .fields import Flag, Id, MoneyIn, MoneyOut, MoneySerializer, StrictSerializer, Text
+from .fields import (
+    Flag,
+    Id,
+    MoneyIn,
+    MoneyOut,
+    MoneySerializer,
+    StrictSerializer,
+    Text,
+    Whole,
+)
 from .filters import AccountFilter
 from .idempotency import idempotent
 from .problems import Archived
@@ -64,6 +74,8 @@ class AccountSerializer(serializers.ModelSerializer):
             "protected_reason",
             "clean_syncs_left",
             "missing_since",
+            "keep_days",
+            "days_only_until",
         ]
         read_only_fields = fields
 
@@ -87,6 +99,13 @@ class AccountPatch(StrictSerializer):
     role = Text(max_length=30, allow_blank=True, required=False)
     goal = MoneyIn(allow_null=True, required=False)
     active = Flag(required=False)
+    keep_days = Whole(
+        least=LEAST_KEPT_DAYS,
+        most=MOST_DAYS,
+        allow_null=True,
+        required=False,
+        help_text="Of older days only the figures stay; null: every snapshot stays.",
+    )
 
     def validate_goal(self, minor: int | None) -> int | None:
         if minor is not None and minor < 0:
@@ -154,7 +173,7 @@ class AccountDetail(Accounts):
 
     @extend_schema(request=AccountPatch)
     def patch(self, request, pk):
-        """Change the name, category, role, goal or whether it is active."""
+        """Change the name, category, role, goal, whether it is active, what it keeps."""
         account = self.get_object()
         told = self.body(AccountPatch, asset=account.asset)
         for name, value in told.items():

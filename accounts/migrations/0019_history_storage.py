@@ -65,6 +65,9 @@ BEGIN
                  'WHERE as_of >= %L AND as_of < %L', name, since, until);
   PERFORM set_config('balsync.retention', 'on', true);
   DELETE FROM accounts_balancesnapshot_other WHERE as_of >= since AND as_of < until;
+  IF NOT EXISTS (SELECT FROM accounts_balancesnapshot_other) THEN
+    TRUNCATE accounts_balancesnapshot_other;  -- gives its pages back
+  END IF;
   PERFORM set_config('balsync.retention', passes, true);
   EXECUTE format('ALTER TABLE accounts_balancesnapshot ATTACH PARTITION %I '
                  'FOR VALUES FROM (%L) TO (%L)', name, since, until);

@@ -20,6 +20,7 @@ from accounts.models import (
     Correction,
     Discrepancy,
     Membership,
+    SnapshotKey,
     SyncRun,
     Transaction,
     Workspace,
@@ -136,6 +137,9 @@ def happen(home: Household) -> None:
         counterparty=f"{home.workspace} grocer",
     )
     home.snapshot = home.main.snapshots.get()
+    home.snapshot_key = SnapshotKey.objects.create(
+        account=home.main, as_of=home.snapshot.as_of, scope="client", key="k"
+    )
     home.rule = services.write_rule(home.workspace, topup(home))
     home.trigger = home.rule.triggers.first()
     home.run = RuleRun.objects.create(
@@ -191,6 +195,7 @@ def rows_of(home: Household) -> list:
         home.discrepancy,
         home.transaction,
         home.snapshot,
+        home.snapshot_key,
         home.rule,
         home.run,
         home.transfer,
@@ -203,6 +208,7 @@ HISTORY = (
     "discrepancy",
     "transaction",
     "snapshot",
+    "snapshot_key",
     "run",
     "transfer",
 )

@@ -101,6 +101,7 @@ MATRIX = {
     ("get", "accounts/<uuid:pk>/snapshots.json"): Row("viewer", "main"),
     # The body is a file, so this one says that it is none.
     ("post", "accounts/<uuid:pk>/snapshots/import/"): Row("admin", "main", good=(400,)),
+    ("get", "accounts/<uuid:pk>/days/"): Row("viewer", "main"),
     ("get", "accounts/<uuid:pk>/trend/"): Row("viewer", "main"),
     ("post", "wallets/<uuid:pk>/sync-balance/"): Row("operator", "main", good=(502,)),
     ("post", "wallets/<uuid:pk>/sync-balance"): Row("operator", "main", good=(502,)),
