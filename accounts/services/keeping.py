@@ -1,7 +1,7 @@
 """Keeps history in order: months to come, and what is given up of those long past.
 
 Whatever is given up has its day in `BalanceDay`. It goes through the one bypass of the
-append-only triggers, which is named here alone, and each account's part is told.
+append-only triggers, which is named here alone, and the audit tells of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from uuid import UUID
 import structlog
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
+
+from accounts.models import Account
+
+from .auditing import audit
 
 log = structlog.get_logger(__name__)
 
@@ -178,13 +182,23 @@ def patiently(**about: str) -> Iterator[CursorWrapper]:
 
 
 def tell(cursor: CursorWrapper) -> int:
-    """Tell of each account what it gave up, and return how many snapshots that was."""
+    """Tell of each account what it gave up, and return how many snapshots that was.
+
+    The audit has one event for each workspace, the log a line for each account.
+    """
     given: list[tuple[UUID, int, datetime]] = cursor.fetchall()
+    places = Account.objects.in_bulk([account for account, _, _ in given])
+    of: dict[UUID, list[tuple[int, datetime]]] = {}
     for account, count, last in given:
+        of.setdefault(places[account].workspace_id, []).append((count, last))
         log.info(
             "history_given_up",
             account=str(account),
             snapshots=count,
             until=last.isoformat(),
         )
+    for workspace, told in of.items():
+        counts, lasts = zip(*told, strict=True)
+        new = {"accounts": len(told), "snapshots": sum(counts), "until": max(lasts)}
+        audit("history.given_up", workspace=workspace, kind="balancesnapshot", new=new)
     return sum(count for _, count, _ in given)

@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from accounts import services, tasks
 from accounts.models import (
     Account,
+    AuditEvent,
     BalanceDay,
     BalanceSnapshot,
     Connection,
@@ -151,6 +152,11 @@ def test_what_is_given_up_leaves_its_days_and_nothing_else_goes(long):
     assert list(BalanceDay.objects.order_by("day").values_list()) == before
     long.refresh_from_db()
     assert long.days_only_until == TODAY - 40 * DAY
+    told = AuditEvent.objects.filter(action="history.given_up")
+    assert {event.workspace_id for event in told} == {long.workspace_id}
+    assert sum(int(event.new["snapshots"]) for event in told) == 60
+    changed = AuditEvent.objects.get(action="account.changed")
+    assert (changed.old, changed.new) == ({"keep_days": None}, {"keep_days": "40"})
 
 
 def test_everything_is_kept_where_nobody_said_otherwise(long):

@@ -12,6 +12,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import accounts.fields
+from accounts.migrations._audit import follow
 from providers.money import LARGEST
 
 COLUMNS = "id, as_of, account_id, total, available, held, source, origin"
@@ -258,9 +259,28 @@ def unschedule(apps, schema_editor) -> None:
     ).delete()
 
 
+def follow_account(*more: str) -> migrations.RunSQL:
+    """Let the audit tell of what an owner changes about an account, as before."""
+    return follow(
+        "accounts_account",
+        "account",
+        [
+            *("name", "category", "role", "goal", "active", "automates"),
+            *("protected_at", "protected_reason", "workspace_id", "connection_id"),
+            *more,
+        ],
+        switches={"protected_at": ["protected", "released"]},
+        on=["UPDATE"],
+        often=True,
+    )
+
+
+BEFORE, AFTER = follow_account(), follow_account("keep_days")
+
+
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0018_figures"),
+        ("accounts", "0019_audit"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
@@ -402,6 +422,9 @@ class Migration(migrations.Migration):
                 ),
                 name="rules_see_enough_history",
             ),
+        ),
+        migrations.RunSQL(
+            [BEFORE.reverse_sql, AFTER.sql], [AFTER.reverse_sql, BEFORE.sql]
         ),
         migrations.SeparateDatabaseAndState(
             [migrations.RunSQL(DIVIDE, UNITE)],
