@@ -280,7 +280,7 @@ BEFORE, AFTER = follow_account(), follow_account("keep_days")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0019_audit"),
+        ("accounts", "0020_second_factor"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
