@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -14,14 +14,16 @@ from . import show
 from .base import HistoryAdmin, Panel, Role
 
 MOST = 3  # fields that a line of the list names
-LONGEST = 60
+LONGEST = 64  # characters of it: two lines on a phone
 
 
-def said(value: Any) -> str:
-    """Return one value of an event in few words."""
-    if value in (None, ""):
-        return show.NOTHING
-    text = str(value)
+def said(told: Mapping[str, Any]) -> str:
+    """Return the first fields of an event in few words."""
+    parts = [
+        f"{name}: {'–' if value in (None, '') else value}"
+        for name, value in sorted(told.items())[:MOST]
+    ]
+    text = ", ".join([*parts, "…"] if len(told) > MOST else parts)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -69,9 +71,7 @@ class AuditEventAdmin(HistoryAdmin):
 
     @admin.display(description="Now")
     def changes(self, row: AuditEvent) -> str:
-        told = [f"{name}: {said(value)}" for name, value in sorted(row.new.items())]
-        more = ["…"] if len(told) > MOST else []
-        return ", ".join(told[:MOST] + more) or show.NOTHING
+        return said(row.new) or show.NOTHING
 
     @admin.display(description="Link of the chain")
     def link_position(self, row: AuditEvent) -> str:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from accounts import services
+from accounts.admin.audit import said
 from accounts.models import AuditEvent, Membership, QuarantinedReading
 from automation import services as automation
 from tests import fixtures_api, fixtures_bank
@@ -202,3 +203,9 @@ def test_the_pages_show_the_audit_to_admins_and_lead_there(client, world):
     assert away.status_code in (302, 404)
     Membership.objects.filter(user=user).update(role="operator")
     assert client.get(history.headers["Location"]).status_code == 403
+
+
+def test_a_line_of_the_list_tells_the_first_fields_as_plain_text():
+    assert said({"b": "", "a": 1}) == "a: 1, b: –"
+    assert said({name: name for name in "dcba"}) == "a: a, b: b, c: c, …"
+    assert len(said({"a": "x" * 200})) == 64
