@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -16,7 +14,7 @@ from rest_framework.serializers import as_serializer_error
 from accounts.models import Account, CheckSetting, DriftSetting, Severity
 
 from .base import ADMIN, Api, invalid
-from .fields import Choice, Flag, Id, StrictSerializer, Text, Whole
+from .fields import Choice, Flag, Id, Plain, StrictSerializer, Text, Whole
 from .idempotency import idempotent
 from .quarantine import CheckSettingSerializer, DriftSettingSerializer
 
@@ -24,32 +22,12 @@ ADJUSTABLE = CheckSetting._meta.get_field("rule").choices
 LONGEST_WAIT = 32_767  # syncs, as the column counts them
 
 
-class Plainly(Text):
-    """A plain decimal of 0 or more, as a string, because a JSON number may be a float."""
-
-    def __init__(self, *, digits: int, decimals: int, **kwargs: Any) -> None:
-        self.digits, self.decimals = digits, decimals
-        self.shape = re.compile(
-            rf"[0-9]{{1,{digits}}}(\.[0-9]{{1,{decimals}}})?", re.ASCII
-        )
-        super().__init__(**kwargs)
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        text = super().to_internal_value(data)
-        if not self.shape.fullmatch(text):
-            raise serializers.ValidationError(
-                f"A decimal of 0 or more with at most {self.digits} digits and "
-                f"{self.decimals} decimals."
-            )
-        return Decimal(text)
+def whole(**more: Any) -> Plain:
+    return Plain(digits=41, decimals=18, **more)
 
 
-def whole(**more: Any) -> Plainly:
-    return Plainly(digits=41, decimals=18, **more)
-
-
-def percent() -> Plainly:
-    return Plainly(digits=5, decimals=4, required=False)
+def percent() -> Plain:
+    return Plain(digits=5, decimals=4, required=False)
 
 
 class CheckSettingIn(StrictSerializer):

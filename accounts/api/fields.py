@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from django.core.validators import MaxLengthValidator
@@ -64,6 +66,28 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Plain(Text):
+    """A plain decimal, as a string, because a JSON number may be a float."""
+
+    def __init__(
+        self, *, digits: int, decimals: int, above_zero: bool = False, **kwargs: Any
+    ) -> None:
+        self.digits, self.decimals, self.above_zero = digits, decimals, above_zero
+        self.shape = re.compile(
+            rf"[0-9]{{1,{digits}}}(\.[0-9]{{1,{decimals}}})?", re.ASCII
+        )
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        text = super().to_internal_value(data)
+        fits = self.shape.fullmatch(text) is not None
+        if not fits or (self.above_zero and not Decimal(text)):
+            least = "above 0" if self.above_zero else "of 0 or more"
+            most = f"{self.digits} digits and {self.decimals} decimals"
+            raise serializers.ValidationError(f"A decimal {least} with at most {most}.")
+        return Decimal(text)
 
 
 class Choice(serializers.ChoiceField):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Any
 
 from django.utils.timezone import now
@@ -16,13 +15,12 @@ from accounts.models import ExchangeRate
 from accounts.portfolio.rates import RateError
 
 from .base import ADMIN, Api
-from .fields import Id, Moment, StrictSerializer, Text, Whole
+from .fields import Id, Moment, Plain, StrictSerializer, Text, Whole
 from .filters import RateFilter
 from .idempotency import idempotent
 from .problems import Problem
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,19}", re.ASCII)
-PLAIN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?", re.ASCII)
 LONGEST = 24 * 366 * 100  # hours
 
 
@@ -40,18 +38,6 @@ class Code(Text):
         if not CODE.fullmatch(code):
             raise serializers.ValidationError("The code of an asset, such as GBP.")
         return code
-
-
-class Value(Text):
-    """A plain decimal above 0, as a string, because a JSON number may be a float."""
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        text = super().to_internal_value(data)
-        if not PLAIN.fullmatch(text) or not Decimal(text):
-            raise serializers.ValidationError(
-                "A decimal above 0 with at most 12 digits and 18 decimals."
-            )
-        return Decimal(text)
 
 
 class RateSerializer(serializers.ModelSerializer):
@@ -82,7 +68,7 @@ class RateSerializer(serializers.ModelSerializer):
 class RateCreate(StrictSerializer):
     workspace = Id(required=False, help_text="Needed with several workspaces.")
     base, quote = Code(max_length=20), Code(max_length=20)
-    value = Value()
+    value = Plain(digits=12, decimals=18, above_zero=True)
     as_of = Moment(required=False, help_text="When it was true; now if not told.")
     good_for_hours = Whole(
         least=1,

@@ -12,7 +12,13 @@ from accounts import agreement
 from accounts.agreement import DIFFERS, Figures, Said
 from accounts.instant.entry import EPOCH, MICROSECOND, unpack
 from accounts.models import Account, BalanceSnapshot, Connection, Source
-from providers.base import Authorizes, Observation, Reading, TakesTypedBalances
+from providers.base import (
+    Authorizes,
+    Observation,
+    Provider,
+    Reading,
+    TakesTypedBalances,
+)
 from providers.drivers.fleet import fleet
 from providers.errors import ProviderError, UnexpectedResponse
 from providers.store import StoreAway
@@ -97,14 +103,14 @@ def read_live(accounts: Sequence[Account]) -> dict[UUID, Said]:
     jobs, asked = [], []
     for connection, mine in by_connection(accounts):
         try:
-            if (why := silent(connection)) is not None:
-                found |= dict.fromkeys((a.pk for a in mine), why)
-                continue
             provider = adapter_of(connection)
         except ProviderError as error:
             found |= dict.fromkeys(
                 (a.pk for a in mine), Said(why=str(error), lost=True)
             )
+            continue
+        if (why := silent(connection, provider)) is not None:
+            found |= dict.fromkeys((a.pk for a in mine), why)
             continue
         jobs.append((provider, looking(provider)))
         asked.append(mine)
@@ -124,9 +130,8 @@ def by_connection(
         yield mine[0].connection, mine
 
 
-def silent(connection: Connection) -> Said | None:
+def silent(connection: Connection, provider: Provider) -> Said | None:
     """Return why nobody is to be asked; None where somebody is."""
-    provider = adapter_of(connection)
     if isinstance(provider, TakesTypedBalances):
         return Said(why="typed in: nobody to ask")
     if connection.archived_at is not None:
@@ -137,7 +142,7 @@ def silent(connection: Connection) -> Said | None:
     return None
 
 
-def looking(provider) -> Call[Observation]:
+def looking(provider: Provider) -> Call[Observation]:
     try:
         return (yield from provider.observe())
     except FAULTS as error:

@@ -39,3 +39,16 @@ def person(people) -> tuple[Customer, Connection]:
 @pytest.fixture
 def account_of() -> Callable[[str], Account]:
     return lambda name: Account.objects.get(external_id=name, automates=True)
+
+
+@pytest.fixture
+def account(workspace) -> Account:
+    """Return an account of a provider that nobody is ever asked about."""
+    owner = Connection.objects.create(workspace=workspace, provider="somewhere")
+    return Account.objects.create(
+        workspace=workspace,
+        connection=owner,
+        provider="somewhere",
+        external_id="main",
+        asset="GBP/2",
+    )

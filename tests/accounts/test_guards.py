@@ -22,18 +22,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def account(workspace) -> Account:
-    owner = Connection.objects.create(workspace=workspace, provider="somewhere")
-    return Account.objects.create(
-        workspace=workspace,
-        connection=owner,
-        provider="somewhere",
-        external_id="main",
-        asset="GBP/2",
-    )
-
-
-@pytest.fixture
 def snapshot(account) -> BalanceSnapshot:
     return account.snapshots.create(total=500, available=500, as_of=now())
 

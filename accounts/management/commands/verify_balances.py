@@ -25,11 +25,7 @@ class Command(Base):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--workspace", metavar="NAME")
-        ask = parser.add_mutually_exclusive_group()
-        ask.add_argument("--offline", action="store_true", help="ask no provider")
-        ask.add_argument(
-            "--provider-too", action="store_true", help="ask them; so it is anyway"
-        )
+        parser.add_argument("--offline", action="store_true", help="ask no provider")
 
     def handle(self, **options: Any) -> None:
         accounts = self.wanted(options["workspace"])

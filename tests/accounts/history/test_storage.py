@@ -16,7 +16,6 @@ from accounts.models import (
     AuditEvent,
     BalanceDay,
     BalanceSnapshot,
-    Connection,
     SnapshotKey,
 )
 from accounts.services import history, keeping, trends
@@ -24,18 +23,6 @@ from accounts.services import history, keeping, trends
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TODAY = datetime.combine(now().date(), datetime.min.time(), UTC)
-
-
-@pytest.fixture
-def account(workspace) -> Account:
-    owner = Connection.objects.create(workspace=workspace, provider="somewhere")
-    return Account.objects.create(
-        workspace=workspace,
-        connection=owner,
-        provider="somewhere",
-        external_id="main",
-        asset="GBP/2",
-    )
 
 
 def put(account: Account, *told: tuple[datetime, int], **more) -> None:
