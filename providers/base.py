@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 from .errors import AuthenticationFailed, RateLimited, Refused
 from .money import Asset
+from .waiting import BANNED, MARGIN, wait_asked
 from .wire import Call, Request, Response, T
 
 
@@ -57,11 +58,16 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything one set of credentials can see now. `complete`: no account is missing."""
+    """Everything one set of credentials can see now. `complete`: no account is missing.
+
+    `lists_held_only`: what is empty is not listed, so a known account that is not among
+    a complete answer holds nothing; elsewhere it has vanished.
+    """
 
     readings: Sequence[Reading]
     invariants: Sequence[Invariant] = ()
     complete: bool = True
+    lists_held_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,30 @@ class CredentialField:
     help: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much weight may be asked: `weight` in `seconds`, for all processes together.
+
+    "moving": in any stretch of that length. "window": in each that begins at a whole
+    multiple of it, by the clock. "counter": each request adds to a counter that may
+    reach `weight` and sinks steadily, from there to nothing in `seconds`.
+    """
+
+    weight: int
+    seconds: float
+    kind: Literal["moving", "window", "counter"] = "moving"
+    per: Literal["installation", "credential"] = "installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """That a provider is in trouble, or wants to be left alone for `hold` seconds."""
+
+    hold: float = 0.0
+    mine: bool = False  # it means these credentials only: the others may go on
+    category: str = "down"  # or "rate", "ban", "lockout": what is counted
+
+
 class Provider(ABC):
     """One set of credentials at one institution. Adapters translate, never decide."""
 
@@ -163,9 +193,9 @@ class Provider(ABC):
     hosts: ClassVar[Mapping[str, str]]  # key → base URL; "api" is the usual one
     fields: ClassVar[Sequence[CredentialField]]
     serial: ClassVar[bool] = False  # one request at a time per credential (nonces)
-    rate: ClassVar[tuple[int, float] | None] = (
-        None  # weight per seconds, for all together
-    )
+    limits: ClassVar[Mapping[str, Limit]] = {}  # by host key
+    # Whether an answer of 200 may hold an error, so that `trouble` has to look.
+    errors_in_body: ClassVar[bool] = False
     dedupe_horizon: ClassVar[int] = 3600  # seconds for which a dedupe id is trusted
 
     def __init__(
@@ -195,9 +225,25 @@ class Provider(ABC):
         if response.status in (401, 403):
             raise AuthenticationFailed(f"{self.name} answered {response.status}")
         if response.status == 429:
-            raise RateLimited(retry_after=retry_after(response))
+            raise RateLimited(retry_after=wait_asked(response))
         if 400 <= response.status < 500:
             raise Refused(f"{self.name} answered {response.status}")
+
+    def used(self, response: Response) -> int | None:
+        """Return the weight that is spent of the host's limit now, where it is told."""
+        return None
+
+    def trouble(self, response: Response) -> Trouble | None:
+        """Return what an answer says about the provider's health; a plain no is none."""
+        if response.status >= 500:
+            return Trouble()
+        if response.status == 429:
+            # Without a limit of its own it may be this one customer's: others go on.
+            asked = wait_asked(response) or 0.0
+            return Trouble(MARGIN * asked if self.limits else 0.0, category="rate")
+        if response.status == 418:
+            return Trouble(MARGIN * (wait_asked(response) or BANNED), category="ban")
+        return None
 
     def ask(self, request: Request, read: Callable[[Any], T]) -> Call[T]:
         """Return what `read` finds in the answer to `request`."""
@@ -268,6 +314,26 @@ class ListsMovements(ABC):
         """Return movements after `cursor`, or since `since` where there is none yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What a key may do, as the provider tells it; None where it does not."""
+
+    read: bool | None = None
+    trade: bool | None = None
+    withdraw: bool | None = None
+    transfer: bool | None = None  # between the customer's own accounts there
+    only_from_some_addresses: bool | None = None  # whether others' requests are refused
+    notes: Sequence[str] = ()  # for people
+
+
+class DescribesKey(ABC):
+    """Providers that tell what a key may do."""
+
+    @abstractmethod
+    def permissions(self) -> Call[Permissions]:
+        """Return what these credentials may do."""
+
+
 class TakesTypedBalances:
     """Providers whose balances a person types in; they are never asked."""
 
@@ -313,12 +379,6 @@ class Authorizes(ABC):
     @abstractmethod
     def refresh(self) -> Call[Tokens]:
         """Return the next tokens; the old ones may be dead once this was sent."""
-
-
-def retry_after(response: Response) -> float | None:
-    """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), dates aside."""
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
 
 
 def form(**fields: str | int) -> bytes:

@@ -6,7 +6,7 @@ import os
 from threading import Lock
 
 import providers
-from providers.base import Provider
+from providers.base import Limit, Provider
 from providers.breaker import Breaker, LocalBreaker, SharedBreaker
 from providers.budget import Budget
 from providers.store import Store
@@ -31,13 +31,13 @@ class Gates:
             self._url = redis_url
             self._store, self._gates = None, {}
 
-    def get(self, name: str, rate: tuple[int, float] | None) -> Gate:
+    def get(self, name: str, limit: Limit | None) -> Gate:
         """Return the gate called `name`."""
         if (gate := self._gates.get(name)) is not None:
             return gate
         with self._lock:
             if name not in self._gates:
-                self._gates[name] = self._make(name, rate)
+                self._gates[name] = self._make(name, limit)
             return self._gates[name]
 
     def all(self) -> list[Gate]:
@@ -50,12 +50,13 @@ class Gates:
         self.__init__()  # type: ignore[misc]
         self._url = url
 
-    def _make(self, name: str, rate: tuple[int, float] | None) -> Gate:
+    def _make(self, name: str, limit: Limit | None) -> Gate:
         if self._url and self._store is None:
             self._store = Store(self._url)
         breaker: Breaker = (
             SharedBreaker(self._store, name) if self._store else LocalBreaker()
         )
+        rate = (limit.weight, limit.seconds) if limit else None
         return Gate(breaker, Budget(name, rate, self._store) if rate else None)
 
 
@@ -67,11 +68,11 @@ os.register_at_fork(after_in_child=_gates.after_fork)
 
 def gate_for(slug: str) -> Gate:
     """Return this process's gate of one provider; raises LookupError for an unknown slug."""
-    return _gates.get(slug, providers.load(slug).rate)
+    return _gates.get(slug, providers.load(slug).limits.get("api"))
 
 
 def gate_of(provider: Provider, request: Request) -> Gate:
     """Return the gate that `request` has to pass: hosts of one provider fail apart."""
     slug = slug_of(type(provider))
     name = slug if request.host == "api" else f"{slug}/{request.host}"
-    return _gates.get(name, provider.rate)
+    return _gates.get(name, provider.limits.get(request.host))

@@ -10,7 +10,6 @@ import random
 import re
 from collections.abc import Callable, Generator, Hashable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from threading import Lock
 from time import monotonic, time_ns
@@ -24,6 +23,7 @@ from providers.errors import (
     TooLate,
     Unavailable,
 )
+from providers.waiting import wait_asked
 from providers.wire import Request, Response, query
 
 from .effects import Await, Consult, Effect, Failure, NotSent, Pause, Send, TooLarge
@@ -35,8 +35,6 @@ DEADLINE = 15.0  # seconds for a whole call: shorter than a transfer's lease
 LARGEST = 10 * 2**20  # bytes of one answer, unpacked
 ATTEMPTS = 3  # of a read, within its deadline
 FIRST_PAUSE = 0.2  # seconds before the second attempt; then it doubles
-LONGEST_HOLD = 3 * 86_400.0  # seconds: the longest ban a provider is known to give
-BANNED = 120.0  # seconds, where a ban does not say how long it lasts
 UNSENDABLE = re.compile(r"[\r\n\0]|[^\x00-\xff]")
 PLAIN = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII).fullmatch
 AGENT = {"User-Agent": "balsync", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
@@ -97,11 +95,12 @@ def answered(
     provider: Provider, gate: Gate, response: Response, *, probe: bool = False
 ) -> Response:
     """Count an answer and return it."""
-    if response.status < 400:
+    fine = response.status < 400 and not provider.errors_in_body
+    trouble = None if fine else provider.trouble(response)
+    if trouble is None:
         gate.leave(ok=True, probe=probe)
     else:
-        hold = hold_asked(provider, response)
-        gate.leave(ok=not failed(response), probe=probe, hold=hold)
+        gate.leave(ok=False, probe=probe, hold=trouble.hold)
     return response
 
 
@@ -140,34 +139,6 @@ def repeat_after(request: Request, outcome: Outcome, attempt: int) -> float | No
     asked = wait_asked(outcome, datetime.now(UTC))
     # Those who were turned away together should not come back together.
     return backoff if asked is None else asked + random.uniform(0, backoff)
-
-
-def wait_asked(response: Response, now: datetime) -> float | None:
-    """Return the seconds of `Retry-After`, a number or a date (RFC 9110, 10.2.3)."""
-    text = response.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_HOLD)
-    try:
-        seconds = (parsedate_to_datetime(text) - now).total_seconds()
-    except (ValueError, TypeError):
-        return None  # no date either, or one without a zone
-    return min(max(seconds, 0.0), LONGEST_HOLD)
-
-
-def hold_asked(provider: Provider, response: Response) -> float:
-    """Return the seconds for which nobody here should ask this provider anything."""
-    if response.status not in (418, 429):
-        return 0
-    asked = wait_asked(response, datetime.now(UTC))
-    if response.status == 418:
-        return 1.1 * (asked or BANNED)
-    # Without a rate of its own the limit may be this one customer's: others go on.
-    return 1.1 * (asked or 0) if provider.rate else 0
-
-
-def failed(response: Response) -> bool:
-    """Say whether the provider is in trouble; a plain no is a sign of health."""
-    return response.status >= 500 or response.status in (418, 429)
 
 
 def signed(provider: Provider, request: Request, deadline: float) -> Send:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import providers
+from providers.base import Limit
 from providers.breaker import LocalBreaker, Report, SharedBreaker, State
 from providers.drivers import Blocking, Gate, blocking, gate_for, gates, tls
 from providers.drivers.blocking import _after_fork
@@ -154,7 +155,7 @@ def test_probe_whose_signing_fails_is_handed_back(url):
 
 
 class Limited(Bank):
-    rate = (3, 60.0)
+    limits = {"api": Limit(3, 60.0)}
 
 
 def test_spent_budget_is_told_before_sending(driver, url, institution):

@@ -12,6 +12,7 @@ from importlib import import_module
 
 import pytest
 
+from providers.base import Limit
 from providers.drivers import Fleet, gates
 from providers.drivers import fleet as this_process_fleet
 from providers.drivers.fleet import _after_fork
@@ -254,7 +255,7 @@ def test_turn_that_comes_too_late_means_nothing_was_sent(fleet, url, institution
 
 
 class Limited(Bank):
-    rate = (10, 60.0)
+    limits = {"api": Limit(10, 60.0)}
 
 
 def test_budget_is_kept_and_the_rest_is_told_before_sending(fleet, bank, institution):
@@ -265,7 +266,7 @@ def test_budget_is_kept_and_the_rest_is_told_before_sending(fleet, bank, institu
 
 
 class Brisk(Bank):
-    rate = (20, 1.0)
+    limits = {"api": Limit(20, 1.0)}
 
 
 def test_calls_wait_for_the_budget_within_their_deadline(fleet, bank, institution):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import providers
+from providers.base import Limit
 from providers.drivers import policy
 from providers.drivers.policy import Nonces
 from providers.drivers.turns import Turns
@@ -20,6 +21,7 @@ from providers.errors import (
     Unavailable,
     UnexpectedResponse,
 )
+from providers.waiting import LONGEST_HOLD, wait_asked
 from providers.wire import Request, Response
 
 from .conftest import GET, PAY, Bank
@@ -32,7 +34,7 @@ def answer(status: int, **headers: str) -> Response:
 
 
 class Limited(Bank):
-    rate = (100, 1.0)
+    limits = {"api": Limit(100, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -41,11 +43,11 @@ class Limited(Bank):
         ("0", 0),
         ("120", 120),
         (" 7 ", 7),
-        ("999999999999999999", policy.LONGEST_HOLD),
-        ("9" * 5000, policy.LONGEST_HOLD),
+        ("999999999999999999", LONGEST_HOLD),
+        ("9" * 5000, LONGEST_HOLD),
         (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
         (format_datetime(NOW - timedelta(days=1), usegmt=True), 0),
-        (format_datetime(NOW + timedelta(days=999), usegmt=True), policy.LONGEST_HOLD),
+        (format_datetime(NOW + timedelta(days=999), usegmt=True), LONGEST_HOLD),
         ("", None),
         ("-5", None),
         ("1.5", None),
@@ -54,14 +56,14 @@ class Limited(Bank):
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text, seconds):
-    assert policy.wait_asked(answer(429, retry_after=text), NOW) == seconds
+    assert wait_asked(answer(429, retry_after=text), NOW) == seconds
 
 
 @given(st.text(max_size=60))
 def test_retry_after_of_any_text_is_a_bounded_wait_or_none(text):
-    found = policy.wait_asked(answer(429, retry_after=text), NOW)
+    found = wait_asked(answer(429, retry_after=text), NOW)
 
-    assert found is None or 0 <= found <= policy.LONGEST_HOLD
+    assert found is None or 0 <= found <= LONGEST_HOLD
 
 
 @given(st.integers(100, 599), st.integers(1, 10))
@@ -119,17 +121,19 @@ def test_answer_without_meaning_is_not_asked_for_again():
     ],
 )
 def test_ban_or_a_limit_of_all_keeps_everybody_away(provider, response, seconds):
-    assert policy.hold_asked(provider({}), response) == pytest.approx(seconds)
+    trouble = provider({}).trouble(response)
+    hold = trouble.hold if trouble else 0
+    assert hold == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 409, 422])
 def test_plain_no_is_a_sign_of_health(status):
-    assert not policy.failed(answer(status))
+    assert Bank({}).trouble(answer(status)) is None
 
 
 @pytest.mark.parametrize("status", [418, 429, 500, 502, 503, 504])
 def test_trouble_is_a_failure(status):
-    assert policy.failed(answer(status))
+    assert Bank({}).trouble(answer(status))
 
 
 PARAMS = st.lists(st.tuples(st.text(), st.text()), max_size=4).map(tuple)
