@@ -11,7 +11,6 @@ from pathlib import Path
 
 from providers.drivers.loop import new_loop
 
-from .callbacks import deliver
 from .server import Sandbox
 
 
@@ -33,10 +32,9 @@ async def run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = await sandbox.start(options.port)
-    calling = asyncio.create_task(deliver(sandbox.institutions.values()))
-    print(json.dumps({"ready": sandbox.url, "hosts": sandbox.urls()}), flush=True)
-    await stop.wait()
-    calling.cancel()
+    async with sandbox.at_work():
+        print(json.dumps({"ready": sandbox.url, "hosts": sandbox.urls()}), flush=True)
+        await stop.wait()
     await runner.cleanup()
     sandbox.close()
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import RLock
 from typing import Any, ClassVar
 
 from providers.money import Asset
 
 from .clock import Clock
-from .faults import ACTIONS, Fault, Plan
+from .faults import Fault
 from .journal import Journal
 from .ledger import OUTSIDE, Entry, Holder, Ledger
-from .wire import Answer, Asked, Declined, Dropped, Late
-
-Handler = Callable[..., Answer]
+from .sockets import ACTIONS as FRAME_ACTIONS
+from .sockets import FrameFault, FramePlan
+from .speaking import Speaker
+from .wire import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +78,18 @@ class Callback:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Institution(ABC):
+class Institution(Speaker):
     """The other side of one provider. All methods may be called from any thread."""
 
     slug: str
-    mounts: ClassVar[Mapping[str, str]] = {"api": ""}  # host key → path under the slug
-    routes: ClassVar[Mapping[tuple[str, str], str]]  # (method, path) → method's name
     first_customer: ClassVar[str] = "alex"
     happenings: ClassVar[Sequence[str]] = ()  # methods that `do` may call by name
 
     def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:
-        self.lock = RLock()
-        self.clock = clock or Clock()
+        super().__init__(clock)
         self.ledger = Ledger(Journal(path))
         self.settings = Settings()
-        self.plan = Plan()
-        self.late: list[tuple[float, Asked]] = []
         self.outbox: deque[Callback] = deque()
-        self.lag = 0.0
-        self.requests = 0
-        self.spoken = _compile(self)
 
     # -- what each institution says of itself
 
@@ -113,14 +104,6 @@ class Institution(ABC):
     @abstractmethod
     def customers(self) -> list[str]:
         """Return everybody's names."""
-
-    @abstractmethod
-    def refusal(self, code: str) -> Answer:
-        """Return how this institution says the error called `code`."""
-
-    def reject(self, status: int) -> Answer:
-        """Return what is said of a path (404) or a method (405) that is not there."""
-        return Answer.of({}, status)
 
     # -- for tests, the demo and the control endpoints
 
@@ -186,12 +169,16 @@ class Institution(ABC):
     def fault(self, action: str, **where: Any) -> None:
         """Plan something that goes wrong; see `Fault` for what `where` may hold."""
         with self.lock:
-            self.plan.add(Fault(action, **where))
+            if action in FRAME_ACTIONS:
+                self.frames.faults.append(FrameFault(action, **where))
+            else:
+                self.plan.add(Fault(action, **where))
 
     def calm(self) -> None:
         """Take back every fault that has not struck."""
         with self.lock:
             self.plan.clear()
+            self.frames.faults.clear()
 
     def configure(self, **settings: Any) -> None:
         """Change settings; raises TypeError for one that does not exist."""
@@ -205,6 +192,9 @@ class Institution(ABC):
             self.plan.clear()
             self.late.clear()
             self.outbox.clear()
+            self.frames = FramePlan()
+            for talk in self.talks:
+                talk.close(1001)
             self.settings = Settings()
 
     def close(self) -> None:
@@ -218,65 +208,6 @@ class Institution(ABC):
         """Write one movement to the books, and tell whoever wants to know."""
         self.ledger.move(entry)
         self.outbox.extend(self.callbacks(entry))
-
-    # -- speaking
-
-    def answer(self, asked: Asked) -> Answer:
-        """Answer one request; raises Dropped where the connection just ends."""
-        with self.lock:
-            self.requests += 1
-            self._catch_up()
-            fault = self.plan.take(asked) if self.plan.faults else None
-            return self._speak(asked) if fault is None else self._fail(asked, fault)
-
-    def _fail(self, asked: Asked, fault: Fault) -> Answer:
-        if fault.code:
-            return self.refusal(fault.code)
-        try:
-            with self.clock.skewed(
-                fault.seconds if fault.action == "clock_skew" else 0
-            ):
-                self.lag = fault.seconds if fault.action == "read_lag" else 0
-                return ACTIONS[fault.action](fault, lambda: self._speak(asked))
-        except Late as late:
-            due = self.clock.timestamp() + late.seconds
-            self.late.append((due, asked))
-            if late.status is None:
-                raise Dropped from late
-            return Answer.of({}, late.status)
-        finally:
-            self.lag = 0.0
-
-    def _catch_up(self) -> None:
-        """Carry out what came late and is due by now: nobody can tell it from then."""
-        if not self.late:
-            return
-        now = self.clock.timestamp()
-        due = [asked for moment, asked in self.late if moment <= now]
-        self.late = [(moment, asked) for moment, asked in self.late if moment > now]
-        for asked in due:
-            self._speak(asked)
-
-    def _speak(self, asked: Asked) -> Answer:
-        handler, found = self._route(asked.method, asked.path)
-        if handler is None:
-            return self.reject(405 if found else 404)
-        try:
-            return handler(asked, **found)
-        except Declined as declined:
-            return declined.answer
-
-    def _route(self, method: str, path: str) -> tuple[Handler | None, dict[str, str]]:
-        exact = self.spoken.exact.get((method, path))
-        if exact is not None:
-            return exact, {}
-        other: dict[str, str] = {}
-        for verb, pattern, handler in self.spoken.patterns:
-            if match := pattern.fullmatch(path):
-                if verb == method:
-                    return handler, match.groupdict()
-                other = {"method": verb}
-        return None, other
 
     # -- books
 
@@ -324,22 +255,3 @@ class Institution(ABC):
             )
             self.enter(entry)
             return entry
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """The routes of an institution, ready to be looked up."""
-
-    exact: Mapping[tuple[str, str], Handler]
-    patterns: Sequence[tuple[str, re.Pattern[str], Handler]]
-
-
-def _compile(institution: Institution) -> Spoken:
-    named = {
-        route: getattr(institution, name) for route, name in institution.routes.items()
-    }
-    patterns = [
-        (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), handler)
-        for (method, path), handler in named.items()
-    ]
-    return Spoken({k: h for k, h in named.items() if "{" not in k[1]}, patterns)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from aiohttp import web
 
+import providers
+
 from . import registry
 from .callbacks import deliver
 from .clock import Clock
 from .control import Control
+from .converse import beat, converse
 from .fast import FastServer, Quick
 from .institution import Institution
 from .wire import Answer, Asked, Dropped
@@ -40,7 +44,11 @@ class Sandbox:
     def hosts(self, slug: str) -> dict[str, str]:
         """Return where each host of a provider is, as its adapter takes them."""
         mounts = self.institutions[slug].mounts
-        return {key: f"{self.url}/{slug}{path}" for key, path in mounts.items()}
+        hosts = providers.load(slug).hosts
+        return {
+            key: _scheme(hosts.get(key, ""), f"{self.url}/{slug}{path}")
+            for key, path in mounts.items()
+        }
 
     def urls(self) -> dict[str, dict[str, str]]:
         """Return the hosts of every provider, as `BALSYNC_PROVIDER_URLS` takes them."""
@@ -54,6 +62,20 @@ class Sandbox:
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         return runner
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Deliver webhooks, and let open WebSockets hear what is due."""
+        everybody = list(self.institutions.values())
+        work = [
+            asyncio.create_task(deliver(everybody)),
+            asyncio.create_task(beat(everybody)),
+        ]
+        try:
+            yield
+        finally:
+            for task in work:
+                task.cancel()
 
     def close(self) -> None:
         for institution in self.institutions.values():
@@ -72,6 +94,8 @@ class Sandbox:
         body = await request.read() if request.body_exists else b""
         headers = {k.lower(): v for k, v in request.headers.items()}
         asked = Asked(request.method, "/" + rest, query, headers, body)
+        if headers.get("upgrade", "").lower() == "websocket":
+            return await self._converse(request, slug, asked)
         try:
             answer, latency = self._answer(slug, asked)
         except Dropped:
@@ -79,6 +103,23 @@ class Sandbox:
         if answer.delay or latency:
             await asyncio.sleep(answer.delay + latency)
         return await _cut(request, answer) if answer.cut else _whole(answer)
+
+    async def _converse(
+        self, request: web.BaseRequest, slug: str, asked: Asked
+    ) -> web.StreamResponse:
+        """Hold one WebSocket until either side ends it."""
+        institution = self.institutions.get(slug)
+        if institution is None:
+            return _whole(Answer.of({"institutions": sorted(self.institutions)}, 404))
+        loop, awake = asyncio.get_running_loop(), asyncio.Event()
+        opened = institution.connect(asked, partial(_wake, loop, awake))
+        if isinstance(opened, Answer):
+            return _whole(opened)
+        talk, hear = opened
+        try:
+            return await converse(request, institution, talk, hear, awake)
+        finally:
+            institution.leave(talk)
 
     def _answer(self, slug: str, asked: Asked) -> tuple[Answer, float]:
         if slug == "_control":
@@ -109,14 +150,23 @@ def _hang_up(request: web.BaseRequest) -> web.Response:
     return web.Response()
 
 
+def _scheme(real: str, url: str) -> str:
+    """Return `url` as a WebSocket's address where the real host is one."""
+    return url.replace("http", "ws", 1) if real.startswith("ws") else url
+
+
+def _wake(loop: asyncio.AbstractEventLoop, awake: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop may have ended with the server
+        loop.call_soon_threadsafe(awake.set)
+
+
 async def _run(sandbox: Sandbox, port: int, ready: Event, stop: asyncio.Event) -> None:
     runner = await sandbox.start(port)
-    calling = asyncio.create_task(deliver(sandbox.institutions.values()))
     ready.set()
     try:
-        await stop.wait()
+        async with sandbox.at_work():
+            await stop.wait()
     finally:
-        calling.cancel()
         await runner.cleanup()
 
 
