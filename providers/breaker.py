@@ -6,11 +6,12 @@ doubles; half-open lets exactly one probe through, whose outcome closes or opens
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from .store import Store, StoreAway
 
@@ -133,6 +134,9 @@ class Report:
     outcome: str = ""  # of this process's probe: ok, failed or unused
     token: str = ""  # who asks; a probe belongs to a token
     wants: bool = False  # take the probe if it is free
+    kinds: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of what failed, by category
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,9 @@ class Breaker(Protocol):
     def reset(self) -> None:
         """Close the circuit, whatever happened before: a person knows better."""
 
+    def failures(self) -> Mapping[str, int]:
+        """Return how many requests failed so far, by category."""
+
 
 def _milliseconds() -> int:
     return int(monotonic() * 1000)
@@ -175,9 +182,11 @@ class LocalBreaker:
     closed: int = -1
     level: int = 0
     history: list[tuple[int, int, int]] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
 
     def exchange(self, report: Report) -> Verdict:
         now = self.clock()
+        self.kinds.update(report.kinds)
         self.history = [h for h in self.history if h[0] > now - self.thresholds.window]
         self._hear_of_probe(report, now)
         self._count(report, now)
@@ -192,6 +201,9 @@ class LocalBreaker:
     def reset(self) -> None:
         self.state, self.history = State.CLOSED, []
         self.closed, self.level = -1, 0
+
+    def failures(self) -> Mapping[str, int]:
+        return dict(self.kinds)
 
     def _hear_of_probe(self, report: Report, now: int) -> None:
         mine = self.holder == report.token != ""
@@ -244,7 +256,7 @@ class SharedBreaker:
         self, store: Store, name: str, thresholds: Thresholds | None = None
     ) -> None:
         self.store = store
-        self.key = f"breaker:{name}"
+        self.key, self.kinds = f"breaker:{name}", f"failures:{name}"
         self.thresholds = thresholds or Thresholds()
         self.fallback = LocalBreaker(self.thresholds)
         self._script = store.redis.register_script(LUA)
@@ -259,11 +271,17 @@ class SharedBreaker:
         self.fallback.reset()
         self.store.ask(lambda: self.store.redis.delete(self.key))
 
+    def failures(self) -> Mapping[str, int]:
+        found: Any = self.store.ask(lambda: self.store.redis.hgetall(self.kinds))
+        return {kind.decode(): int(count) for kind, count in found.items()}
+
     def _exchange(self, report: Report, now: int = 0) -> Verdict:
         seen = (now, report.ok, report.failed, report.hold)
         asked = (report.outcome, report.token, int(report.wants))
         found = self._script(
             keys=[self.key], args=[*seen, *asked, *self.thresholds.numbers()]
         )
+        for kind, count in report.kinds.items():
+            self.store.redis.hincrby(self.kinds, kind, count)
         state, left, mine, ok, failed = found
         return Verdict(State(state.decode()), left, bool(mine), ok, failed)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from secrets import token_hex
 from threading import Lock
 from time import monotonic
 
 from providers.breaker import Breaker, Report, State, Verdict
-from providers.budget import Budget
 from providers.errors import CircuitOpen
+
+from .rations import Rations, Turnstile
 
 FRESH = 1.0  # seconds for which a closed circuit is believed closed
 SOON = 0.2  # seconds between looks at a circuit that is half open
@@ -20,14 +22,20 @@ OLD = 10.0  # seconds; what happened longer ago says nothing about now
 class Gate:
     """Counts what happened and asks the breaker once a second, not once a request."""
 
-    def __init__(self, breaker: Breaker, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        breaker: Breaker,
+        rations: Rations | None = None,
+        turnstile: Turnstile | None = None,
+    ) -> None:
         self.breaker = breaker
-        self.budget = budget
+        self.rations, self.turnstile = rations, turnstile
         self._token = f"{os.getpid()}-{token_hex(8)}"
         self._lock, self._asking = Lock(), Lock()
         self._verdict = Verdict(State.CLOSED)
         self._looked_at, self._look_at = -OLD, 0.0
         self._ok = self._failed = 0
+        self._kinds = Counter[str]()
         self._telling = (0, 0)  # what was counted before, and is being told
         self._hold = self._since = 0.0  # seconds; when the oldest count was made
         self._outcome, self._urgent = "", False
@@ -41,7 +49,7 @@ class Gate:
     def wide_open(self) -> bool:
         """Say whether a request may pass without a word: no look, no budget, no probe."""
         closed = self._verdict.state is State.CLOSED
-        return closed and self.budget is None and self.fresh
+        return closed and self.rations is None and self.fresh
 
     @property
     def passable(self) -> bool:
@@ -72,9 +80,16 @@ class Gate:
                 return True
         return False
 
-    def leave(self, *, ok: bool, probe: bool = False, hold: float = 0) -> None:
-        """Count one request; `hold`: seconds for which the provider wants to be left alone."""
+    def leave(
+        self, *, ok: bool, probe: bool = False, hold: float = 0, kind: str = "down"
+    ) -> None:
+        """Count one request; `hold`: seconds for which the provider wants to be left alone.
+
+        `kind` is the category of a failure.
+        """
         with self._lock:
+            if not ok:
+                self._kinds[kind] += 1
             self._since = self._since or monotonic()
             self._ok += ok
             self._failed += not ok
@@ -139,12 +154,13 @@ class Gate:
             hold, outcome = int(self._hold * 1000), self._outcome
             if self._verdict.probe:
                 outcome = "unused"  # nobody came to send the probe it was given
-            self._telling = counts
+            self._telling, kinds = counts, dict(self._kinds)
             self._forget()
-        return Report(*counts, hold, outcome, self._token, wants)
+        return Report(*counts, hold, outcome, self._token, wants, kinds)
 
     def _forget(self) -> None:
         self._ok = self._failed = 0
+        self._kinds.clear()
         self._hold = self._since = 0.0
         self._outcome = ""  # and until there is a verdict on it, it stays urgent
 

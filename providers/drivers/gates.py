@@ -8,12 +8,12 @@ from threading import Lock
 import providers
 from providers.base import Limit, Provider
 from providers.breaker import Breaker, LocalBreaker, SharedBreaker
-from providers.budget import Budget
 from providers.store import Store
 from providers.wire import Request
 
 from .gate import Gate
 from .policy import slug_of
+from .rations import rations, turnstile
 
 
 class Gates:
@@ -56,8 +56,10 @@ class Gates:
         breaker: Breaker = (
             SharedBreaker(self._store, name) if self._store else LocalBreaker()
         )
-        rate = (limit.weight, limit.seconds) if limit else None
-        return Gate(breaker, Budget(name, rate, self._store) if rate else None)
+        paid = rations(name, limit, self._store) if limit else None
+        return Gate(
+            breaker, paid, turnstile(name, self._store) if self._store else None
+        )
 
 
 _gates = Gates()

@@ -5,30 +5,29 @@ Both drivers run these generators, as they run the adapters: they carry out the 
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from collections.abc import Callable, Generator, Hashable
 from datetime import UTC, datetime
 from functools import cache
-from threading import Lock
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any
 
-from providers.base import Provider
+from providers.base import Provider, Trouble
+from providers.budget import Ration
 from providers.errors import (
     AuthenticationFailed,
     ProviderError,
-    RateLimited,
     TooLate,
     Unavailable,
 )
+from providers.numbers import Numbers
 from providers.waiting import wait_asked
 from providers.wire import Request, Response, query
 
 from .effects import Await, Consult, Effect, Failure, NotSent, Pause, Send, TooLarge
 from .gate import Gate
-from .turns import Turns
+from .queueing import CROWDED, nonces, numbered, paid, turns, weighed
 
 CONNECT = 3.0  # seconds
 DEADLINE = 15.0  # seconds for a whole call: shorter than a transfer's lease
@@ -42,23 +41,6 @@ AGENT = {"User-Agent": "balsync", "Accept": "*/*", "Accept-Encoding": "gzip, def
 Outcome = Response | ProviderError
 Steps = Generator[Effect, Any, Response]
 GateOf = Callable[[Provider, Request], Gate]
-turns = Turns()
-
-
-class Nonces:
-    """Numbers that only ever grow, near the time in nanoseconds."""
-
-    def __init__(self, clock: Callable[[], int] = time_ns) -> None:
-        self._clock, self._lock, self._last = clock, Lock(), 0
-
-    def next(self) -> int:
-        """Return a number above all earlier ones, also when the clock went back."""
-        with self._lock:
-            self._last = max(self._clock(), self._last + 1)
-            return self._last
-
-
-nonces = Nonces()
 
 
 def exchange(
@@ -95,13 +77,22 @@ def answered(
     provider: Provider, gate: Gate, response: Response, *, probe: bool = False
 ) -> Response:
     """Count an answer and return it."""
+    count(gate, trouble_of(provider, response), probe=probe)
+    return response
+
+
+def trouble_of(provider: Provider, response: Response) -> Trouble | None:
+    """Return what an answer says about the provider's health."""
     fine = response.status < 400 and not provider.errors_in_body
-    trouble = None if fine else provider.trouble(response)
-    if trouble is None:
+    return None if fine else provider.trouble(response)
+
+
+def count(gate: Gate, trouble: Trouble | None, *, probe: bool = False) -> None:
+    """Count an answer. That one customer asks too much says nothing of the provider."""
+    if trouble is None or trouble.mine:
         gate.leave(ok=True, probe=probe)
     else:
-        gate.leave(ok=False, probe=probe, hold=trouble.hold)
-    return response
+        gate.leave(ok=False, probe=probe, hold=trouble.hold, kind=trouble.category)
 
 
 def unanswered(
@@ -113,7 +104,7 @@ def unanswered(
     probe: bool = False,
 ) -> ProviderError:
     """Count a failure and return what it means."""
-    gate.leave(ok=isinstance(failure, TooLarge), probe=probe)
+    gate.leave(ok=isinstance(failure, TooLarge), probe=probe, kind="unanswered")
     text = f"{provider.name}: {failure}"
     if isinstance(failure, NotSent):
         return Unavailable(text)
@@ -141,14 +132,16 @@ def repeat_after(request: Request, outcome: Outcome, attempt: int) -> float | No
     return backoff if asked is None else asked + random.uniform(0, backoff)
 
 
-def signed(provider: Provider, request: Request, deadline: float) -> Send:
+def signed(
+    provider: Provider, request: Request, deadline: float, number: int | None = None
+) -> Send:
     """Return the effect that sends `request`, signed now; raises what makes it pointless."""
     if monotonic() >= deadline:
         raise Unavailable("There was no time left to ask")
     moment = datetime.now(UTC)  # of the day: a machine may have slept meanwhile
     if request.not_after is not None and moment >= request.not_after:
         raise TooLate
-    ready = provider.sign(request, moment, nonces.next())
+    ready = provider.sign(request, moment, number or nonces.next())
     for value in ready.headers.values():
         if UNSENDABLE.search(value):
             raise AuthenticationFailed("The credentials hold what no header can")
@@ -185,34 +178,62 @@ def _in_turn(
     turn = turns.take(key)
     try:
         if not turn.done() and not (yield Await(turn, deadline)):
-            raise Unavailable("Other requests of the same credentials took too long")
-        return (yield from _once(provider, request, gate, deadline))
+            raise Unavailable(CROWDED)
+        if gate.turnstile is None:
+            return (yield from _once(provider, request, gate, deadline))
+        numbers = gate.turnstile.of(provider)
+        return (yield from _held(numbers, provider, request, gate, deadline))
     finally:
         turns.give(key, turn)
 
 
-def _once(
-    provider: Provider, request: Request, gate: Gate, deadline: float
+def _held(
+    numbers: Numbers, provider: Provider, request: Request, gate: Gate, deadline: float
 ) -> Generator[Effect, Any, Outcome]:
-    if gate.budget is not None or not gate.fresh:
-        yield from _admitted(gate, request.weight, deadline)
+    """Send `request` when no other process sends one of the same credentials."""
+    number = yield from numbered(numbers, deadline)
+    try:
+        outcome = yield from _once(provider, request, gate, deadline, number)
+    except ProviderError:
+        yield Consult(numbers.give, wait=False)
+        raise
+    yield Consult(numbers.give, wait=False)
+    return outcome
+
+
+def _once(
+    provider: Provider,
+    request: Request,
+    gate: Gate,
+    deadline: float,
+    number: int | None = None,
+) -> Generator[Effect, Any, Outcome]:
+    ration = gate.rations.of(provider) if gate.rations is not None else None
+    if ration is not None or not gate.fresh:
+        yield from _admitted(gate, ration, request.weight, deadline)
     probe = gate.enter()
     try:
-        response: Response = yield signed(provider, request, deadline)
+        response: Response = yield signed(provider, request, deadline, number)
     except Failure as failure:
         return unanswered(provider, request, gate, failure, probe=probe)
     except BaseException:
         if probe:
             gate.withdraw()
         raise
-    return answered(provider, gate, response, probe=probe)
+    trouble = trouble_of(provider, response)
+    count(gate, trouble, probe=probe)
+    if ration is not None:
+        yield from weighed(provider, ration, response, trouble)
+    return response
 
 
-def _admitted(gate: Gate, weight: int, deadline: float) -> Generator[Effect, Any, None]:
+def _admitted(
+    gate: Gate, ration: Ration | None, weight: int, deadline: float
+) -> Generator[Effect, Any, None]:
     yield from _looked(gate)
     gate.knock()
-    if gate.budget is not None and not gate.budget.spend(weight):
-        yield from _paid(gate, weight, deadline)
+    if ration is not None and not ration.spend(weight):
+        yield from paid(ration, weight, deadline)
         yield from _looked(gate)
 
 
@@ -224,31 +245,3 @@ def _looked(gate: Gate) -> Generator[Effect, Any, None]:
         yield Consult(gate.flush, wait=False)
     else:
         yield Consult(gate.refresh)
-
-
-def _paid(gate: Gate, weight: int, deadline: float) -> Generator[Effect, Any, None]:
-    """Wait for `weight` of the budget, in order of arrival; raises RateLimited."""
-    budget = gate.budget
-    assert budget is not None
-    turn = turns.take(budget)
-    try:
-        if not turn.done() and not (yield Await(turn, deadline)):
-            raise RateLimited("The budget is spent", retry_after=1.0)
-        while not budget.spend(weight):
-            wait = yield Consult(lambda: budget.lease(weight))
-            if not wait:
-                return
-            if monotonic() + wait >= deadline:
-                raise RateLimited("The budget is spent", retry_after=wait)
-            yield Pause(wait)
-    finally:
-        turns.give(budget, turn)
-
-
-def _after_fork() -> None:
-    # A thread of the parent may have held a lock or a turn; it does not live here.
-    global turns, nonces
-    turns, nonces = Turns(), Nonces()
-
-
-os.register_at_fork(after_in_child=_after_fork)

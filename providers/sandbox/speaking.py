@@ -119,9 +119,9 @@ class Speaker(ABC):
             return self.reject(405 if found else 404)
         try:
             answer: Answer = handler(asked, **found)
-            return answer
         except Declined as declined:
             return declined.answer
+        return answer
 
     def _route(self, method: str, path: str) -> tuple[Handler | None, dict[str, str]]:
         exact = self.spoken.exact.get((method, path))

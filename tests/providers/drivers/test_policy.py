@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import providers
 from providers.base import Limit
 from providers.drivers import policy
-from providers.drivers.policy import Nonces
+from providers.drivers.queueing import Nonces
 from providers.drivers.turns import Turns
 from providers.errors import (
     AuthenticationFailed,
