@@ -88,7 +88,10 @@ class Feed(ABC):
     """
 
     host: ClassVar[str] = "stream"  # key of the adapter's `hosts`
-    silence: ClassVar[float] = 60.0  # seconds without a frame or ping: it is dead
+    silence: ClassVar[float] = 60.0  # seconds without a sign of life: it is dead
+    # Whether only frames are signs of life, as the institution sends some all the time;
+    # elsewhere an answered ping is one, too.
+    heartbeats: ClassVar[bool] = False
     lasts: ClassVar[float] = 23 * 3600.0  # seconds after which a new one is opened
 
     @abstractmethod
@@ -116,6 +119,10 @@ class Feed(ABC):
     def tick(self, now: datetime) -> Iterable[Action]:
         """Return what is due now; called about once a second."""
         return ()
+
+    def covers(self, external_id: str) -> bool:
+        """Say whether an account is one of those that this stream tells about."""
+        return True
 
     @property
     @abstractmethod
