@@ -30,6 +30,8 @@ from .validation import Unacceptable, validate
 from .validator import Checks
 from .verdicts import Accepted, Change, Found, Heard, Issue, Known, Verdict
 
+READ = frozenset({"live", "stream"})  # sources that are the provider's own words
+
 
 def failure(known: Mapping[str, Known], error: ProviderError | Unacceptable) -> Verdict:
     """Return the verdict on an answer that did not come or cannot be used."""
@@ -186,7 +188,7 @@ def _hold(
         told_before(verdict, before, reading)
         return
     # What was computed, not read, has no snapshot yet.
-    changed = not same or (before.source != heard.source and not named)
+    changed = not same or (_was_made_up(before, heard) and not named)
     issues: Sequence[Issue] = ()
     if changed or reading.as_of is not None:
         issues = judge(verdict, before, reading)
@@ -200,6 +202,11 @@ def _hold(
     if issues:
         told["warnings"] = [issue.text for issue in issues]
     verdict.results.append(told)
+
+
+def _was_made_up(before: Known, heard: Heard) -> bool:
+    """Say whether the balance comes from elsewhere than any answer of the provider."""
+    return before.source != heard.source and not {before.source, heard.source} <= READ
 
 
 def _same(before: Known, reading: Reading) -> bool:

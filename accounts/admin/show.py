@@ -150,6 +150,10 @@ def health(connection: Connection) -> SafeString:
 
 TONES = {
     "ok": "ok",
+    "live": "ok",
+    "connecting": "info",
+    "waiting": "warn",
+    "paused": "warn",
     "done": "ok",
     "succeeded": "ok",
     "accepted": "ok",

@@ -17,6 +17,7 @@ from accounts.models import (
     Event,
     QuarantinedReading,
     Severity,
+    Stream,
     SyncRun,
 )
 
@@ -139,6 +140,14 @@ class SyncRunFilter(Between):
     connection = IdFilter(field_name="connection_id")
     kind = words(SyncRun.Kind)
     status = words(SyncRun.Status)
+
+
+class StreamFilter(django_filters.FilterSet):
+    connection = IdFilter(field_name="connection_id")
+
+    class Meta:
+        model = Stream
+        fields: list[str] = []
 
 
 class CorrectionFilter(Between):

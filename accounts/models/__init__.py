@@ -15,6 +15,7 @@ from .quarantine import QuarantinedReading
 from .rate import ExchangeRate
 from .second_factor import AuthenticatorApp, RecoveryCodes
 from .signing_key import Scope, SigningKey, SigningNonce
+from .stream import Stream
 from .sync import Correction, Discrepancy, Severity, SyncRun
 from .transaction import Transaction
 from .webhook import WebhookInbox
@@ -53,6 +54,7 @@ __all__ = [
     "SigningNonce",
     "SnapshotKey",
     "Source",
+    "Stream",
     "SyncRun",
     "Threshold",
     "Transaction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -38,10 +39,16 @@ class Entry:
     verdict: Verdict | None = None
     settled: Verdict | None = None  # where no answer is judged
     knowledge: Knowledge | None = None  # as it was before anybody was asked
+    covers: Callable[[str], bool] | None = None  # which accounts a stream tells about
 
     @property
     def connection_id(self) -> UUID:
         return self.run.connection_id
+
+    @property
+    def asked_provider(self) -> bool:
+        """Say whether a provider told it, and not a person."""
+        return self.visit is not None or self.covers is not None
 
     @property
     def said(self) -> Observation | None:

@@ -86,6 +86,8 @@ def _record(entries: Sequence[Entry]) -> None:
 def _verdict(entry: Entry, known: Mapping[str, Known], checks: Checks) -> Verdict:
     if entry.settled is not None:
         return entry.settled
+    if entry.heard is not None and entry.covers is not None:
+        return reconcile(_covered(entry, known), entry.heard, checks)
     if entry.heard is not None and entry.visit is None:
         return reconcile(_told(entry.heard, known), entry.heard)  # typed by a person
     visit = entry.visit
@@ -98,6 +100,13 @@ def _verdict(entry: Entry, known: Mapping[str, Known], checks: Checks) -> Verdic
         verdict.status = "partial"
         verdict.error_code, verdict.error = unread[0].code, str(unread[0])
     return verdict
+
+
+def _covered(entry: Entry, known: Mapping[str, Known]) -> dict[str, Known]:
+    """Return what a stream may say something about: all it covers, or what it named."""
+    if not entry.heard.observation.complete:
+        return _told(entry.heard, known)
+    return {name: before for name, before in known.items() if entry.covers(name)}
 
 
 def _told(heard: Heard, known: Mapping[str, Known]) -> dict[str, Known]:

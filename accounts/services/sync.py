@@ -70,7 +70,7 @@ def _enter(
     clock: Clock,
     known: Knowledge | None,
 ) -> Entry:
-    run = run or _new_run(connection, kind)
+    run = run or new_run(connection, kind)
     run.started = clock.moment
     since = clock.moment - timedelta(days=settings.TRANSACTION_DAYS)
     try:
@@ -85,7 +85,8 @@ def _enter(
     return Entry(run, visit, knowledge=known)
 
 
-def _new_run(connection: Connection, kind: str) -> SyncRun:
+def new_run(connection: Connection, kind: str) -> SyncRun:
+    """Return a sync run that nobody has written down yet."""
     # By name, and with a row to check, the constructor takes three times as long.
     run = SyncRun(*BLANK)
     run.pk, run.connection_id, run.kind, run.results = uuid4(), connection.pk, kind, []

@@ -161,7 +161,7 @@ def write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> No
 def _outlook(entry: Entry, state: State) -> health.Outlook:
     if entry.verdict.status != "failed":
         # Where there is nobody to ask there is no next time either.
-        return health.after_success(state.interval if entry.visit else None)
+        return health.after_success(state.interval if entry.asked_provider else None)
     return health.after_failure(
         entry.verdict.error_code,
         health=state.health,

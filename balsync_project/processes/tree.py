@@ -64,7 +64,11 @@ class Tree:
 
     def everything(self) -> list[Child]:
         """Return what serves people and does the work."""
-        return [self.web(), *map(self.worker, QUEUES), self.beat()]
+        return [self.web(), *map(self.worker, QUEUES), self.beat(), self.stream()]
+
+    def stream(self) -> Child:
+        """Return the process that holds streams open."""
+        return manage("stream_balances")
 
 
 def of_server(server: Server, environment: Mapping[str, str]) -> Child:

@@ -52,7 +52,7 @@ def options(command, name):
 def test_expected_services_are_there_and_no_more():
     assert set(SERVICES) == {
         *("postgres", "redis", "migrate", "web"),
-        *("worker-sync", "worker-automation", "beat"),
+        *("worker-sync", "worker-automation", "stream", "beat"),
     }
 
 
@@ -156,7 +156,7 @@ def test_there_is_one_beat_and_it_is_not_in_a_worker():
     assert "deploy" not in SERVICES["beat"]
 
 
-@pytest.mark.parametrize("role", heartbeats.ROLES)
+@pytest.mark.parametrize("role", [*heartbeats.ROLES, "stream"])
 def test_heartbeat_of_each_role_is_watched_and_not_too_closely(role):
     probe = SERVICES[role]["healthcheck"]["test"]
     file, seconds = probe[-2:]

@@ -25,6 +25,7 @@ from accounts.validation import Unacceptable
 from providers.money import Asset, pretty
 
 from .conditions import Found, watch
+from .streams import lost_streams
 
 SOON = timedelta(days=7)
 VERY_SOON = timedelta(days=1)
@@ -102,6 +103,7 @@ def falling_back(moment: datetime) -> Iterator[Found]:
         severity = Severity.ERROR if person else Severity.WARNING
         text = f"{text}, and only a person can connect it again" if person else text
         yield failing("fallback_activated", row, severity, text)
+    yield from lost_streams(moment)
 
 
 @watch("no_good_sync")

@@ -44,9 +44,9 @@ def _texts(entry: Entry, state: State) -> Iterator[tuple[UUID, str]]:
 
 
 def _judged(entry: Entry, fetched_at: datetime, state: State) -> str:
-    """Return what judges the age of these balances; without a visit they were typed."""
+    """Return what judges the age of these balances; typed ones never grow old."""
     limit, ask_from = "", NEVER
-    if entry.visit is not None:
+    if entry.asked_provider:
         limit = str(int(Connection.stale_limit(state.interval).total_seconds()))
         ask_from = micros(fetched_at + AFTER_SUCCESS)
     return SEPARATOR.join([str(micros(fetched_at)), limit, str(ask_from), ""])

@@ -76,6 +76,7 @@ MATRIX = {
     ("delete", "connections/<uuid:pk>/webhook/"): Row(
         "admin", "connection", good=(503,)
     ),
+    ("get", "streams/"): Row("viewer"),
     ("get", "sync-runs/"): Row("viewer"),
     ("get", "sync-runs/<uuid:pk>/"): Row("viewer", "sync"),
     ("get", "accounts/"): Row("viewer"),
