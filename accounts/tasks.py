@@ -76,6 +76,12 @@ def look_for_conditions() -> None:
 
 
 @shared_task
+def refresh_rates() -> None:
+    """Ask the tickers what the assets that people hold are worth."""
+    services.refresh_rates()
+
+
+@shared_task
 def keep_history() -> None:
     """Add the months that snapshots will come in, and give up what is kept no longer."""
     services.keep_history()

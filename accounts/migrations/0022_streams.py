@@ -5,6 +5,23 @@ import django.utils.timezone
 from django.db import migrations, models
 
 
+RATES = "Refresh rates"
+
+
+def schedule(apps, schema_editor) -> None:
+    intervals = apps.get_model("django_celery_beat", "IntervalSchedule").objects
+    rows = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    every = intervals.filter(every=10, period="minutes").first()
+    every = every or intervals.create(every=10, period="minutes")
+    task = "accounts.tasks.refresh_rates"
+    rows.get_or_create(name=RATES, defaults={"task": task, "interval": every})
+
+
+def unschedule(apps, schema_editor) -> None:
+    rows = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    rows.filter(name=RATES).delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -34,4 +51,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('connection', 'name'), name='stream_of_connection')],
             },
         ),
+        migrations.RunPython(schedule, unschedule),
     ]

@@ -61,6 +61,7 @@ from .signing_keys import (
     succeed_signing_key,
 )
 from .sync import sync
+from .tickers import refresh_rates
 from .webhooks import (
     NoWebhooks,
     UnknownWebhook,
@@ -129,6 +130,7 @@ __all__ = [
     "receive_webhook",
     "record_typed_balance",
     "refresh",
+    "refresh_rates",
     "release",
     "request_id",
     "request_refresh",
