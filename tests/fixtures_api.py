@@ -26,6 +26,7 @@ from accounts.models import (
     Membership,
     QuarantinedReading,
     SigningKey,
+    Stream,
     SyncRun,
     Transaction,
     Workspace,
@@ -66,6 +67,7 @@ class Estate:
     pot: Account
     transaction: Transaction
     sync: SyncRun
+    stream: Stream
     correction: Correction
     discrepancy: Discrepancy
     quarantined: QuarantinedReading
@@ -194,6 +196,7 @@ def estate(name: str) -> Estate:
         main=main,
         pot=pot,
         sync=sync,
+        stream=Stream.objects.create(connection=bank, name="balances"),
         rule=rule,
         run=run,
         transaction=Transaction.objects.create(

@@ -39,6 +39,7 @@ class StreamList(Api, generics.ListAPIView):
     queryset = Stream.objects.all()
     serializer_class = StreamSerializer
     filterset_class = StreamFilter
+    ordering = ("connection", "name")
 
     def get_queryset(self):
         return Stream.objects.of(self.request.user).in_use()
