@@ -259,8 +259,12 @@ class Provider(ABC):
             raise request.lost(f"{self.name} answered {response.status}")
         if not 200 <= response.status < 300:
             raise request.unreadable(f"{self.name} answered {response.status}")
+        return self.sensible(request, lambda: read(response.json()))
+
+    def sensible(self, request: Request, read: Callable[[], T]) -> T:
+        """Return what `read` makes of an answer; raises what it means if that fails."""
         try:
-            return read(response.json())
+            return read()
         except (
             ArithmeticError,
             LookupError,

@@ -1,0 +1,104 @@
+"""The exchange itself: its routes, its people, and what may happen there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from providers.kraken.names import kind_of
+from providers.money import MoneyError
+from providers.sandbox.institution import Customer, Holding
+from providers.sandbox.ledger import Holder
+
+from .reports import Reports
+from .world import World
+
+PRIVATE = {
+    "Balance": "balance_page",
+    "BalanceEx": "balance_ex",
+    "TradeBalance": "trade_balance",
+    "OpenOrders": "open_orders",
+    "ClosedOrders": "closed_orders",
+    "QueryOrders": "query_orders",
+    "TradesHistory": "trades_history",
+    "QueryTrades": "query_trades",
+    "OpenPositions": "open_positions",
+    "Ledgers": "ledgers",
+    "QueryLedgers": "query_ledgers",
+    "GetApiKeyInfo": "api_key_info",
+}
+PUBLIC = {
+    "Time": "time",
+    "SystemStatus": "system_status",
+    "Assets": "assets",
+    "AssetPairs": "asset_pairs",
+    "Ticker": "ticker",
+}
+
+
+class Exchange(Reports):
+    mounts = {"api": "", "public": "", "stream": ""}
+    routes = {
+        **{("POST", f"/0/private/{verb}"): name for verb, name in PRIVATE.items()},
+        **{
+            (method, f"/0/public/{verb}"): name
+            for verb, name in PUBLIC.items()
+            for method in ("GET", "POST")
+        },
+    }
+    happenings = (
+        "place_order",
+        "fill_order",
+        "cancel_order",
+        "expire_order",
+        "open_position",
+        "mark",
+        "close_position",
+        "deposit",
+        "withdraw",
+        "stake",
+        "grant_credit",
+        "quote",
+        "revoke",
+        "expire",
+        "permit",
+        "use_elsewhere",
+        "lock_out",
+        "maintain",
+    )
+
+    def maintain(self, mode: str = "maintenance") -> None:
+        """Let the system be `online`, in `maintenance`, `cancel_only` or `post_only`."""
+        if mode not in ("online", "maintenance", "cancel_only", "post_only"):
+            raise ValueError(f"{mode!r} is no mode")
+        self.ledger.put(("system", "mode", mode))
+
+    def customers(self) -> list[str]:
+        return list(self.ledger.topic("people"))
+
+    def customer(self, name: str) -> Customer:
+        person = self.ledger.topic("people")[name]
+        credentials = {"api_key": person["key"], "api_secret": person["secret"]}
+        return Customer(name, credentials, [_holding(h) for h in self.accounts(name)])
+
+    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
+        """Open accounts with keys; see `World` for what may be wished for."""
+        with self.lock:
+            world = World(self, **wishes)
+            for name in names:
+                world.person(name)
+            world.write()
+            return [self.customer(name) for name in names]
+
+    def spend(self, account: str, amount: int, **about: Any) -> Any:
+        """Let somebody withdraw minor units; raises MoneyError for what is on hold."""
+        owner, code = (self.ledger.holders[account].facts[k] for k in ("owner", "code"))
+        if amount > self.ledger.held[account] - self.held(owner).get(code, 0):
+            raise MoneyError("EFunding:Insufficient funds")
+        return super().spend(account, amount, **about)
+
+
+def _holding(held: Holder) -> Holding:
+    return Holding(
+        held.id, kind_of(held.asset.code)[0], held.asset.code, str(held.asset)
+    )

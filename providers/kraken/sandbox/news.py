@@ -1,0 +1,128 @@
+"""What is said on open sockets when balances and orders change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from providers.sandbox.ledger import Entry
+from providers.sandbox.sockets import Talk
+
+from .catalogue import SYMBOLS, asset_of
+from .door import Door, iso
+
+NUMBER = re.compile(r'"@(-?[0-9]+(?:\.[0-9]+)?)"')
+
+
+def written(body: Any) -> str:
+    """Return JSON in which decimals are numbers, with every digit they have."""
+    return NUMBER.sub(r"\1", json.dumps(body, default=lambda found: f"@{found:f}"))
+
+
+class News(Door):
+    """The part of the exchange that tells subscribers what happened."""
+
+    def told_of_entries(self, name: str, entries: Sequence[Entry]) -> None:
+        """Say each entry of the ledger, with the whole balance it left behind."""
+        for talk, told in self._subscribed("balances", name):
+            for entry in entries:
+                self._update(talk, "balances", told, [self.entry_row(entry)])
+
+    def told_of_order(self, id: str, what: str, trade: str | None = None) -> None:
+        """Say what happened to an order, in only the fields that tell of it."""
+        order = self.ledger.topic("orders")[id]
+        for talk, told in self._subscribed("executions", order["owner"]):
+            row = self._execution(id, order, what, trade)
+            self._update(talk, "executions", told, [row])
+
+    def _subscribed(self, channel: str, name: str) -> list[tuple[Talk, dict[str, Any]]]:
+        open_ones = [t for t in self.talks if t.closed is None]
+        found = [(t, t.facts.get("told", {}).get(channel)) for t in open_ones]
+        return [(talk, told) for talk, told in found if told and told["name"] == name]
+
+    def _update(
+        self, talk: Talk, channel: str, told: dict[str, Any], rows: list[Any]
+    ) -> None:
+        told["sequence"] += 1
+        frame = {"channel": channel, "type": "update", "data": rows}
+        talk.facts["spoke"] = self.clock.timestamp()
+        talk.say(written({**frame, "sequence": told["sequence"]}))
+
+    def entry_row(self, entry: Entry) -> dict[str, Any]:
+        about = entry.facts
+        holder = next(
+            h for h in (entry.source, entry.target) if h in self.ledger.holders
+        )
+        asset = self.ledger.holders[holder].asset
+        # Only main wallets are told by this name; others have the suffix in theirs.
+        return {
+            "ledger_id": entry.id,
+            "ref_id": about["refid"],
+            "timestamp": iso(about["time"]),
+            "type": about["type"],
+            "subtype": about["subtype"],
+            "asset": asset.code,
+            "asset_class": "currency",
+            "category": about["type"],
+            "wallet_type": "spot",
+            "wallet_id": "main",
+            "amount": Decimal(asset.major(int(about["amount"]))),
+            "fee": Decimal(asset.major(int(about["fee"]))),
+            "balance": Decimal(asset.major(self.ledger.balance(holder))),
+        }
+
+    def _execution(
+        self, id: str, order: dict[str, Any], what: str, trade: str | None
+    ) -> dict[str, Any]:
+        row: dict[str, Any] = {"order_id": id, "exec_type": what}
+        row["timestamp"] = iso(self.moment())
+        if what in ("pending_new", "new"):
+            return {**row, **self.order_row(order), "order_status": what}
+        if trade is not None:
+            return {**row, **self._fill(trade, order)}
+        status = {"order_status": what, "cum_qty": Decimal(order["filled"])}
+        return {
+            **row,
+            **status,
+            **({"reason": order["reason"]} if order["reason"] else {}),
+        }
+
+    def order_row(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Return an open order as a snapshot tells it."""
+        filled = Decimal(order["filled"])
+        row = {
+            "symbol": order["market"],
+            "side": order["side"],
+            "order_type": order["kind"],
+            "order_qty": Decimal(order["quantity"]),
+            "cum_qty": filled,
+            "cum_cost": Decimal(order["cost"]),
+            "limit_price": Decimal(order["price"]),
+            "time_in_force": "GTC",
+            "order_userref": 0,
+            "order_status": "partially_filled" if filled else "new",
+            "timestamp": iso(order["opened"]),
+        }
+        return {**row, "cl_ord_id": order["client_id"]} if order["client_id"] else row
+
+    def _fill(self, id: str, order: dict[str, Any]) -> dict[str, Any]:
+        trade = self.ledger.topic("trades")[id]
+        code = SYMBOLS[trade["market"]].quote
+        return {
+            "exec_id": id,
+            "trade_id": trade["trade_id"],
+            "symbol": trade["market"],
+            "side": trade["side"],
+            "order_type": trade["kind"],
+            "order_status": "partially_filled",  # also by the last fill of an order
+            "last_qty": Decimal(trade["quantity"]),
+            "last_price": Decimal(trade["price"]),
+            "cost": Decimal(trade["cost"]),
+            "liquidity_ind": "m" if trade["maker"] else "t",
+            "cum_qty": Decimal(order["filled"]),
+            "cum_cost": Decimal(order["cost"]),
+            "fees": [{"asset": asset_of(code).code, "qty": Decimal(trade["fee"])}],
+        }
