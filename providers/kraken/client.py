@@ -35,11 +35,12 @@ class Kraken(Trading, DescribesKey, QuotesRates):
         are asked for only if one is held that is not among `known`.
         """
         owner = yield from self.owner()
-        rows = yield from self.ask(self.private("BalanceEx"), held_of)
+        asked = self.private("BalanceEx")
+        rows = yield from self.ask(asked, held_of)
         assets = _remembered(owner, known)
         if rows.keys() - assets.keys():
             assets = {**(yield from self.assets()), **assets}
-        return observation(owner, rows, assets)
+        return self.sensible(asked, lambda: observation(owner, rows, assets))
 
     def permissions(self) -> Call[Permissions]:
         """Return what the key may do. Source: docs, "Get API Key Info"."""

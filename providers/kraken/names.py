@@ -85,6 +85,8 @@ def market_of(pair: str, markets: Mapping[str, Market]) -> Market:
     """
     if known := markets.get(pair):
         return known
+    if "/" in pair:
+        return market_called(pair)
     quotes = {market.quote for market in markets.values()}
     ends = [(text, quote) for quote in quotes for text in _written(quote)]
     for text, quote in sorted(ends, key=lambda end: len(end[0]), reverse=True):

@@ -22,7 +22,7 @@ from providers.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from providers.money import PLAIN_DECIMAL
+from providers.money import PLAIN_DECIMAL, MoneyError
 from providers.waiting import MARGIN
 from providers.wire import Response
 
@@ -31,6 +31,9 @@ LOCKOUT: Final = 900.0  # seconds; each attempt before its end may make it longe
 # What an exceeded counter needs to sink again; asking meanwhile makes it longer.
 SINKING: Final = 10.0
 LONGEST_THROTTLE: Final = 60.0  # seconds; a moment further away is a clock gone wrong
+
+
+DIGITS: Final = 60  # more than any amount has before its point, or zeros after it
 
 
 class StaleNonce(Unavailable):
@@ -144,10 +147,13 @@ def _trouble(text: str) -> Trouble | None:
 def exact(value: Any) -> Decimal:
     """Return a number that is written as text, or as a number of JSON."""
     if isinstance(value, str) and PLAIN_DECIMAL.fullmatch(value):
-        return Decimal(value)
-    if isinstance(value, Decimal) or type(value) is int:
-        return Decimal(value)
-    raise TypeError(f"{value!r:.60} is not a number")
+        value = Decimal(value)
+    if not isinstance(value, Decimal) and type(value) is not int:
+        raise TypeError(f"{value!r:.60} is not a number")
+    number = Decimal(value)
+    if number and not -DIGITS < number.adjusted() < DIGITS:
+        raise MoneyError("No amount is that large or that small")
+    return number
 
 
 def text_of(row: Mapping[str, Any], name: str) -> str:

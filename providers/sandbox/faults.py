@@ -7,12 +7,17 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final
+
+from providers.money import PLAIN_DECIMAL
 
 from .wire import Answer, Asked, Dropped, Late
 
 Act = Callable[[], Answer]
 Spoil = Callable[[Any, "Fault"], Any]
+# What money is called in the answers of one institution or another.
+AMOUNTS: Final = ("balance", "amount", "free", "held", "hold", "locked", "value")
 
 
 @dataclass(slots=True)
@@ -157,8 +162,14 @@ def _walk(value: Any, change: Callable[[str, Any], Any], key: str = "") -> Any:
 
 
 def _is_money(key: str, value: Any) -> bool:
-    named = any(word in key for word in ("balance", "amount", "free", "held"))
-    return named and type(value) in (int, str) and str(value).lstrip("-").isdigit()
+    if isinstance(value, str):
+        return bool(PLAIN_DECIMAL.fullmatch(value)) and any(w in key for w in AMOUNTS)
+    return type(value) is int and any(word in key for word in AMOUNTS)
+
+
+def _like(value: Any, amount: Decimal) -> Any:
+    """Return `amount` in the form of `value`: a number, or a text without an exponent."""
+    return f"{amount:f}" if isinstance(value, str) else int(amount)
 
 
 def _nan(key: str, value: Any, fault: Fault) -> Any:
@@ -172,11 +183,11 @@ def _wrong_currency(key: str, value: Any, fault: Fault) -> Any:
 def _wrong_amount(key: str, value: Any, fault: Fault) -> Any:
     if not _is_money(key, value):
         return value
-    return type(value)(int(value) + int(fault.value or 1))
+    return _like(value, Decimal(value) + int(fault.value or 1))
 
 
 def _negative(key: str, value: Any, fault: Fault) -> Any:
-    return type(value)(-abs(int(value)) - 1) if _is_money(key, value) else value
+    return _like(value, -abs(Decimal(value)) - 1) if _is_money(key, value) else value
 
 
 def _replace(key: str, value: Any, fault: Fault) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from urllib.parse import parse_qs
 
 import pytest
@@ -66,6 +67,8 @@ def plain(value):
     """Return a result of the ports in JSON's words."""
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, dict):
         if set(value) == {"code", "decimals"}:
             return f"{value['code']}/{value['decimals']}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import providers
 from providers.errors import ProviderError, UnexpectedResponse
+from providers.money import PLAIN_DECIMAL
 from providers.sandbox.inside import sender
 from providers.wire import Request, Response, drive
 
@@ -42,6 +44,13 @@ def places(value: Any, path: tuple = ()) -> Iterator[tuple]:
                 yield here
 
 
+def value_at(body: bytes, path: tuple) -> Any:
+    found = json.loads(body)
+    for key in path:
+        found = found[key]
+    return found
+
+
 def with_mark(body: bytes, path: tuple) -> str:
     whole = json.loads(body)
     *way, last = path
@@ -50,6 +59,19 @@ def with_mark(body: bytes, path: tuple) -> str:
         inner = inner[key]
     inner[last] = MARK
     return json.dumps(whole)
+
+
+def is_right(wrong: str, right: Any) -> bool:
+    """Say whether a value is as good as the right one: an amount, where amounts are texts.
+
+    A number is as good there: one institution documents texts, and shows numbers.
+    """
+    if not isinstance(right, str) or not PLAIN_DECIMAL.fullmatch(right):
+        return False
+    told = json.loads(wrong, parse_float=Decimal)
+    if isinstance(told, str):
+        return len(told) < 79 and bool(PLAIN_DECIMAL.fullmatch(told))
+    return type(told) in (int, Decimal) and abs(told) < 10**30
 
 
 def amounts(seen) -> set[int | None]:
@@ -67,12 +89,13 @@ def test_wrong_value_is_an_error_or_nothing_and_never_another_amount(slug, bank)
         answers.append(send(request))
         return answers[-1]
 
-    right = amounts(drive(adapter.observe(), recorded)) | {None}
+    told = amounts(drive(adapter.observe(), recorded)) | {None}
     tried = refused = 0
     for number, answer in enumerate(answers):
         for path in places(json.loads(answer.body)):
             marked = with_mark(answer.body, path)
-            for wrong in WRONG:
+            right = value_at(answer.body, path)
+            for wrong in (w for w in WRONG if not is_right(w, right)):
                 bent = marked.replace(json.dumps(MARK), wrong).encode()
                 script = iter([*answers[:number], replace(answer, body=bent)])
                 tried += 1
@@ -83,7 +106,8 @@ def test_wrong_value_is_an_error_or_nothing_and_never_another_amount(slug, bank)
                 except ProviderError:
                     refused += 1
                     continue
-                assert amounts(seen) <= right, (path, wrong)
+                assert amounts(seen) <= told, (path, wrong)
+                refused += not seen.complete  # a part of it was
 
     assert tried >= 300
     assert refused > tried / 10

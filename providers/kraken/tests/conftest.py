@@ -1,0 +1,73 @@
+"""An exchange that stands still in time, and Alex who trades there."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import pytest
+
+from providers.kraken import Provider
+from providers.kraken.rest import FORM
+from providers.kraken.sandbox import Sandbox
+from providers.kraken.signing import api_sign
+from providers.sandbox.inside import sender
+from providers.sandbox.wire import Asked
+from providers.wire import drive
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def exchange():
+    exchange = Sandbox()
+    exchange.clock.freeze(NOW)
+    return exchange
+
+
+@pytest.fixture
+def alex(exchange):
+    return exchange.demo_world()
+
+
+@pytest.fixture
+def client(exchange, alex):
+    """Ask the exchange for something as Alex, in its own words and without patience."""
+    nonces = iter(range(10**6, 10**7))
+
+    def client(verb, *, nonce=None, signature=None, key=None, **fields):
+        number = next(nonces) if nonce is None else nonce
+        body, path = (
+            urlencode({"nonce": number, **fields}).encode(),
+            f"/0/private/{verb}",
+        )
+        right = api_sign(alex.credentials["api_secret"], path, number, body)
+        headers = {
+            "content-type": FORM["Content-Type"],
+            "api-key": alex.credentials["api_key"] if key is None else key,
+            "api-sign": right if signature is None else signature,
+        }
+        answer = exchange.answer(Asked("POST", path, "", headers, body))
+        told = json.loads(answer.body)
+        return told["error"][0] if told["error"] else told["result"]
+
+    return client
+
+
+@pytest.fixture
+def adapter(exchange, alex):
+    return Provider(alex.credentials)
+
+
+@pytest.fixture
+def ask(exchange, adapter):
+    """Run a call as Alex, who has all the time in the world."""
+    send = sender(adapter, exchange)
+
+    def patient(request):
+        if request.host == "api":
+            exchange.clock.advance(request.weight / 0.33)
+        return send(request)
+
+    return lambda call: drive(call, patient)
