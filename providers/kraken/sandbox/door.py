@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from providers.sandbox.clock import Clock
 from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Answer, Asked, once
 
-from .errors import REFUSALS, bad, no, sorry
+from .words import REFUSALS, bad, no, sorry
 
 MOST, SINKS = 15.0, 0.33  # the counter of the lowest tier, and what it loses a second
 LOCKED: Final = 900.0  # seconds
@@ -147,11 +148,10 @@ class Door(Institution):
         """Give somebody's key other permissions."""
         self.change(name, permissions=permissions)
 
-    def use_elsewhere(self, name: str, ahead: float = 1.0) -> None:
-        """Let another program use the same key, with a nonce from the future."""
+    def use_elsewhere(self, name: str, ahead: int = 10**6) -> None:
+        """Let another program use the same key, with a nonce so far above the last one."""
         key = self.ledger.topic("people")[name]["key"]
-        seen = self.seen_keys.setdefault(key, Seen())
-        seen.nonce = max(seen.nonce, int((self.clock.timestamp() + ahead) * 10**9))
+        self.seen_keys.setdefault(key, Seen()).nonce += ahead
 
     def lock_out(self) -> None:
         """Let the address be locked out, as after too many failures."""
@@ -217,9 +217,9 @@ def flag(fields: Fields, name: str, default: bool = False) -> bool:
     return text == "true"
 
 
-def shown(moment: int) -> float:
+def shown(moment: int) -> Decimal:
     """Return microseconds as Kraken writes a moment: a number of seconds."""
-    return moment / 10**6
+    return Decimal(moment).scaleb(-6)
 
 
 def when(moment: int) -> datetime:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,13 +11,7 @@ from providers.sandbox.sockets import Talk
 
 from .catalogue import SYMBOLS, asset_of
 from .door import Door, iso
-
-NUMBER = re.compile(r'"@(-?[0-9]+(?:\.[0-9]+)?)"')
-
-
-def written(body: Any) -> str:
-    """Return JSON in which decimals are numbers, with every digit they have."""
-    return NUMBER.sub(r"\1", json.dumps(body, default=lambda found: f"@{found:f}"))
+from .words import written
 
 
 class News(Door):

@@ -11,7 +11,7 @@ from providers.sandbox.wire import Answer, Asked
 
 from .catalogue import ASSETS, PAIRS, Pair, asset_called, pair_called
 from .engine import Engine
-from .errors import bad, fine, no
+from .words import bad, fine, no
 
 
 class Public(Engine):

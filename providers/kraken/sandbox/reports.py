@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from providers.sandbox.ledger import Entry, Holder
+from providers.sandbox.ledger import Holder
 from providers.sandbox.wire import Answer, Asked
 
-from .catalogue import SYMBOLS, asset_called, asset_of
-from .door import Fields, flag, only, shown, whole
-from .engine import net_of
-from .errors import bad, fine, no
+from .catalogue import asset_called
+from .door import Fields, flag, only, whole
 from .public import Public
+from .rows import line_row, order_row, position_row, trade_row
+from .words import bad, fine, no
 
 PAGE: Final = 50
 MOST_IDS: Final = 20
@@ -48,7 +48,7 @@ class Reports(Public):
     def _major(self, holder: Holder, minor: int) -> Any:
         text = holder.asset.major(minor)
         # The schema says that these are texts, an example shows numbers.
-        return float(text) if self.settings.extra.get("numbers") else text
+        return Decimal(text) if self.settings.extra.get("numbers") else text
 
     def _extended(self, name: str, holder: Holder, held: Mapping[str, int]) -> Row:
         code = holder.facts["code"]
@@ -115,7 +115,7 @@ class Reports(Public):
         only(fields, "txid", "docalcs", "consolidation", "rebase_multiplier")
         calculated, known = flag(fields, "docalcs"), self.ledger.topic("positions")
         mine = {id: row for id, row in known.items() if row["owner"] == name}
-        return fine({id: _position(row, calculated) for id, row in mine.items()})
+        return fine({id: position_row(row, calculated) for id, row in mine.items()})
 
     def ledgers(self, asked: Asked) -> Answer:
         name, fields = self.enter_as(asked, ["query-ledger"], 2)
@@ -144,11 +144,11 @@ class Reports(Public):
 
     def _orders(self, name: str, trades: bool, fits: Callable[[Row], bool]) -> Rows:
         mine = self.orders_of(name)
-        return [(id, _order(order, trades)) for id, order in mine if fits(order)]
+        return [(id, order_row(order, trades)) for id, order in mine if fits(order)]
 
     def _trades(self, name: str) -> Rows:
         known = self.ledger.topic("trades").items()
-        return [(id, _trade(row)) for id, row in known if row["owner"] == name]
+        return [(id, trade_row(row)) for id, row in known if row["owner"] == name]
 
     def _lines(self, name: str) -> Rows:
         found: list[tuple[int, str, Row]] = []
@@ -156,7 +156,7 @@ class Reports(Public):
             total = 0
             for entry in self.ledger.of(holder.id):
                 total += entry.effect(holder.id)
-                row = _line(holder, entry, total)
+                row = line_row(holder, entry, total)
                 found.append((entry.facts["time"], entry.id, row))
         return [(id, row) for _, id, row in sorted(found, key=lambda one: one[:2])]
 
@@ -182,13 +182,13 @@ def _page(rows: Rows, fields: Fields, moment: str) -> tuple[Row, int]:
     return dict(found[::-1][offset : offset + PAGE]), len(found)
 
 
-def _moment(fields: Fields, name: str, known: Row, moment: str) -> float | None:
+def _moment(fields: Fields, name: str, known: Row, moment: str) -> Decimal | None:
     text = fields.get(name)
     if text is None:
         return None
     if text in known:
-        return float(known[text][moment])
-    return float(whole(fields, name))
+        return Decimal(known[text][moment])
+    return Decimal(whole(fields, name))
 
 
 def _named(rows: Row, fields: Fields, unknown: str) -> Row:
@@ -198,105 +198,3 @@ def _named(rows: Row, fields: Fields, unknown: str) -> Row:
     if not set(ids) <= rows.keys():
         raise no(unknown)
     return {id: rows[id] for id in ids}
-
-
-def _order(order: Row, trades: bool) -> Row:
-    pair, filled = SYMBOLS[order["market"]], Decimal(order["filled"])
-    price = "0" if order["kind"] == "market" else order["price"]
-    words = f"{order['side']} {order['quantity']} {pair.altname} @ {order['kind']}"
-    row = {
-        "refid": None,
-        "userref": 0,
-        "status": order["status"],
-        "opentm": shown(order["opened"]),
-        "starttm": 0,
-        "expiretm": 0,
-        "descr": {
-            "pair": pair.altname,
-            "type": order["side"],
-            "ordertype": order["kind"],
-            "price": price,
-            "price2": "0",
-            "leverage": "none",
-            "order": f"{words} {price}",
-            "close": "",
-        },
-        "vol": order["quantity"],
-        "vol_exec": order["filled"],
-        "cost": order["cost"],
-        "fee": order["fee"],
-        "price": f"{Decimal(order['cost']) / filled:.5f}" if filled else "0.00000",
-        "stopprice": "0.00000",
-        "limitprice": "0.00000",
-        "misc": "",
-        "oflags": "fciq",
-        "reason": order["reason"] or None,
-    }
-    if order["client_id"]:
-        row["cl_ord_id"] = order["client_id"]
-    if trades and order["trades"]:
-        row["trades"] = order["trades"]
-    return row | ({"closetm": shown(order["closed"])} if order["closed"] else {})
-
-
-def _trade(trade: Row) -> Row:
-    row = {
-        "ordertxid": trade["order"],
-        "postxid": trade["order"].replace("O", "T", 1),
-        "pair": SYMBOLS[trade["market"]].id,
-        "time": shown(trade["time"]),
-        "type": trade["side"],
-        "ordertype": trade["kind"],
-        "price": trade["price"],
-        "cost": trade["cost"],
-        "fee": trade["fee"],
-        "vol": trade["quantity"],
-        "margin": "0.00000",
-        "leverage": "0",
-        "misc": "",
-        "trade_id": trade["trade_id"],
-        "maker": trade["maker"],
-    }
-    return row | (
-        {"posstatus": "closed", "net": trade["net"]} if "net" in trade else {}
-    )
-
-
-def _position(row: Row, calculated: bool) -> Row:
-    found = {
-        "ordertxid": row["order"],
-        "posstatus": "open",
-        "pair": SYMBOLS[row["market"]].id,
-        "time": shown(row["time"]),
-        "type": row["side"],
-        "ordertype": "limit",
-        "cost": row["cost"],
-        "fee": "0.00000",
-        "vol": row["quantity"],
-        "vol_closed": row["closed"],
-        "margin": f"{Decimal(row['cost']) / 5:.5f}",
-        "terms": "0.0100% per 4 hours",
-        "rollovertm": str(int(shown(row["time"])) + 14_400),
-        "misc": "",
-        "oflags": "",
-    }
-    if not calculated:
-        return found
-    left = Decimal(row["quantity"]) - Decimal(row["closed"])
-    value = f"{left * Decimal(row['mark']):f}"
-    return {**found, "value": value, "net": f"{net_of(row):+f}"}
-
-
-def _line(holder: Holder, entry: Entry, total: int) -> Row:
-    about, asset = entry.facts, asset_of(holder.facts["code"])
-    return {
-        "refid": about["refid"],
-        "time": shown(about["time"]),
-        "type": about["type"],
-        "subtype": about["subtype"],
-        "aclass": "currency",
-        "asset": holder.facts["code"],
-        "amount": asset.major(int(about["amount"])),
-        "fee": asset.major(int(about["fee"])),
-        "balance": asset.major(total),
-    }

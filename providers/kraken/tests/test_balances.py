@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers import errors
 from providers.base import Place
 from providers.kraken.balances import Held, observation
 from providers.kraken.names import display, market_called, market_of
@@ -166,3 +167,13 @@ def test_market_that_is_traded_no_more_still_has_its_name(pair, name):
     known = {m: market_called(m) for m in ("ETH/USD", "ETH/USDT", "ETH/BTC")}
 
     assert market_of(pair, known).name == name
+
+
+def test_nonce_that_was_overtaken_is_replaced_once(exchange, adapter, ask):
+    ask(adapter.observe())
+    exchange.do("use_elsewhere", name="alex", ahead=2)
+
+    assert ask(adapter.observe()).complete
+    exchange.do("use_elsewhere", name="alex", ahead=10)
+    with pytest.raises(errors.Unavailable):
+        ask(adapter.observe())

@@ -38,9 +38,11 @@ def test_nonce_must_grow_and_fit_into_64_bits(client):
 
 
 def test_key_that_is_used_elsewhere_makes_nonces_stale(exchange, client):
-    exchange.do("use_elsewhere", name="alex")
+    assert "XXBT" in client("Balance", nonce=10)
+    exchange.do("use_elsewhere", name="alex", ahead=5)
 
-    assert client("Balance") == "EAPI:Invalid nonce"
+    assert client("Balance", nonce=15) == "EAPI:Invalid nonce"
+    assert "XXBT" in client("Balance", nonce=16)
 
 
 def test_repeated_failures_lock_out_for_fifteen_minutes_that_each_attempt_renews(

@@ -1,8 +1,10 @@
-"""How this Kraken says no: with HTTP 200, and its error in the body."""
+"""How this Kraken speaks: always with HTTP 200, an error is in the body."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+from typing import Any, Final
 
 from providers.sandbox.wire import Answer, Declined
 
@@ -25,8 +27,16 @@ REFUSALS = {
 }
 
 
+NUMBER: Final = re.compile(r'"@(-?[0-9]+(?:\.[0-9]+)?)"')
+
+
+def written(body: Any) -> str:
+    """Return JSON in which decimals are numbers, with every digit they have."""
+    return NUMBER.sub(r"\1", json.dumps(body, default=lambda found: f"@{found:f}"))
+
+
 def fine(result: Any) -> Answer:
-    return Answer.of({"error": [], "result": result})
+    return Answer.of(written({"error": [], "result": result}).encode())
 
 
 def sorry(text: str) -> Answer:
