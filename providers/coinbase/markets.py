@@ -1,0 +1,71 @@
+"""What is traded: pairs by their names, futures by what their contracts are made of.
+
+Source: docs, "List Products" and "Get Product".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from providers.base import Quote
+from providers.trading import Market
+
+from .fields import above_zero, perhaps, rows, text
+
+ONE: Final = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A market, and how much of its base one unit of size is."""
+
+    market: Market
+    size: Decimal = ONE
+
+
+Futures = Mapping[str, Product]
+
+
+def is_pair(name: str) -> bool:
+    """Say whether a product is a pair such as BTC-USD; futures have longer names."""
+    return name.count("-") == 1
+
+
+def product(name: Any, futures: Futures) -> Product:
+    """Return what is called `name`; raises LookupError for an unknown future."""
+    if not is_pair(text(name)):
+        return futures[name]
+    base, quote = name.split("-")
+    return Product(Market(name, text(base), text(quote)))
+
+
+def future(body: Any) -> Product:
+    """Return a contract, whose size says how much of what one of it stands for."""
+    about = body["future_product_details"]
+    market = Market(
+        text(body["product_id"]),
+        text(about["contract_root_unit"]),
+        text(body["quote_currency_id"]),
+        "futures",
+    )
+    return Product(market, above_zero(about["contract_size"]))
+
+
+def futures_among(names: Iterable[str]) -> list[str]:
+    """Return the names of futures, each once."""
+    return [name for name in dict.fromkeys(names) if not is_pair(name)]
+
+
+def quotes(codes: Collection[str], base: str, body: Any) -> list[Quote]:
+    """Return the last prices at which `codes` were sold for `base`."""
+    wanted = [
+        row
+        for row in rows(body, "products")
+        if row["quote_currency_id"] == base and row["base_currency_id"] in codes
+    ]
+    # What is not traded any more has no price, or none above zero.
+    priced = [(row["base_currency_id"], perhaps(row["price"])) for row in wanted]
+    return [Quote(code, base, price) for code, price in priced if price]
