@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from providers.base import (
     DescribesKey,
@@ -14,14 +15,18 @@ from providers.base import (
     QuotesRates,
     Reading,
 )
+from providers.streaming import Feed, Streams
 from providers.wire import Call
 
 from . import accounts, markets
 from .reports import Reports
 from .speaking import PAGE, ROOT
+from .stream import OrderFeed
+
+STREAM: Final = "orders"
 
 
-class Coinbase(Reports, DescribesKey, QuotesRates):
+class Coinbase(Reports, DescribesKey, QuotesRates, Streams):
     """One portfolio at Coinbase: an API key sees no other."""
 
     def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
@@ -43,3 +48,10 @@ class Coinbase(Reports, DescribesKey, QuotesRates):
         """Return the last prices of pairs with `base`. Source: docs, "List Products"."""
         asked = self.get(f"{ROOT}/products", ("product_type", "SPOT"))
         return (yield from self.ask(asked, partial(markets.quotes, set(codes), base)))
+
+    def streams(self) -> Sequence[str]:
+        return [STREAM]
+
+    def feed(self, stream: str) -> Feed:
+        """Return a feed of the orders; an adapter's tokens are signed when they are sent."""
+        return OrderFeed(lambda: self.key, self.open_orders)

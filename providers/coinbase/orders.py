@@ -26,7 +26,7 @@ from providers.trading import (
 )
 
 from .fields import above_zero, moment, number, perhaps, rows, text
-from .markets import Futures, Product, product
+from .markets import Futures, Product, is_pair, product
 
 Row = Mapping[str, Any]
 SIDES: Final = {"BUY": "buy", "SELL": "sell"}
@@ -75,6 +75,30 @@ def order(futures: Futures, row: Row) -> Order:
         cost=perhaps(row["filled_value"]),
         price=perhaps(wish.get("limit_price")),
         updated=_moment_or_none(row.get("last_fill_time")),
+        client_id=row.get("client_order_id") or "",
+    )
+
+
+def streamed(row: Row) -> Order | None:
+    """Return an order as the stream words it; None for a future's.
+
+    Of what that is, the stream does not tell. Source: docs, "User Channel".
+    """
+    if not is_pair(text(row["product_id"])):
+        return None
+    filled = perhaps(row["cumulative_quantity"]) or Decimal(0)
+    status = STATUSES[row["status"]]
+    return Order(
+        text(row["order_id"]),
+        product(row["product_id"], {}).market,
+        SIDES[row["order_side"]],
+        text(row["order_type"]).lower().replace(" ", "_"),
+        PARTIALLY_FILLED if status == OPEN and filled else status,
+        EXACT.add(filled, perhaps(row["leaves_quantity"]) or Decimal(0)),
+        filled,
+        moment(row["creation_time"]),
+        cost=perhaps(row.get("filled_value")),
+        price=perhaps(row.get("limit_price")),
         client_id=row.get("client_order_id") or "",
     )
 

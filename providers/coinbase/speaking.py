@@ -40,7 +40,10 @@ class Speaking(Provider):
     """What every question to Coinbase has in common."""
 
     name = "Coinbase"
-    hosts = {"api": "https://api.coinbase.com"}
+    hosts = {
+        "api": "https://api.coinbase.com",
+        "stream": "wss://advanced-trade-ws-user.coinbase.com",
+    }
     fields = (
         CredentialField(
             "key_name",

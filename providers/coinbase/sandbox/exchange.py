@@ -13,10 +13,11 @@ from providers.sandbox.ledger import Holder
 from providers.sandbox.wire import Answer, Asked
 
 from . import errors
-from .book import Book, api
+from .book import api
 from .draft import plain
 from .lists import chosen, newest_first, one, page, wish_of, within
 from .products import FUTURES, PAIRS, row
+from .streaming import Streaming
 from .world import World
 
 ROOT: Final = "/api/v3/brokerage"
@@ -25,7 +26,8 @@ ORDER_FILTERS: Final = {"order_ids": "order_id", "product_ids": "product_id"}
 FILL_FILTERS: Final = {**ORDER_FILTERS, "trade_ids": "trade_id"}
 
 
-class Coinbase(Book):
+class Coinbase(Streaming):
+    mounts = {"api": "", "stream": "/stream"}
     happenings = (
         "place_order",
         "fill_order",

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from providers import errors
-from providers.coinbase import Provider
+from providers.coinbase import Provider, speaking
 from providers.coinbase.markets import Product
 from providers.coinbase.orders import order, trade
 from providers.money import Asset
@@ -147,8 +147,11 @@ def test_history_is_told_oldest_first_and_again_where_it_may_not_be_final(bank, 
     assert read(first.cursor).cursor == first.cursor
 
 
-def test_month_of_trading_is_read_whole_in_a_few_calls(bank):
-    customer = bank.add_customers(["busy"], orders=330, trades=5200)[0]
+def test_month_of_trading_that_is_too_much_for_one_call_is_read_whole(
+    bank, monkeypatch
+):
+    monkeypatch.setattr(speaking, "MOST_PAGES", 3)
+    customer = bank.add_customers(["busy"], orders=330, trades=1500)[0]
     adapter = Provider(customer.credentials)
 
     trades, _ = everything(adapter, bank, "trades")
