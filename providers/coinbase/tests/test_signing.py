@@ -88,6 +88,7 @@ PUBLIC = EDWARDS.public_key().public_bytes_raw()
         b64encode(SEED).decode(),
         b64encode(SEED + PUBLIC).decode() + "\n",
     ],
+    ids=range(8),  # the keys are new each time
 )
 def test_key_is_read_however_it_was_copied(text):
     found = load("k", text).private
@@ -105,6 +106,7 @@ def test_key_is_read_however_it_was_copied(text):
         b64encode(SEED[:31]).decode(),
         pem(P256)[:80],
     ],
+    ids=range(6),
 )
 def test_what_is_no_key_has_a_name_and_is_not_repeated(text):
     with pytest.raises(errors.AuthenticationFailed) as raised:
