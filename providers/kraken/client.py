@@ -16,16 +16,24 @@ from providers.base import (
     QuotesRates,
 )
 from providers.money import Asset
+from providers.streaming import Streams
 from providers.wire import Call
 
 from .balances import held_of, observation
 from .keys import permissions_of
 from .replies import positive_number, rows_of
+from .stream import BALANCES, KrakenFeed, Reports
 from .trading import Trading
 
 
-class Kraken(Trading, DescribesKey, QuotesRates):
+class Kraken(Trading, DescribesKey, QuotesRates, Streams):
     """A customer's spot balances, staked and earning ones too, with orders and trades."""
+
+    def __init__(
+        self, credentials: Mapping[str, str], hosts: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(credentials, hosts)
+        self._reports = Reports()
 
     def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
         """Return an account for each asset. Source: docs, "Get Extended Balance".
@@ -45,6 +53,14 @@ class Kraken(Trading, DescribesKey, QuotesRates):
     def permissions(self) -> Call[Permissions]:
         """Return what the key may do. Source: docs, "Get API Key Info"."""
         return (yield from self.ask(self.private("GetApiKeyInfo"), permissions_of))
+
+    def streams(self) -> Sequence[str]:
+        """Return the one stream there is: one socket tells balances and executions."""
+        return [BALANCES]
+
+    def feed(self, stream: str) -> KrakenFeed:
+        """Return a new feed; it looks up what the last one's open orders became."""
+        return KrakenFeed(self, self._reports)
 
     def quotes(self, codes: Sequence[str], base: str) -> Call[Sequence[Quote]]:
         """Return last prices in `base`. Source: docs, "Get Ticker Information"."""

@@ -45,6 +45,8 @@ class Rest(Provider):
         "api": Limit(15, 15 / 0.33, "counter", "credential"),
         # "Once a second or less" is documented to be safe; so are ten at once, rarely.
         "public": Limit(10, 10.0),
+        # Connections: about 150 in ten minutes are said to be let through.
+        "stream": Limit(150, 600.0),
     }
 
     def __init__(

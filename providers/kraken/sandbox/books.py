@@ -75,7 +75,7 @@ class Books(News):
         number = len(self.ledger.entries) + 1
         with self.lock:
             line = Line(holder, signed, kind, txid("B", number), microseconds)
-            (entry,) = self.book(line)
+            (entry,) = self.tell(self.book(line))
             return entry
 
     def deposit(self, name: str, code: str, amount: str) -> str:
@@ -94,18 +94,25 @@ class Books(News):
         """Move whole units from an asset to its namesake with a suffix, or back."""
         refid = txid("S", len(self.ledger.entries))
         moment, ends = self.moment(), ((code, -1), (into, 1))
-        self.book(
-            *(
-                Line(
-                    self.holder(name, end),
-                    sign * asset_of(end).minor(amount),
-                    "transfer",
-                    refid,
-                    moment,
-                )
-                for end, sign in ends
+        lines = [
+            Line(
+                self.holder(name, end),
+                sign * asset_of(end).minor(amount),
+                "transfer",
+                refid,
+                moment,
             )
-        )
+            for end, sign in ends
+        ]
+        self.tell(self.book(*lines))
+
+    def tell(self, entries: list[Entry]) -> list[Entry]:
+        """Tell whoever listens to the owner of what was booked; return it again."""
+        ids = [id for entry in entries for id in (entry.source, entry.target)]
+        holders = [self.ledger.holders[id] for id in ids if id != OUTSIDE]
+        for owner in {holder.facts["owner"] for holder in holders}:
+            self.told_of_entries(owner, entries)
+        return entries
 
     def grant_credit(self, name: str, code: str, credit: str, used: str) -> None:
         """Give somebody a line of credit in an asset, in whole units."""
@@ -116,7 +123,7 @@ class Books(News):
         holder, moment = self.holder(name, code), self.moment()
         minor = asset_of(code).minor(amount)
         refid = txid("B", len(self.ledger.entries))
-        return self.book(Line(holder, minor, kind, refid, moment))[0].id
+        return self.tell(self.book(Line(holder, minor, kind, refid, moment)))[0].id
 
     # -- what orders hold
 

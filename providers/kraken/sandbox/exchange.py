@@ -10,7 +10,7 @@ from providers.money import MoneyError
 from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.ledger import Holder
 
-from .reports import Reports
+from .sockets import Sockets
 from .world import World
 
 PRIVATE = {
@@ -26,6 +26,7 @@ PRIVATE = {
     "Ledgers": "ledgers",
     "QueryLedgers": "query_ledgers",
     "GetApiKeyInfo": "api_key_info",
+    "GetWebSocketsToken": "websockets_token",
 }
 PUBLIC = {
     "Time": "time",
@@ -36,7 +37,7 @@ PUBLIC = {
 }
 
 
-class Exchange(Reports):
+class Exchange(Sockets):
     mounts = {"api": "", "public": "", "stream": ""}
     routes = {
         **{("POST", f"/0/private/{verb}"): name for verb, name in PRIVATE.items()},
@@ -65,13 +66,8 @@ class Exchange(Reports):
         "use_elsewhere",
         "lock_out",
         "maintain",
+        "expire_tokens",
     )
-
-    def maintain(self, mode: str = "maintenance") -> None:
-        """Let the system be `online`, in `maintenance`, `cancel_only` or `post_only`."""
-        if mode not in ("online", "maintenance", "cancel_only", "post_only"):
-            raise ValueError(f"{mode!r} is no mode")
-        self.ledger.put(("system", "mode", mode))
 
     def customers(self) -> list[str]:
         return list(self.ledger.topic("people"))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from providers.sandbox.ledger import Entry
+from providers.sandbox.ledger import Entry, Holder
 from providers.sandbox.sockets import Talk
 
 from .catalogue import SYMBOLS, asset_of
 from .door import Door, iso
+from .wallets import place_of
 from .words import written
 
 
@@ -44,27 +45,35 @@ class News(Door):
         talk.say(written({**frame, "sequence": told["sequence"]}))
 
     def entry_row(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry; its balance is all that is held of the asset, anywhere."""
         about = entry.facts
-        holder = next(
-            h for h in (entry.source, entry.target) if h in self.ledger.holders
-        )
-        asset = self.ledger.holders[holder].asset
-        # Only main wallets are told by this name; others have the suffix in theirs.
+        ends = (entry.source, entry.target)
+        holder = next(self.ledger.holders[h] for h in ends if h in self.ledger.holders)
+        asset, moment = holder.asset, iso(about["time"])
+        base, kind, id = place_of(asset.code)
         return {
             "ledger_id": entry.id,
             "ref_id": about["refid"],
-            "timestamp": iso(about["time"]),
+            "timestamp": moment,
             "type": about["type"],
             "subtype": about["subtype"],
-            "asset": asset.code,
+            "asset": base,
             "asset_class": "currency",
             "category": about["type"],
-            "wallet_type": "spot",
-            "wallet_id": "main",
+            "wallet_type": kind,
+            "wallet_id": id,
             "amount": Decimal(asset.major(int(about["amount"]))),
             "fee": Decimal(asset.major(int(about["fee"]))),
-            "balance": Decimal(asset.major(self.ledger.balance(holder))),
+            "balance": self._everywhere(holder, base),
         }
+
+    def _everywhere(self, holder: Holder, base: str) -> Decimal:
+        """Return all that a holder's owner holds of an asset, in whole units."""
+        owner, _, _ = holder.id.partition(":")
+        mine = [h for id, h in self.ledger.holders.items() if id.startswith(owner)]
+        found = [h for h in mine if place_of(h.asset.code)[0] == base]
+        amounts = [h.asset.major(self.ledger.balance(h.id)) for h in found]
+        return sum((Decimal(amount) for amount in amounts), Decimal(0))
 
     def _execution(
         self, id: str, order: dict[str, Any], what: str, trade: str | None
@@ -74,7 +83,7 @@ class News(Door):
         if what in ("pending_new", "new"):
             return {**row, **self.order_row(order), "order_status": what}
         if trade is not None:
-            return {**row, **self._fill(trade, order)}
+            return {**row, **self.fill_row(trade)}
         status = {"order_status": what, "cum_qty": Decimal(order["filled"])}
         return {
             **row,
@@ -100,11 +109,16 @@ class News(Door):
         }
         return {**row, "cl_ord_id": order["client_id"]} if order["client_id"] else row
 
-    def _fill(self, id: str, order: dict[str, Any]) -> dict[str, Any]:
+    def fill_row(self, id: str) -> dict[str, Any]:
+        """Return a trade; its order may be filled by it and still be called partial."""
         trade = self.ledger.topic("trades")[id]
+        order = self.ledger.topic("orders")[trade["order"]]
         code = SYMBOLS[trade["market"]].quote
         return {
+            "order_id": trade["order"],
             "exec_id": id,
+            "exec_type": "trade",
+            "timestamp": iso(trade["time"]),
             "trade_id": trade["trade_id"],
             "symbol": trade["market"],
             "side": trade["side"],
