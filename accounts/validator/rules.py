@@ -29,7 +29,9 @@ MAY_OWE = frozenset(
     {"business", "card", "credit", "current", "joint", "loan", "margin"}
 )
 WIDE = Context(prec=160)
-FINEST_FIAT = 4  # decimals: no currency of a state has more, nor does an exchange's
+FINEST_FIAT = 4  # decimals: no currency of a state has more
+# Where trades leave fractions of the smallest coin, which are kept.
+KEEPS_FRACTIONS = frozenset({"exchange", "futures", "earn", "staked", "margin"})
 # What was computed, or another source said, is compared only if it is as young as this.
 SAME_TIME = timedelta(minutes=5)
 
@@ -38,8 +40,9 @@ SAME_TIME = timedelta(minutes=5)
 class Rule:
     """One thing that may be wrong with a reading; `unit` is the threshold's.
 
-    `fiat` is the threshold for money of states where that differs; `unless` are the
-    kinds of accounts it is off for until it is switched on for that very kind.
+    `fiat` is the threshold for money of states where that differs, but for the kinds
+    `fiat_unless`; `unless` are the kinds of accounts it is off for until it is switched
+    on for that very kind.
     """
 
     name: str
@@ -49,14 +52,16 @@ class Rule:
     unit: str = ""
     make: Make | None = None
     fiat: Decimal | None = None
+    fiat_unless: frozenset[str] = frozenset()
     unless: frozenset[str] = frozenset()
     always: bool = False  # judged even where no figure changed
     adjustable: bool = True
 
-    def usual(self, asset: Asset) -> Decimal:
+    def usual(self, asset: Asset, kind: str = "") -> Decimal:
         """Return the threshold for `asset` where nobody has set one."""
-        known = self.fiat is not None and asset.code in FIAT
-        return self.fiat if known else self.threshold
+        if self.fiat is None or asset.code not in FIAT or kind in self.fiat_unless:
+            return self.threshold
+        return self.fiat
 
 
 def minor(whole: Decimal, asset: Asset) -> int:
@@ -204,6 +209,7 @@ RULES: dict[str, Rule] = {
             "decimals",
             too_precise,
             fiat=Decimal(FINEST_FIAT),
+            fiat_unless=KEEPS_FRACTIONS,
         ),
         Rule("all_zero", "Everything is zero at once", "error", Decimal(3), "accounts"),
         Rule(

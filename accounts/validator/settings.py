@@ -72,7 +72,7 @@ def effective(
     return Effective(
         _is_on(rule, meant, kind),
         severities[0] if severities else rule.severity,
-        thresholds[0] if thresholds else rule.usual(asset),
+        thresholds[0] if thresholds else rule.usual(asset, kind),
     )
 
 

@@ -23,6 +23,7 @@ from .supervisor import StartError, Stopped, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90.0
+STIR = 5.0  # seconds between two trades of the demo's person, where there are exchanges
 DEFAULT_DATA = {"demo": ROOT / "var", "serve": ROOT / "data"}
 DESCRIPTIONS = {
     "demo": "Runs everything here, against sandboxes of the institutions.",
@@ -112,7 +113,9 @@ class Session:
     def sandbox(self) -> Child:
         """Start the institutions that play the real ones."""
         state = self.installation.folder / "sandbox"
-        child = tree.sandbox(free_port(), state, self.environment)
+        # While one payday is compared with the books, nothing else should move.
+        stir = 0 if self.options.once else STIR
+        child = tree.sandbox(free_port(), state, self.environment, stir=stir)
         self.supervisor.start(child)
         return child
 

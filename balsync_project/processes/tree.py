@@ -82,9 +82,11 @@ def of_server(server: Server, environment: Mapping[str, str]) -> Child:
     return Child(server.name, launch, stop=server.stop_signal, log=server.log)
 
 
-def sandbox(port: int, state: Path, environment: Mapping[str, str]) -> Child:
-    """Return the institutions that play the real ones."""
-    words = ["--port", str(port), "--state", str(state)]
+def sandbox(
+    port: int, state: Path, environment: Mapping[str, str], *, stir: float = 0
+) -> Child:
+    """Return the institutions that play the real ones; people act every `stir` seconds."""
+    words = ["--port", str(port), "--state", str(state), "--stir", str(stir)]
     return forked("sandbox", "providers.sandbox.__main__:main", words, **environment)
 
 

@@ -6,7 +6,8 @@ import argparse
 import asyncio
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from providers.drivers.loop import new_loop
@@ -18,6 +19,9 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m providers.sandbox")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--state", type=Path, help="keeps the books in this folder")
+    parser.add_argument(
+        "--stir", type=float, metavar="SECONDS", help="let people do something so often"
+    )
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--slug", action="append", default=[], help="only these")
     return parser.parse_args(words)
@@ -34,9 +38,28 @@ async def run(options: argparse.Namespace) -> None:
     runner = await sandbox.start(options.port)
     async with sandbox.at_work():
         print(json.dumps({"ready": sandbox.url, "hosts": sandbox.urls()}), flush=True)
-        await stop.wait()
+        with stirring(sandbox, options.stir):
+            await stop.wait()
     await runner.cleanup()
     sandbox.close()
+
+
+@contextmanager
+def stirring(sandbox: Sandbox, seconds: float | None) -> Iterator[None]:
+    """Let something happen at each institution every so many seconds."""
+
+    async def stir() -> None:
+        while seconds:
+            await asyncio.sleep(seconds)
+            for institution in sandbox.institutions.values():
+                if institution.customers():
+                    institution.stir()
+
+    task = asyncio.create_task(stir())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def main(words: Sequence[str] | None = None) -> None:

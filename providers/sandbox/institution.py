@@ -137,6 +137,12 @@ class Institution(Speaker):
         with self.lock:
             return getattr(self, what)(**about)
 
+    def stir(self, name: str | None = None) -> None:
+        """Let somebody, or the demo's person, do something small, as people do all day.
+
+        At an institution where nothing happens without the customer, nothing does.
+        """
+
     def settle(self, entry: str, **changes: Any) -> None:
         """Make a pending entry final, perhaps with another `amount`, or `declined`."""
         with self.lock:

@@ -29,6 +29,7 @@ FILL_FILTERS: Final = {**ORDER_FILTERS, "trade_ids": "trade_id"}
 class Coinbase(Streaming):
     mounts = {"api": "", "stream": "/stream"}
     happenings = (
+        "stir",
         "place_order",
         "fill_order",
         "end_order",
@@ -53,6 +54,15 @@ class Coinbase(Streaming):
         ("GET", f"{ROOT}/cfm/positions"): "positions",
         ("GET", f"{ROOT}/key_permissions"): "key_permissions",
     }
+
+    def stir(self, name: str | None = None) -> None:
+        """Let somebody buy a little bitcoin, or sell it again."""
+        with self.lock:
+            name, product = name or self.first_customer, "BTC-GBP"
+            side = "sell" if len(self.ledger.topic("fills")) % 2 else "buy"
+            price = self.price_of(product)
+            order = self.place_order(name, product, side, "0.001", price)
+            self.fill_order(order, maker=False)
 
     # -- accounts
 

@@ -10,6 +10,7 @@ from providers.money import MoneyError
 from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.ledger import Holder
 
+from .catalogue import SYMBOLS
 from .sockets import Sockets
 from .world import World
 
@@ -48,6 +49,7 @@ class Exchange(Sockets):
         },
     }
     happenings = (
+        "stir",
         "place_order",
         "fill_order",
         "cancel_order",
@@ -85,6 +87,15 @@ class Exchange(Sockets):
                 world.person(name)
             world.write()
             return [self.customer(name) for name in names]
+
+    def stir(self, name: str | None = None) -> None:
+        """Let somebody buy a little bitcoin, or sell it again."""
+        with self.lock:
+            name, market = name or self.first_customer, "BTC/USD"
+            side = "sell" if len(self.ledger.topic("trades")) % 2 else "buy"
+            price = str(self._price(SYMBOLS[market])["c"][0])
+            order = self.place_order(name, market, side, "0.00100000", price)
+            self.fill_order(order, maker=False)
 
     def spend(self, account: str, amount: int, **about: Any) -> Any:
         """Let somebody withdraw minor units; raises MoneyError for what is on hold."""

@@ -256,3 +256,16 @@ def test_what_a_person_typed_is_not_doubted():
     verdict = reconcile({"a": known()}, hear(reading(-5), source="manual"))
 
     assert [a.total for a in verdict.accepted] == [-5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "decimals", "quarantined"),
+    [("current", 4, 0), ("current", 5, 1), ("exchange", 18, 0), ("exchange", 31, 1)],
+)
+def test_exchanges_keep_fractions_of_the_smallest_coin(kind, decimals, quarantined):
+    asset = Asset("GBP", decimals)
+    before = known(asset=asset, kind=kind)
+
+    verdict = reconcile({"a": before}, hear(reading(5, asset)), DEFAULTS)
+
+    assert len(verdict.quarantined) == quarantined
