@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -55,6 +56,7 @@ class World:
         self.holders: list[Holder] = []
         self.facts: list[tuple[str, str, Any]] = []
         self.money: list[tuple[str, int]] = []
+        self.began = exchange.clock.now() - timedelta(days=wish.days)
         self.people = 0
         self.numbers: dict[str, int] = {}
 
@@ -124,8 +126,8 @@ class World:
                 for asset, change in effects(order, trade).items():
                     held[asset] = held.get(asset, Decimal(0)) + change
         for asset, amount in held.items():
-            if amount < 0:  # what was sold had been deposited before
-                held[asset] = -amount
+            # What was sold beyond what is left had been deposited before.
+            held[asset] = abs(amount)
 
     def order(
         self, symbol: str, n: int, moment: int, parts: int, chance: random.Random
@@ -164,7 +166,7 @@ class World:
         self.facts += [(topic, f"{trade['id']}", trade) for trade in made]
 
     def write(self) -> None:
-        ledger, now = self.exchange.ledger, self.exchange.clock.now()
+        ledger = self.exchange.ledger
         ledger.open(*self.holders)
         self.facts += [("numbers", key, n) for key, n in self.numbers.items()]
         ledger.put(*self.facts)
@@ -176,7 +178,7 @@ class World:
                     OUTSIDE,
                     holder,
                     amount,
-                    now,
+                    self.began,
                     facts={"description": "Opening balance"},
                 )
                 for i, (holder, amount) in enumerate(self.money, start=1)
