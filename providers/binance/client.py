@@ -17,12 +17,13 @@ from providers.errors import ProviderError
 from providers.wire import Call, Request
 
 from . import answers
-from .speaking import FUTURES, SPOT, TESTNET, Speaking
+from .speaking import FUTURES, SPOT, TESTNET
+from .trading import Trading
 
 KINDS = {"exchange": SPOT, "futures": FUTURES}  # an account's kind → its segment
 
 
-class Binance(Speaking, DescribesKey):
+class Binance(Trading, DescribesKey):
     """One key's accounts at Binance: each asset is an account, in each segment."""
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from providers.base import CredentialField, Limit, Provider, Trouble
 from providers.errors import Refused
+from providers.trading import Market
 from providers.wire import Call, Request, Response, T
 
 from . import refusals
@@ -82,6 +83,8 @@ class Speaking(Provider):
         # How far the institution's clock is ahead of ours; learnt when it refuses ours.
         self.ahead = timedelta(0)
         self._compared_at = EPOCH
+        # By symbol; these do not change while one call lasts.
+        self.known_markets: dict[str, dict[str, Market]] = {SPOT: {}, FUTURES: {}}
 
     @cached_property
     def markets(self) -> Collection[str]:

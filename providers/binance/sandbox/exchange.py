@@ -52,6 +52,7 @@ READS: Final[Mapping[str, tuple[str, int | Weight]]] = {
     "/fapi/v1/order": ("futures_order", 1),
     "/fapi/v1/allOrders": ("all_futures", 5),
     "/fapi/v1/userTrades": ("user_trades", 5),
+    "/fapi/v1/income": ("income", 30),
 }
 ONLY_REAL: Final[Mapping[str, tuple[str, int | Weight]]] = {
     "/sapi/v1/account/apiRestrictions": ("restrictions", 1),

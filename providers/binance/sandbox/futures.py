@@ -16,6 +16,7 @@ from .rows import futures_order, futures_trade
 from .spot import ENDED, Spot, market_asked, wanted_symbols
 
 WEEK: Final = 7 * DAY
+INCOME_KEPT: Final = 90 * DAY
 KEPT: Final = 183 * DAY  # trades of the last six months
 UNFILLED_KEPT: Final = 3 * DAY
 ORDERS_KEPT: Final = 90 * DAY
@@ -181,6 +182,29 @@ class Futures(Spot):
             listed(stretch.of_rows(mine), lambda row: futures_trade(symbol, row))
         )
 
+    def income(self, asked: Asked) -> Answer:
+        """Return what was paid and earned. Source: "Get Income History"."""
+        account, params = self.authorized(asked, "futures"), Params.of(asked)
+        wanted, kind = params.optional("symbol"), params.optional("incomeType")
+        stretch = Stretch.of(params, "page", INCOME_KEPT)
+        if stretch.start is None and stretch.end is None:
+            stretch = self.within_a_week(stretch)
+        params.close()
+        rows = [
+            row
+            for symbol in FUTURES
+            if wanted in (None, symbol)
+            for trade in self.ledger.topic(
+                trades_of("futures", account, symbol)
+            ).values()
+            for row in earned(symbol, trade)
+            if kind in (None, row["incomeType"])
+        ]
+        rows.sort(key=lambda row: row["time"])
+        oldest = self.milliseconds() - INCOME_KEPT
+        found = [row for row in rows if row["time"] >= oldest]
+        return Answer.of(listed(stretch.of_rows(found), dict))
+
     def within_a_week(self, stretch: Stretch) -> Stretch:
         """Return the stretch that is told: a week from its start, or the last one."""
         if stretch.first is not None:
@@ -192,3 +216,13 @@ class Futures(Spot):
         if start is not None and end is None:
             end = start + WEEK
         return Stretch(stretch.limit, None, start, end)
+
+
+def earned(symbol: str, trade: Row) -> list[Row]:
+    """Return what a trade cost and brought, as the income's history tells it."""
+    paid = {"incomeType": "COMMISSION", "income": plain(-Decimal(trade["fee"]))}
+    gained = {"incomeType": "REALIZED_PNL", "income": trade["pnl"]}
+    about = {"symbol": symbol, "asset": trade["fee_asset"], "info": f"{trade['id']}"}
+    ids = {"tranId": trade["id"], "tradeId": f"{trade['id']}", "time": trade["time"]}
+    both = [paid, gained] if Decimal(trade["pnl"]) else [paid]
+    return [{**about, **ids, **each} for each in both]

@@ -52,11 +52,16 @@ class Spot(Contracts):
 
     def ticker_price(self, asked: Asked) -> Answer:
         params = Params.of(asked)
-        alone = params.sent.get("symbol")
+        alone, status = params.sent.get("symbol"), params.optional("symbolStatus")
         wanted = wanted_symbols(params, SPOT)
         params.close()
-        names = SPOT if wanted is None else wanted
-        rows = [{"symbol": name, "price": self.last(name)} for name in names]
+        if alone and status not in (None, SPOT[alone].status):
+            raise errors.no(-1220, "The symbol's status does not match the requested.")
+        rows = [
+            {"symbol": name, "price": self.last(name)}
+            for name in (SPOT if wanted is None else wanted)
+            if status in (None, SPOT[name].status)
+        ]
         return Answer.of(rows[0] if alone else rows)
 
     def last(self, symbol: str) -> str:
