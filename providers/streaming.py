@@ -87,7 +87,7 @@ class Feed(ABC):
     makes no sense. The connection is then closed; the next one has a feed of its own.
     """
 
-    host: ClassVar[str] = "stream"  # key of the adapter's `hosts`
+    host: str = "stream"  # key of the adapter's `hosts`
     silence: ClassVar[float] = 60.0  # seconds without a sign of life: it is dead
     # Whether only frames are signs of life, as the institution sends some all the time;
     # elsewhere an answered ping is one, too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -89,13 +90,22 @@ def owner_of(network: str, segment: str, account: str) -> str:
     return ":".join(part for part in (network, segment, account) if part)
 
 
-def spot_readings(network: str, body: Any) -> Sequence[Reading]:
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one segment holds. `changed`: when it last did, in their milliseconds."""
+
+    readings: Sequence[Reading]
+    owner: str = ""  # how the external ids of its accounts begin
+    changed: int = 0
+
+
+def spot_snapshot(network: str, body: Any) -> Snapshot:
     """Return what is held. Source: rest-api.md, "Account information"."""
     if body["accountType"] != "SPOT":
         raise ValueError(f"{body['accountType']!r:.40} is no spot account")
     owner = owner_of(network, "spot", f"{natural(body['uid'])}")
     found = [spot_reading(owner, row) for row in rows_of(body["balances"])]
-    return _once(found)
+    return Snapshot(_once(found), owner, natural(body["updateTime"], LATEST))
 
 
 def spot_reading(
@@ -120,7 +130,7 @@ def spot_reading(
     )
 
 
-def futures_readings(network: str, body: Any) -> Sequence[Reading]:
+def futures_snapshot(network: str, body: Any) -> Snapshot:
     """Return the wallets of futures. Source: "Futures Account Balance V3".
 
     The total is the wallet's balance, without profit that is not realised; available is
@@ -130,7 +140,7 @@ def futures_readings(network: str, body: Any) -> Sequence[Reading]:
     if not rows:
         raise ValueError("No wallet is listed, not even an empty one")
     found = [_futures_reading(network, row) for row in rows]
-    return [reading for reading in _once(found) if reading.total or reading.held]
+    return Snapshot([r for r in _once(found) if r.total or r.held])
 
 
 def _futures_reading(network: str, row: Mapping[str, Any]) -> Reading:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 from providers.base import (
     DescribesKey,
@@ -14,21 +12,17 @@ from providers.base import (
     Reading,
 )
 from providers.errors import ProviderError
-from providers.wire import Call, Request
+from providers.wire import Call
 
 from . import answers
-from .speaking import FUTURES, SPOT, TESTNET
-from .trading import Trading
+from .speaking import FUTURES, SPOT
+from .streams import Streaming
 
 KINDS = {"exchange": SPOT, "futures": FUTURES}  # an account's kind → its segment
 
 
-class Binance(Trading, DescribesKey):
+class Binance(Streaming, DescribesKey):
     """One key's accounts at Binance: each asset is an account, in each segment."""
-
-    @property
-    def network(self) -> str:
-        return TESTNET if self.testnet else ""
 
     def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
         """Return what is held in spot and futures. What is empty is not listed.
@@ -38,9 +32,9 @@ class Binance(Trading, DescribesKey):
         readings: list[Reading] = []
         failed: dict[str, ProviderError] = {}
         for segment in self.markets:
-            request, read = self._balances(segment)
             try:
-                readings += yield from self.ask(request, read)
+                snapshot = yield from self.snapshot(segment)
+                readings += snapshot.readings
             except ProviderError as error:
                 failed[segment] = error
         if len(failed) == len(self.markets):
@@ -53,15 +47,6 @@ class Binance(Trading, DescribesKey):
         return Observation(
             [*readings, *unknown], complete=not failed, lists_held_only=True
         )
-
-    def _balances(
-        self, segment: str
-    ) -> tuple[Request, Callable[[Any], Sequence[Reading]]]:
-        if segment == FUTURES:
-            asked = self.private(FUTURES, "/fapi/v3/balance", 5)
-            return asked, partial(answers.futures_readings, self.network)
-        asked = self.private(SPOT, "/api/v3/account", 20, omitZeroBalances="true")
-        return asked, partial(answers.spot_readings, self.network)
 
     def permissions(self) -> Call[Permissions]:
         """Return what the key may do. Source: "Get API Key Permission" (/sapi)."""

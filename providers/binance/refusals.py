@@ -64,6 +64,11 @@ def code_of(response: Response) -> int | None:
     return code if type(code) is int else None
 
 
+def meaning(code: int | None) -> type[ProviderError]:
+    """Return what a code means; a refusal nobody has named is one."""
+    return CODES.get(code, Refused) if code is not None else Refused
+
+
 def check(name: str, response: Response) -> None:
     """Raise what a 4xx of ours means, where more is known than its status."""
     if not 400 <= response.status < 500:

@@ -95,6 +95,10 @@ class Speaking(Provider):
             raise Refused(f"Binance has no market called {unknown[0]:.40}")
         return tuple(dict.fromkeys(wanted)) or (SPOT,)
 
+    @property
+    def network(self) -> str:
+        return TESTNET if self.testnet else ""
+
     @cached_property
     def signer(self) -> Signer:
         return signer_of(self.credentials)
@@ -136,12 +140,13 @@ class Speaking(Provider):
         """Return what `read` finds; if our clock is refused, it is compared once."""
         response = yield request
         if refusals.code_of(response) == refusals.CLOCK_OFF and response.status >= 400:
-            yield from self._compare_clocks(request)
+            segment = FUTURES if request.path.startswith("/fapi") else SPOT
+            yield from self.compare_clocks(segment)
             response = yield request
         return self.understand(request, response, read)
 
-    def _compare_clocks(self, refused: Request) -> Call[None]:
-        segment = FUTURES if refused.path.startswith("/fapi") else SPOT
+    def compare_clocks(self, segment: str) -> Call[None]:
+        """Learn how far their clock is ahead. Source: rest-api.md, "Check server time"."""
         asked = self.public(segment, TIME[segment], 1)
         told = yield from super().ask(asked, time_told)
         self.ahead = told - self._compared_at

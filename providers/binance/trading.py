@@ -21,9 +21,9 @@ from providers.trading import (
 from providers.wire import Call, Request
 
 from . import rows
+from .accounts import Accounts
 from .answers import natural, rows_of, text
 from .history import PAGE, ByNumber, ByTime, Sweep
-from .markets import KnowsMarkets
 from .refusals import NoSuchOrder
 from .speaking import FUTURES, SPOT
 
@@ -49,7 +49,7 @@ AS_ORDER: Final = {SPOT: rows.spot_order, FUTURES: rows.futures_order}
 AS_TRADE: Final = {SPOT: rows.spot_trade, FUTURES: rows.futures_trade}
 
 
-class Trading(KnowsMarkets, ReportsTrading):
+class Trading(Accounts, ReportsTrading):
     """The part of the adapter that tells orders, trades and positions."""
 
     def books(

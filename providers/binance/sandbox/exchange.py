@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
-from providers.sandbox.clock import Clock
 from providers.sandbox.institution import Customer
 from providers.sandbox.institution import Holding as Held
 from providers.sandbox.wire import Answer, Asked
 
 from . import errors
-from .futures import Futures
 from .holding import ZERO, holder_of
 from .keys import network_of
-from .markets import WEIGHT_LIMITS
-from .meter import Meter
 from .spot import segment_of
+from .talks import Talks
 from .world import MARGIN, USUAL, Wish, World
 
 Weight = Callable[[Mapping[str, str]], int]
@@ -57,14 +53,24 @@ READS: Final[Mapping[str, tuple[str, int | Weight]]] = {
 ONLY_REAL: Final[Mapping[str, tuple[str, int | Weight]]] = {
     "/sapi/v1/account/apiRestrictions": ("restrictions", 1),
 }
+LISTENING: Final[Mapping[str, str]] = {
+    "POST": "start_listening",
+    "PUT": "keep_listening",
+    "DELETE": "stop_listening",
+}
 ROUTES: Final = {
+    **{
+        (method, f"{network}/fapi/v1/listenKey"): name
+        for method, name in LISTENING.items()
+        for network in ("", "/testnet")
+    },
     **{("GET", path): name for path, (name, _) in {**READS, **ONLY_REAL}.items()},
     **{("GET", f"/testnet{path}"): name for path, (name, _) in READS.items()},
 }
 WEIGHTS: Final = {path: weight for path, (_, weight) in {**READS, **ONLY_REAL}.items()}
 
 
-class Binance(Futures):
+class Binance(Talks):
     """The sandbox of Binance."""
 
     mounts = {
@@ -89,17 +95,12 @@ class Binance(Futures):
         "price",
         "revoke",
         "restrict",
+        "server_shutdown",
+        "end_subscriptions",
+        "expire_listen_key",
         "maintenance",
         "reset_world",
     )
-
-    def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:
-        super().__init__(path, clock)
-        self.meter = Meter()
-
-    def reset(self) -> None:
-        super().reset()
-        self.meter = Meter()
 
     def refusal(self, code: str) -> Answer:
         return errors.refusal(code)
@@ -109,11 +110,8 @@ class Binance(Futures):
     def _speak(self, asked: Asked) -> Answer:
         if self.ledger.topic("maintenance").get(network_of(asked.path)):
             return errors.refusal("maintenance")
-        address = asked.headers.get("x-forwarded-for", "127.0.0.1")
-        segment = segment_of(asked.path)
-        who = address, network_of(asked.path), segment
-        limit, now = WEIGHT_LIMITS[segment], self.clock.timestamp()
-        refused, used = self.meter.spend(who, weight_of(asked), limit, now)
+        about = asked.headers, network_of(asked.path), segment_of(asked.path)
+        refused, used = self.weigh(*about, weight_of(asked))
         answer = super()._speak(asked) if refused is None else refused
         told = {"X-MBX-USED-WEIGHT": f"{used}", "X-MBX-USED-WEIGHT-1M": f"{used}"}
         return replace(answer, headers={**answer.headers, **told})
@@ -179,6 +177,9 @@ class Binance(Futures):
         """Let a network be closed, or open again."""
         network = "testnet" if testnet else ""
         self.ledger.put(("maintenance", network, on or None))
+        for talk in self.talks:
+            if on and network_of(talk.path) == network:
+                talk.close(1012)
 
     def reset_world(self) -> None:
         """Let the test network be reset: orders, trades and balances go, keys stay."""

@@ -35,6 +35,7 @@ class Orders(Holding):
         if segment == "spot" and amount > self.free(account, asset):
             raise ValueError("Account has insufficient balance for requested action.")
         self._write(account, order)
+        self.touch(account)
         self.ordered(account, order, "NEW")
         if price is None:
             self.fill_order(name, symbol, number, segment=segment, maker=False)
@@ -205,3 +206,9 @@ def effects(order: Row, trade: Row) -> dict[str, Decimal]:
     }
     found[trade["fee_asset"]] -= Decimal(trade["fee"])
     return found
+
+
+def changed_assets(order: Row, trade: Row | None) -> list[str]:
+    """Return the assets that an order, or its fill, may have changed."""
+    fee = [trade["fee_asset"]] if trade else []
+    return list(dict.fromkeys([order["base"], order["quote"], *fee]))

@@ -20,7 +20,8 @@ WALLET = {
 
 
 def spot(*balances, **changed):
-    body = {"accountType": "SPOT", "uid": 7, "balances": list(balances), **changed}
+    about = {"accountType": "SPOT", "uid": 7, "updateTime": 123456789}
+    body = {**about, "balances": list(balances), **changed}
     return observed("spot", body)
 
 
