@@ -105,6 +105,13 @@ class Institution(Speaker):
     def customers(self) -> list[str]:
         """Return everybody's names."""
 
+    def disputes(self, said: Mapping[str, Any]) -> list[str]:
+        """Return where the books contradict what a third-party client says it saw.
+
+        Balances and transfers are compared elsewhere; this is for the rest of its tale.
+        """
+        return []
+
     # -- for tests, the demo and the control endpoints
 
     def demo_world(self) -> Customer:

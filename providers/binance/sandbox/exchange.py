@@ -13,9 +13,9 @@ from providers.sandbox.wire import Answer, Asked
 
 from . import errors
 from .holding import ZERO, holder_of
+from .judging import Judging
 from .keys import network_of
 from .spot import segment_of
-from .talks import Talks
 from .world import MARGIN, USUAL, Wish, World
 
 Weight = Callable[[Mapping[str, str]], int]
@@ -70,7 +70,7 @@ ROUTES: Final = {
 WEIGHTS: Final = {path: weight for path, (_, weight) in {**READS, **ONLY_REAL}.items()}
 
 
-class Binance(Talks):
+class Binance(Judging):
     """The sandbox of Binance."""
 
     mounts = {
@@ -153,6 +153,19 @@ class Binance(Talks):
             "markets": ",".join(account["markets"]),
             "testnet": "yes" if account["network"] else "",
         }
+
+    def disputes(self, said: Mapping[str, Any]) -> list[str]:
+        """Return where a client's tale parts from the books of the demo's customer."""
+        account = self.account_of(self.first_customer)
+        known = self.tale(account)
+        wrong = [
+            f"{what} are {known[what]}, not {said[what]}"
+            for what in known
+            if said[what] != known[what]
+        ]
+        if set(said["refused"].values()) != {-1022, -2014} or len(said["refused"]) < 4:
+            wrong.append(f"forgeries were refused so: {said['refused']}")
+        return wrong + self.misheard(account, said["heard"])
 
     def demo_world(self) -> Customer:
         """Return Alex, who trades a little and holds a contract."""

@@ -71,7 +71,7 @@ ORDER_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT")
 
 def plain(value: Decimal) -> str:
     """Return an amount with the eight decimals it always has; raises InvalidOperation."""
-    return f"{value.quantize(GRID):f}"
+    return f"{value.quantize(GRID) + 0:f}"  # zero has no sign
 
 
 def filters(market: Listed) -> list[dict[str, Any]]:
