@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from providers.base import Permissions, Reading
-from providers.money import ASSET, Asset
+from providers.money import ASSET, Asset, TooPrecise
 
 DECIMALS: Final = 8  # of every asset: "baseAssetPrecision", "quoteAssetPrecision"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,20 +114,27 @@ def spot_reading(
     names: tuple[str, str, str] = ("asset", "free", "locked"),
     as_of: datetime | None = None,
 ) -> Reading:
-    """Return one asset: what is locked is in open orders, or lent to other services."""
+    """Return one asset: what is locked is in open orders, or lent to other services.
+
+    With more decimals than documented its amounts are not known, and all others are.
+    """
     name, free, locked = (row[key] for key in names)
     asset = asset_of(name)
-    available, held = amount(asset, free), amount(asset, locked)
-    return Reading(
+    account = Reading(
         account_id(owner, asset.code),
         asset,
-        available + held,
-        available,
-        held,
+        None,
+        None,
         name=f"{name} (spot)",
         kind="exchange",
         as_of=as_of,
     )
+    try:
+        available, held = amount(asset, free), amount(asset, locked)
+    except TooPrecise as error:
+        return replace(account, error=str(error))
+    total = available + held
+    return replace(account, total=total, available=available, held=held)
 
 
 def futures_snapshot(network: str, body: Any) -> Snapshot:
@@ -140,23 +147,26 @@ def futures_snapshot(network: str, body: Any) -> Snapshot:
     if not rows:
         raise ValueError("No wallet is listed, not even an empty one")
     found = [_futures_reading(network, row) for row in rows]
-    return Snapshot([r for r in _once(found) if r.total or r.held])
+    return Snapshot([r for r in _once(found) if r.total != 0 or r.held])
 
 
 def _futures_reading(network: str, row: Mapping[str, Any]) -> Reading:
     owner = owner_of(network, "futures", text(row["accountAlias"]))
     asset = asset_of(row["asset"])
-    total = asset.minor(text(row["balance"]))
-    free = amount(asset, row["maxWithdrawAmount"])
-    return Reading(
+    account = Reading(
         account_id(owner, asset.code),
         asset,
-        total,
-        free,
-        max(0, total - free),
+        None,
+        None,
         name=f"{row['asset']} (futures)",
         kind="futures",
     )
+    try:
+        total = asset.minor(text(row["balance"]))
+        free = amount(asset, row["maxWithdrawAmount"])
+    except TooPrecise as error:
+        return replace(account, error=str(error))
+    return replace(account, total=total, available=free, held=max(0, total - free))
 
 
 def _once(readings: Sequence[Reading]) -> Sequence[Reading]:

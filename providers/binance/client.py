@@ -44,9 +44,8 @@ class Binance(Streaming, DescribesKey):
             for place in known
             if (segment := KINDS.get(place.kind, "")) in failed and place.asset
         ]
-        return Observation(
-            [*readings, *unknown], complete=not failed, lists_held_only=True
-        )
+        whole = not failed and all(reading.total is not None for reading in readings)
+        return Observation([*readings, *unknown], complete=whole, lists_held_only=True)
 
     def permissions(self) -> Call[Permissions]:
         """Return what the key may do. Source: "Get API Key Permission" (/sapi)."""

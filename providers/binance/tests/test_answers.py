@@ -55,7 +55,6 @@ def test_nothing_held_is_a_complete_answer():
 @pytest.mark.parametrize(
     "row",
     [
-        {**BTC, "free": "0.100000001"},
         {**BTC, "free": 0.1},
         {**BTC, "free": 1},
         {**BTC, "free": "-1"},
@@ -78,6 +77,15 @@ def test_row_that_makes_no_sense_is_no_balance(row):
 def test_account_that_is_not_the_one_asked_for_is_refused(changed):
     with pytest.raises(errors.UnexpectedResponse):
         spot(BTC, **changed)
+
+
+def test_amount_with_more_decimals_than_documented_makes_one_balance_unknown():
+    seen = spot(BTC, {"asset": "ETH", "free": "0.100000001", "locked": "0"})
+
+    known, unknown = seen.readings
+    assert (known.total, unknown.total, unknown.available) == (12_000_000, None, None)
+    assert "ETH/8" in unknown.error
+    assert not seen.complete
 
 
 def test_asset_that_is_listed_twice_is_refused():
