@@ -20,7 +20,7 @@ def lost_streams(moment: datetime) -> Iterator[Found]:
     held = Q(lease_until__gt=moment, state=Stream.State.LIVE)
     gone = rows.exclude(held).filter(lived_at__lt=moment - LASTING)
     for row in gone.defer("connection__credentials"):
-        why = row.reason or "nobody holds it open"
+        why = row.reason or ("it connects" if row.is_held else "nobody holds it open")
         yield Found(
             f"fallback_activated:stream:{row.pk}",
             row.connection.workspace_id,

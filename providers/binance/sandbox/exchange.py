@@ -85,6 +85,7 @@ class Binance(Judging):
     }
     routes = ROUTES
     happenings = (
+        "stir",
         "deposit",
         "withdraw",
         "lock_up",
@@ -104,6 +105,13 @@ class Binance(Judging):
 
     def refusal(self, code: str) -> Answer:
         return errors.refusal(code)
+
+    def stir(self, name: str | None = None) -> None:
+        """Let somebody buy a little bitcoin, or sell it again."""
+        with self.lock:
+            name, symbol = name or self.first_customer, "BTCUSDT"
+            even = int(self.ledger.topic("numbers").get(f"spot:{symbol}:orders", 0)) % 2
+            self.place_order(name, symbol, "SELL" if even else "BUY", "0.00100")
 
     # -- limits
 
