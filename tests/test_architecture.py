@@ -20,6 +20,7 @@ PURE = [
     "automation/machine/**/*.py",
     "accounts/history/**/*.py",
     "accounts/instant/**/*.py",
+    "accounts/trading/**/*.py",
     "accounts/portfolio/**/*.py",
     "accounts/events/**/*.py",
     "accounts/reconciliation.py",

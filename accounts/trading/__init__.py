@@ -1,0 +1,1 @@
+"""What providers say of orders, trades and positions, and what that changes. PURE."""
