@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.functional import cached_property
 
+from accounts.trading.figures import DECIMALS, LIMIT, WHOLE, exact
 from providers.money import EXACT, LARGEST, MoneyError, whole
 
 from . import sealing
@@ -68,6 +69,42 @@ class PlainDecimal(models.DecimalField):
 
     def from_db_value(self, value, expression, connection):
         return None if value is None else Decimal(f"{value.normalize(EXACT):f}")
+
+
+class Figure(models.DecimalField):
+    """An exact quantity or price of any scale: refused where it has too many digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        digits = {"max_digits": WHOLE + DECIMALS, "decimal_places": DECIMALS}
+        super().__init__(**kwargs | digits)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_digits"], kwargs["decimal_places"]
+        return name, path, args, kwargs
+
+    def db_type(self, connection) -> str:
+        return "numeric"  # without a scale nothing is rounded, and nothing is filled up
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else exact(value)
+
+    def get_db_prep_save(self, value, connection):
+        # Django would round a float; a figure is exact or refused.
+        if value is not None and not hasattr(value, "resolve_expression"):
+            try:
+                value = exact(value)
+            except MoneyError as error:
+                raise ValidationError(str(error)) from error
+        return super().get_db_prep_save(value, connection)
+
+
+def is_figure(field: str, *, least: Decimal | None = None) -> models.Q:
+    """Return the check that keeps NaN, infinities and absurd lengths out."""
+    bounds = (-LIMIT if least is None else least, LIMIT)
+    return models.Q(**{f"{field}__range": bounds}) | models.Q(
+        **{f"{field}__isnull": True}
+    )
 
 
 def is_money(field: str, *, least: int = -LARGEST) -> models.Q:

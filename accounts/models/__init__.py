@@ -17,6 +17,7 @@ from .second_factor import AuthenticatorApp, RecoveryCodes
 from .signing_key import Scope, SigningKey, SigningNonce
 from .stream import Stream
 from .sync import Correction, Discrepancy, Severity, SyncRun
+from .trading import BookCursor, Gain, Order, Position, Trade
 from .transaction import Transaction
 from .webhook import WebhookInbox
 from .workspace import Membership, Workspace
@@ -31,6 +32,7 @@ __all__ = [
     "Balance",
     "BalanceDay",
     "BalanceSnapshot",
+    "BookCursor",
     "Channel",
     "CheckSetting",
     "Condition",
@@ -41,8 +43,11 @@ __all__ = [
     "DriftSetting",
     "Event",
     "ExchangeRate",
+    "Gain",
     "IdempotencyKey",
     "Membership",
+    "Order",
+    "Position",
     "Pot",
     "Preference",
     "QuarantinedReading",
@@ -57,6 +62,7 @@ __all__ = [
     "Stream",
     "SyncRun",
     "Threshold",
+    "Trade",
     "Transaction",
     "WebhookInbox",
     "Workspace",

@@ -33,6 +33,8 @@ class ConnectionQuerySet(models.QuerySet):
             "token_version",
             "archived_at",
             "accounts_listed_at",
+            "trading_interval_seconds",
+            "trading_read_at",
         )
 
     def due(self, moment) -> ConnectionQuerySet:
@@ -83,6 +85,15 @@ class Connection(Row):
     last_sync_at = models.DateTimeField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField("failures in a row", default=0)
+    trading_interval_seconds = models.PositiveIntegerField(
+        "seconds between readings of orders, trades and positions",
+        default=1800,
+        db_default=1800,
+    )
+    trading_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What the key may do, as the provider said: read, trade, withdraw, transfer …
+    key_may = models.JSONField(null=True, blank=True, editable=False)
+    key_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     webhook_digest = models.CharField(
         max_length=64, null=True, blank=True, unique=True, editable=False
     )
@@ -150,6 +161,11 @@ class Connection(Row):
             self.Health.RECONNECT_NEEDED,
             self.Health.AWAITING_APPROVAL,
         )
+
+    @property
+    def key_may_withdraw(self) -> bool:
+        """Return whether the provider says that the key can take money out."""
+        return bool(self.key_may and self.key_may.get("withdraw"))
 
     def archive(self) -> None:
         """Stop using this connection and erase its secrets; its history stays.

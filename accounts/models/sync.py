@@ -73,6 +73,13 @@ class SyncRun(Row):
     error = models.TextField(blank=True)
     # [{"account": external id, "name", "status", "total", "error"}]: read, never queried.
     results = models.JSONField(default=list)
+    # How far orders, trades and positions were read; see `accounts.trading.progress`.
+    progress = models.JSONField(null=True, editable=False)
+    resume_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="From when on anybody may go on reading: the balances are done.",
+    )
 
     objects = SyncRunQuerySet.as_manager()
 
@@ -101,17 +108,57 @@ class SyncRun(Row):
 class Correction(Row):
     """What a sync changed and why."""
 
+    class Subject(models.TextChoices):
+        ACCOUNT = "account"
+        ORDER = "order"
+        TRADE = "trade"
+        POSITION = "position"
+
     sync = models.ForeignKey(SyncRun, models.PROTECT, related_name="corrections")
-    account = models.ForeignKey(Account, models.PROTECT, related_name="corrections")
+    account = models.ForeignKey(
+        Account, models.PROTECT, null=True, blank=True, related_name="corrections"
+    )
+    subject_kind = models.CharField(
+        "about",
+        max_length=10,
+        choices=Subject,
+        default=Subject.ACCOUNT,
+        db_default=Subject.ACCOUNT,
+    )
+    subject_id = models.UUIDField(
+        null=True, blank=True, help_text="Which order, trade or position it is about."
+    )
+    subject = models.CharField(
+        max_length=170,
+        blank=True,
+        db_default="",
+        help_text="Its market and its id at the provider.",
+    )
     field = models.CharField(max_length=20)
     old = models.TextField(blank=True)
     new = models.TextField(blank=True)
-    difference = models.TextField(blank=True, help_text="In minor units, if an amount.")
+    difference = models.TextField(
+        blank=True,
+        help_text="In minor units, if an amount of an account; else in whole ones.",
+    )
     severity = models.CharField(max_length=10, choices=Severity, default=Severity.INFO)
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["-created"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    subject_kind="account", account__isnull=False, subject_id=None
+                )
+                | models.Q(
+                    ~models.Q(subject_kind="account"),
+                    account=None,
+                    subject_id__isnull=False,
+                ),
+                name="correction_of_one_thing",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.field}: {self.old} → {self.new}"

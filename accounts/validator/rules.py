@@ -1,7 +1,8 @@
 """The rules a reading is judged by. A rule: one function, and one line in `RULES`.
 
-`garbage`, `drift` and `mass_disappearance` are judged elsewhere: as an answer is read,
-by an account's limits, and where missing accounts are counted.
+`garbage`, `rewritten`, `drift` and `mass_disappearance` are judged elsewhere: as an
+answer is read, where trades are told again, by an account's limits, and where what is
+missing is counted.
 """
 
 from __future__ import annotations
@@ -220,6 +221,7 @@ RULES: dict[str, Rule] = {
             "percent",
         ),
         Rule("garbage", "No figure", "error", adjustable=False),
+        Rule("rewritten", "Told otherwise than before", "error", adjustable=False),
         Rule("drift", "Changed by more than the limits", "error", adjustable=False),
     )
 }
