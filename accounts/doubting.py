@@ -22,11 +22,22 @@ LONGEST_TEXT = 500
 Judge = Callable[[Verdict, Known, Reading], Sequence[Issue]]
 
 
-def judge_by(checks: Checks | None, known: Mapping[str, Known], heard: Heard) -> Judge:
-    """Return what judges each reading of one answer."""
+def judge_by(
+    checks: Checks | None,
+    known: Mapping[str, Known],
+    heard: Heard,
+    emptied: Mapping[str, Known],
+) -> Judge:
+    """Return what judges each reading of one answer.
+
+    `emptied` are accounts that held something, and hold nothing as the answer leaves
+    them out.
+    """
     if checks is None:
         return lambda verdict, before, reading: ()
     doubts = checks.zeroed(known, heard)
+    if emptied:
+        doubts = {**doubts, **checks.emptied(emptied, known, heard)}
 
     def judge(verdict: Verdict, before: Known, reading: Reading) -> Sequence[Issue]:
         issues = checks.judge(reading, before, heard)

@@ -6,12 +6,54 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from providers.base import Reading
+from providers.money import Asset
+
 from .doubting import aside, blocking
 from .validator import Checks
 from .verdicts import Change, Heard, Issue, Known, Verdict
 
+NOTHING: Mapping[str, Known] = {}
 GONE_AFTER = timedelta(seconds=60)  # between two complete answers without an account
 WHY = "The provider left it out"
+
+
+def with_zeros(
+    heard: Heard, known: Mapping[str, Known]
+) -> tuple[Heard, Mapping[str, Known]]:
+    """Return an answer with what it leaves out because nothing is held there.
+
+    Only where the provider lists nothing but what is held, and told all of that. Also
+    returns the accounts that held something and are left out now.
+    """
+    observation = heard.observation
+    if not (observation.lists_held_only and observation.complete):
+        return heard, NOTHING
+    told = {reading.external_id for reading in observation.readings}
+    missing = {
+        name: before
+        for name, before in known.items()
+        if name not in told and before.active and not before.closed
+    }
+    if not missing:
+        return heard, NOTHING
+    readings = [*observation.readings, *(map(_nothing, missing, missing.values()))]
+    emptied = {name: before for name, before in missing.items() if before.total}
+    return replace(heard, observation=replace(observation, readings=readings)), emptied
+
+
+def _nothing(name: str, before: Known) -> Reading:
+    asset = Asset.parse(before.asset)
+    return Reading(
+        name,
+        asset,
+        total=0,
+        available=0,
+        name=before.name,
+        kind=before.kind,
+        can_send=before.can_send,
+        can_receive=before.can_receive,
+    )
 
 
 def miss(

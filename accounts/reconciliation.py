@@ -23,7 +23,7 @@ from .doubting import (
     unreadable,
     weigh,
 )
-from .missing import miss
+from .missing import miss, with_zeros
 from .naming import name_of, told_before
 from .text import clean
 from .validation import Unacceptable, validate
@@ -62,7 +62,10 @@ def reconcile(
         validate(observation, known)
     except Unacceptable as error:
         return failure(known, error)
-    verdict, judge = Verdict(), judge_by(checks, known, heard)
+    verdict = Verdict()
+    heard, emptied = with_zeros(heard, known)
+    observation = heard.observation
+    judge = judge_by(checks, known, heard, emptied)
     ids = {name: before.account_id for name, before in known.items()}
     for reading in sorted(observation.readings, key=lambda r: r.parent is not None):
         if reading.external_id not in known:

@@ -27,8 +27,12 @@ def dispatch_due_syncs() -> None:
 def sync_batch(connection_ids: list[str], kind: str) -> None:
     """Sync some hundred connections. A lost message costs one interval."""
     rows = Connection.objects.to_sync().filter(pk__in=connection_ids)
-    for later in services.announce_all(services.sync(rows, kind)):
+    runs = services.sync(rows, kind)
+    for later in services.announce_all(runs):
         publish(run_sync, str(later.pk))
+    for run in runs:
+        if run.status == SyncRun.Status.RUNNING:
+            publish(carry_on, str(run.pk))
 
 
 @shared_task
@@ -45,6 +49,15 @@ def run_sync(sync_run_id: str) -> None:
     run = services.run_requested(sync_run_id)
     if later := services.announce_fetched(run):
         publish(run_sync, str(later.pk))
+    carry_on(str(run.pk))
+
+
+@shared_task
+def carry_on(sync_run_id: str) -> None:
+    """Read orders and trades for a while, unless that is done, or done elsewhere."""
+    later = services.carry_on(sync_run_id)
+    if later is not None and not later.seconds:
+        publish(carry_on, sync_run_id)  # what has to wait is found by the beat
 
 
 @shared_task

@@ -45,6 +45,8 @@ DRY_RUN = env.bool("BALSYNC_DRY_RUN", default=False)
 # Newest first, each `id:base64 of 32 bytes`. The first encrypts, any decrypts.
 CREDENTIAL_KEYS = needed("CREDENTIAL_KEYS").replace(",", " ").split()
 TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
+# So far back orders and trades are read where nothing is known, and by an emergency sync.
+RECOVERY_DAYS = env.int("RECOVERY_DAYS", default=30)
 # So long what left quarantine, and differences that agreed again, are shown.
 FINDING_DAYS = env.int("FINDING_DAYS", default=400)
 # The mail server for notifications, as Apprise writes it: mailtos://user:pass@host

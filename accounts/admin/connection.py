@@ -105,7 +105,14 @@ class ConnectionAdmin(ScopedAdmin):
         ),
         (
             "Yours to change",
-            {"fields": ["label", "sync_interval_seconds", "consent_expires_at"]},
+            {
+                "fields": [
+                    "label",
+                    "sync_interval_seconds",
+                    "trading_interval_seconds",
+                    "consent_expires_at",
+                ]
+            },
         ),
     ]
 
@@ -171,6 +178,8 @@ class ConnectionAdmin(ScopedAdmin):
             yield "The consent ends soon, or has ended: connect again to renew it."
         if row.is_silent:
             yield f"No good sync for {show.span(row.silent_for(now()).total_seconds())}."
+        if row.archived_at is None:
+            yield from services.warnings_of(row.key_may)
         if row.archived_at:
             yield "This connection is archived; its secrets were erased."
         if lost := row.webhook_events.given_up().count():
@@ -205,6 +214,8 @@ class ConnectionAdmin(ScopedAdmin):
         tell(request, f"It works: {found.accounts} accounts seen; may {able}.")
         for text in found.warnings:
             warn(request, text)
+        for text in found.notes:
+            tell(request, text)
 
     @verb("Archive", tone="bad", role=Role.ADMIN, hint="Erases secrets", shown=in_use)
     def archive(self, request, row: Connection) -> None:

@@ -25,7 +25,7 @@ RIGHT = ("Opening", "Moved", "Unexplained", "Closing")
 
 def waits(row: QuarantinedReading) -> bool:
     """Say whether a person may believe this reading."""
-    return row.status == QuarantinedReading.Status.OPEN and row.total is not None
+    return row.can_be_accepted
 
 
 def money_of(row: QuarantinedReading, name: str) -> SafeString:
@@ -164,14 +164,16 @@ class QuarantinedReadingAdmin(HistoryAdmin):
         return show.link(row.sync, show.exact(row.sync.created))
 
     def notices(self, request, row: QuarantinedReading) -> Iterable[str]:
-        if waits(row):
+        if waits(row) and row.names_the_gone:
+            yield "They stay as they were until they are told again, or you accept."
+        elif waits(row):
             yield "The last good balance is shown meanwhile, and no rule acts on it."
 
     @verb(
         "Accept",
         tone="main",
         form=ReasonForm,
-        hint="Make this the balance",
+        hint="Believe what it says",
         shown=waits,
     )
     def accept(self, request, row: QuarantinedReading, reason: str) -> None:
@@ -180,4 +182,7 @@ class QuarantinedReadingAdmin(HistoryAdmin):
         except services.CannotAccept as error:
             warn(request, str(error))
             return
-        tell(request, f"{row.account} holds what this reading says.")
+        if row.names_the_gone:
+            tell(request, "What it names is gone from now on.")
+        else:
+            tell(request, f"{row.account} holds what this reading says.")

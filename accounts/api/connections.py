@@ -43,6 +43,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
     is_silent = serializers.BooleanField(
         read_only=True, help_text="No sync was good for hours."
     )
+    key_may_withdraw = serializers.BooleanField(
+        read_only=True, help_text="Whoever has this key can take the money."
+    )
 
     class Meta:
         model = Connection
@@ -63,6 +66,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
             "last_success_at",
             "next_sync_at",
             "sync_interval_seconds",
+            "trading_interval_seconds",
+            "trading_read_at",
+            "key_may_withdraw",
             "failures",
             "breaker",
             "created",
@@ -84,6 +90,7 @@ class ConnectionPatch(StrictSerializer):
         required=False, allow_null=True, help_text="For providers that do not tell."
     )
     sync_interval_seconds = Whole(least=SHORTEST, most=LONGEST, required=False)
+    trading_interval_seconds = Whole(least=SHORTEST, most=LONGEST, required=False)
     credentials = Credentials(required=False)
 
 
@@ -111,6 +118,12 @@ class FindingSerializer(serializers.Serializer):
     accounts = serializers.IntegerField(help_text="How many they can see.")
     may = serializers.ListField(child=serializers.CharField())
     warnings = serializers.ListField(child=serializers.CharField())
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What the provider says of the key."
+    )
+    may_withdraw = serializers.BooleanField(
+        allow_null=True, help_text="null: the provider does not tell."
+    )
     error_code = serializers.CharField(allow_blank=True)
     error = serializers.CharField(allow_blank=True)
 

@@ -39,6 +39,9 @@ class QuarantinedReading(Row):
         ACCEPTED = "accepted"
         RELEASED = "released"
 
+    # What `external_id` says of findings that are about no account.
+    ORDERS, POSITIONS, TRADE = "trading:orders", "trading:positions", "trading:trade "
+
     connection = models.ForeignKey(  # the constraint finds them
         Connection, models.PROTECT, related_name="quarantine", db_index=False
     )
@@ -91,3 +94,14 @@ class QuarantinedReading(Row):
 
     def __str__(self) -> str:
         return f"{self.get_rule_display()}: {self.account or self.connection}"
+
+    @property
+    def names_the_gone(self) -> bool:
+        """Say whether it is about orders or positions that are gone at once."""
+        return self.external_id in (self.ORDERS, self.POSITIONS)
+
+    @property
+    def can_be_accepted(self) -> bool:
+        """Say whether there is anything in it that a person may believe."""
+        has_figures = self.account_id is not None and self.total is not None
+        return self.status == self.Status.OPEN and (has_figures or self.names_the_gone)

@@ -62,6 +62,7 @@ from .signing_keys import (
 )
 from .sync import sync
 from .tickers import refresh_rates
+from .trading import MAY_TRADE, MAY_WITHDRAW, carry_on, see_through, warnings_of
 from .webhooks import (
     NoWebhooks,
     UnknownWebhook,
@@ -75,6 +76,8 @@ from .webhooks import (
 from .webhooks import receive as receive_webhook
 
 __all__ = [
+    "MAY_TRADE",
+    "MAY_WITHDRAW",
     "AuthorizationFailed",
     "BalanceUnknown",
     "CannotAccept",
@@ -105,6 +108,7 @@ __all__ = [
     "base_of",
     "call",
     "callback_address",
+    "carry_on",
     "check_rate",
     "claim_due",
     "claim_requested",
@@ -138,6 +142,7 @@ __all__ = [
     "rotate_keys",
     "run_requested",
     "seal",
+    "see_through",
     "spelt_out",
     "start_authorization",
     "stop_listening",
@@ -153,5 +158,6 @@ __all__ = [
     "update_credentials",
     "verify_chain",
     "verify_signature",
+    "warnings_of",
     "worth_over_time",
 ]

@@ -14,16 +14,22 @@ from accounts.models import Connection, Workspace
 from providers import Provider
 from providers.base import (
     Authorizes,
+    DescribesKey,
     ListsMovements,
     MovesMoney,
     Observation,
+    Permissions,
     TakesTypedBalances,
 )
 from providers.errors import ProviderError
+from providers.trading import ReportsTrading
 
 from .adapters import UnknownProvider
 from .auditing import audit
 from .calling import call
+from .trading.keys import note_permissions
+
+KEY_WORDS = ("trade", "withdraw", "transfer")
 
 
 class CredentialsIncomplete(ProviderError):
@@ -47,9 +53,12 @@ class TestResult:
     ok: bool
     accounts: int = 0
     may: list[str] = field(default_factory=list)
+    # What is dangerous about the key comes first.
     warnings: list[str] = field(default_factory=list)
     error_code: str = ""
     error: str = ""
+    notes: list[str] = field(default_factory=list)  # of the provider, about the key
+    may_withdraw: bool | None = None  # None: the provider does not tell
 
 
 def connect(
@@ -104,24 +113,40 @@ def update_credentials(
 
 def test_connection(connection: Connection) -> TestResult:
     """Ask the provider once and say what the credentials may do; a failure is an answer."""
+    adapter = _adapter(connection.provider)
+    told: Permissions | None = None
     try:
         seen: Observation = call(connection, lambda provider: provider.observe())
+        if issubclass(adapter, DescribesKey):
+            told = call(connection, lambda provider: provider.permissions())
     except ProviderError as error:
         return TestResult(False, error_code=error.code, error=str(error))
-    unknown = [r.error for r in seen.readings if r.total is None and r.error]
-    adapter = _adapter(connection.provider)
-    return TestResult(True, len(seen.readings), _may(adapter), sorted(set(unknown)))
+    warnings = note_permissions(connection, told) if told else []
+    unknown = {r.error for r in seen.readings if r.total is None and r.error}
+    notes = list(told.notes) if told else []
+    return TestResult(
+        True,
+        len(seen.readings),
+        _may(adapter, told),
+        [*warnings, *sorted(unknown)],
+        notes=notes,
+        may_withdraw=told.withdraw if told else None,
+    )
 
 
 test_connection.__test__ = False  # type: ignore[attr-defined]
 
 
-def _may(adapter: type[Provider]) -> list[str]:
-    ports = {"move": MovesMoney, "list_transactions": ListsMovements}
-    return [
-        "read",
-        *(word for word, port in ports.items() if issubclass(adapter, port)),
-    ]
+def _may(adapter: type[Provider], told: Permissions | None) -> list[str]:
+    """Return what balsync does with the credentials, then what else they would allow."""
+    ports = {
+        "move": MovesMoney,
+        "list_transactions": ListsMovements,
+        "list_trades": ReportsTrading,
+    }
+    able = [word for word, port in ports.items() if issubclass(adapter, port)]
+    more = [word for word in KEY_WORDS if told and getattr(told, word)]
+    return ["read", *able, *more]
 
 
 def _adapter(slug: str) -> type[Provider]:

@@ -40,6 +40,7 @@ class Entry:
     settled: Verdict | None = None  # where no answer is judged
     knowledge: Knowledge | None = None  # as it was before anybody was asked
     covers: Callable[[str], bool] | None = None  # which accounts a stream tells about
+    trades: bool = False  # whether orders and trades are read after the balances
 
     @property
     def connection_id(self) -> UUID:

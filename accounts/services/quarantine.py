@@ -19,6 +19,7 @@ from . import statements
 from .auditing import audit
 from .recording import announce
 from .statements import write
+from .trading.findings import believe_gone
 
 log = structlog.get_logger(__name__)
 Status = QuarantinedReading.Status
@@ -46,8 +47,9 @@ class Outdated(CannotAccept):
 def accept_reading(row: QuarantinedReading, *, user, reason: str) -> None:
     """Make a quarantined reading the balance of its account, as `user` says.
 
-    All that rules say against this very reading is settled with it. Raises NotWaiting,
-    NoFigures and Outdated.
+    All that rules say against this very reading is settled with it. Where it names
+    orders or positions that are gone, they are from now on. Raises NotWaiting, NoFigures
+    and Outdated.
     """
     with transaction.atomic():
         # Who syncs holds this too: what is known does not change meanwhile.
@@ -55,6 +57,11 @@ def accept_reading(row: QuarantinedReading, *, user, reason: str) -> None:
         row = QuarantinedReading.objects.select_related("account").get(pk=row.pk)
         if row.status != Status.OPEN:
             raise NotWaiting
+        if row.names_the_gone:
+            one = QuarantinedReading.objects.filter(pk=row.pk)
+            one.decide(Status.ACCEPTED, user, reason)
+            believe_gone(row, user=user, reason=reason)
+            return
         if None in (row.account, row.total, row.available, row.held):
             raise NoFigures
         before = Balance.objects.filter(account=row.account_id).first()

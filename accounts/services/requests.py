@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from accounts.models import Connection, SyncRun
@@ -15,6 +16,7 @@ from accounts.models import Connection, SyncRun
 from . import instant
 from .auditing import audit
 from .sync import sync
+from .trading import WHOLE, Tell, reports_trading, see_through
 
 TOGETHER = 250  # connections of one message
 MOST = 100_000  # connections claimed at once
@@ -31,12 +33,14 @@ SET next_sync_at = now() + greatest(c.sync_interval_seconds, 60) * interval '1 s
 FROM due WHERE c.id = due.id RETURNING c.id
 """
 
-# A run just requested was published by its requester; one long running lost its worker.
+# A run just requested was published by its requester; one long running lost its worker,
+# or waits for the moment to go on with orders and trades.
 REQUESTED = """
 WITH waiting AS (
   SELECT id FROM accounts_syncrun
   WHERE status IN ('requested', 'running')
-  AND CASE status WHEN 'requested' THEN created < now() - interval '10 seconds'
+  AND CASE WHEN status = 'requested' THEN created < now() - interval '10 seconds'
+      WHEN resume_at IS NOT NULL THEN resume_at <= clock_timestamp()
       ELSE started < now() - %s END
   AND (published_at IS NULL OR published_at < now() - interval '60 seconds')
   ORDER BY created LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
@@ -71,12 +75,22 @@ def request_sync(connection: Connection, kind: str, *, user=None) -> SyncRun:
     with transaction.atomic():
         # The lock makes one request of many that come at once.
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        fresh = connection.sync_runs.unfinished().filter(
-            created__gt=now() - SyncRun.LEASE
-        )
-        run = fresh.first() or _asked_for(connection, kind, user)
+        run = _under_way(connection, kind) or _asked_for(connection, kind, user)
         transaction.on_commit(partial(instant.note_asked, connection.pk), robust=True)
         return run
+
+
+def _under_way(connection: Connection, kind: str) -> SyncRun | None:
+    """Return the sync that will tell what is asked for; no less than was wanted."""
+    alive = now() - SyncRun.LEASE
+    runs = connection.sync_runs.unfinished().filter(
+        Q(created__gt=alive) | Q(resume_at__gt=alive)
+    )
+    if reports_trading(connection):
+        # Only an emergency reads the histories again, and a periodic one not all of it.
+        wanted = [kind] if kind == SyncRun.Kind.EMERGENCY else WHOLE
+        runs = runs.filter(kind__in=wanted)
+    return runs.first()
 
 
 def _asked_for(connection: Connection, kind: str, user: Any) -> SyncRun:
@@ -88,13 +102,21 @@ def _asked_for(connection: Connection, kind: str, user: Any) -> SyncRun:
 
 
 def sync_now(
-    connections: Sequence[Connection], kind: str, *, seconds: float
+    connections: Sequence[Connection],
+    kind: str,
+    *,
+    seconds: float,
+    tell: Tell | None = None,
 ) -> list[SyncRun]:
-    """Sync `connections` here and now, as somebody wants it, and write that down."""
+    """Sync `connections` here and now, as somebody wants it, and write that down.
+
+    Orders and trades are read to the end, however long that takes; `tell` hears of it.
+    """
     with transaction.atomic():
         for one in connections:
             audit("sync.requested", one, new={"kind": kind})
-    return sync(connections, kind, seconds=seconds)
+    runs = sync(connections, kind, seconds=seconds)
+    return [see_through(run, tell=tell) for run in runs]
 
 
 def request_refresh(connection_id: UUID | str) -> SyncRun | None:
@@ -123,6 +145,7 @@ def _claim(run: SyncRun) -> bool:
         pk=run.pk,
         status=SyncRun.Status.RUNNING,
         started__lt=now() - SyncRun.LEASE,
+        resume_at=None,
     )
     begin = {"status": SyncRun.Status.RUNNING, "started": now()}
     claimed = bool(unclaimed.update(**begin) or died.update(**begin))

@@ -149,19 +149,24 @@ WITH told AS (
   SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[],
                        %s::timestamptz[], %s::int[], %s::text[], %s::text[], %s::text[],
                        %s::text[], %s::int[], %s::float8[], %s::boolean[],
-                       %s::boolean[])
+                       %s::boolean[], %s::text[])
     AS t(run_id, connection_id, kind, status, started, requests, error_code, error,
-         results, health, failures, next_in, worked, listed)
+         results, health, failures, next_in, worked, listed, progress)
 ), run AS (
+  -- With a progress there is more to read than balances: whoever is free goes on.
   INSERT INTO accounts_syncrun
     (id, created, connection_id, kind, status, started, finished, requests, error_code,
-     error, results)
-  SELECT run_id, now(), connection_id, kind, status, started, clock_timestamp(),
-         requests, error_code, error, results::jsonb FROM told
+     error, results, progress, resume_at)
+  SELECT run_id, now(), connection_id, kind,
+         CASE WHEN progress IS NULL THEN status ELSE 'running' END, started,
+         CASE WHEN progress IS NULL THEN clock_timestamp() END,
+         requests, error_code, error, results::jsonb, progress::jsonb,
+         CASE WHEN progress IS NOT NULL THEN clock_timestamp() END FROM told
   ON CONFLICT (id) DO UPDATE SET status = excluded.status, started = excluded.started,
     finished = excluded.finished, requests = excluded.requests,
     error_code = excluded.error_code, error = excluded.error,
-    results = excluded.results
+    results = excluded.results, progress = excluded.progress,
+    resume_at = excluded.resume_at
 )
 UPDATE accounts_connection c SET health = t.health, failures = t.failures,
   error_code = t.error_code, error = t.error, last_sync_at = now(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from uuid import UUID, uuid4
@@ -19,8 +20,9 @@ from . import knowledge, tokens
 from .adapters import adapter_of
 from .entries import Entry
 from .knowledge import Knowledge
-from .reading import Clock, Visit
+from .reading import Before, Clock, Visit
 from .recording import record
+from .trading import is_due
 
 TOGETHER = 500  # connections written in one transaction
 BLANK = tuple(column.get_default() for column in SyncRun._meta.concrete_fields)
@@ -81,8 +83,17 @@ def _enter(
         return Entry(run, settled=Verdict())  # there is nobody to ask
     listing = known is not None and isinstance(provider, ListsMovements)
     before = known.before() if listing else {}
+    if kind == SyncRun.Kind.EMERGENCY:
+        since = clock.moment - timedelta(days=settings.RECOVERY_DAYS)
+        before = {name: anew(one) for name, one in before.items()}
     visit = Visit(connection, provider, kind, clock, since, before)
-    return Entry(run, visit, knowledge=known)
+    trades = is_due(connection, provider, kind, clock.moment)
+    return Entry(run, visit, knowledge=known, trades=trades)
+
+
+def anew(before: Before) -> Before:
+    """Return what is known, without what says how far movements were read."""
+    return replace(before, cursor="", read_at=None)
 
 
 def new_run(connection: Connection, kind: str) -> SyncRun:

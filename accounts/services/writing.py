@@ -8,6 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from accounts import health
+from accounts.models import SyncRun
+from accounts.trading.progress import Progress
 from accounts.verdicts import Known
 
 from . import movements, statements
@@ -134,7 +136,9 @@ def write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> No
     for entry in entries:
         run, verdict, visit = entry.run, entry.verdict, entry.visit
         outlook = _outlook(entry, states[entry.connection_id])
-        run.status, run.results = verdict.status, verdict.results
+        progress = _to_come(entry)
+        run.status = SyncRun.Status.RUNNING if progress else verdict.status
+        run.results = verdict.results
         run.error_code, run.error = verdict.error_code, verdict.error[:2000]
         run.requests = visit.requests if visit else 0
         rows.append(
@@ -142,7 +146,7 @@ def write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> No
                 run.pk,
                 entry.connection_id,
                 run.kind,
-                run.status,
+                verdict.status,
                 run.started,
                 run.requests,
                 run.error_code,
@@ -153,9 +157,18 @@ def write_outcomes(entries: Iterable[Entry], states: Mapping[UUID, State]) -> No
                 outlook.next_in,
                 verdict.status != "failed",
                 visit.listed if visit else False,
+                progress,
             )
         )
     write(statements.OUTCOMES, rows)
+
+
+def _to_come(entry: Entry) -> str | None:
+    """Return where the reading of orders and trades begins, if it follows."""
+    status = entry.verdict.status
+    if not entry.trades or status == "failed":
+        return None
+    return json.dumps(Progress(balances=status).written())
 
 
 def _outlook(entry: Entry, state: State) -> health.Outlook:

@@ -44,6 +44,10 @@ class Progress:
     looked_up: int = 0
     found: int = 0  # rows that were new
     changed: int = 0  # corrections
+    told: list[str] = field(default_factory=list)  # what was asked; "no …": in vain
+    names: list[str] = field(default_factory=list)  # of the books to be read
+    skipped: list[str] = field(default_factory=list)  # what is not asked again
+    doubted: list[str] = field(default_factory=list)  # orders whose look-up failed
     failures: dict[str, int] = field(default_factory=dict)  # in a row, by what failed
     problems: list[str] = field(default_factory=list)  # what could not be read
     error_code: str = ""
@@ -81,6 +85,13 @@ class Progress:
         if self.stage == LOOK_UPS:
             now += f" ({self.looked_up} of {self.look_ups})"
         return f"{now}: {seen} told, {self.found} new, {self.changed} corrections"
+
+    @property
+    def skipped_books(self) -> bool:
+        """Say whether any history was not read to its end."""
+        return self.books_read < self.books or any(
+            name.startswith(("orders of ", "trades of ")) for name in self.skipped
+        )
 
     @property
     def began_at(self) -> datetime:

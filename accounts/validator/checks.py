@@ -128,6 +128,22 @@ class Checks:
                 found[name] = Issue("mass_disappearance", rule.severity, text)
         return found
 
+    def emptied(
+        self, emptied: Mapping[str, Known], known: Mapping[str, Known], heard: Heard
+    ) -> Mapping[str, Issue]:
+        """Return the accounts that are not believed to be empty, most at once.
+
+        They are left out of a complete answer of what is held. Left out again a minute
+        later, it is believed.
+        """
+        held = sum(1 for k in known.values() if k.active and not k.closed and k.total)
+        return {
+            name: issue
+            for name, issue in self.vanished(emptied, held).items()
+            if issue.severity not in BLOCKING
+            or not confirmed(emptied[name], "mass_disappearance", heard)
+        }
+
 
 def confirmed(before: Known, rule: str, heard: Heard) -> bool:
     """Say whether the same was told before, long enough ago to be believed now."""

@@ -139,7 +139,8 @@ def is_updating(connection_id: UUID) -> bool:
     """Return whether a sync of the connection is asked for or running."""
     recent = now() - SyncRun.LEASE
     runs = SyncRun.objects.unfinished().filter(connection_id=connection_id)
-    return runs.filter(created__gt=recent).exists()
+    # With a moment to go on, the balances are read, and orders and trades are not.
+    return runs.filter(created__gt=recent, resume_at=None).exists()
 
 
 def hint(connection_id: UUID) -> None:

@@ -36,11 +36,28 @@ class Place:
     recovering: bool = False  # what is new should have been known
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows were new, and how many corrections were made."""
+
+    found: int = 0
+    changed: int = 0
+
+
+def counts(
+    verdict: orders.Orders | trades.Trades | positions.Positions,
+) -> Written:
+    """Return how much of a verdict is news."""
+    return Written(len(verdict.found), len(verdict.changes))
+
+
 @contextmanager
 def alone(connection_id: UUID) -> Iterator[None]:
     """Let nobody else write about this connection meanwhile; raises NotInUse."""
     with transaction.atomic():
-        rows = Connection.objects.select_for_update(no_key=True).filter(archived_at=None)
+        rows = Connection.objects.select_for_update(no_key=True).filter(
+            archived_at=None
+        )
         if not rows.filter(pk=connection_id).exists():
             raise NotInUse
         yield
@@ -60,8 +77,15 @@ def write_orders(
         statements.FIND_ORDERS,
         sorted(
             (
-                (pk, place.connection_id, *_market(row), row.external_id)
-                + (row.client_id, *_order(row), seen_at)
+                (
+                    pk,
+                    place.connection_id,
+                    *_market(row),
+                    row.external_id,
+                    row.client_id,
+                    *_order(row),
+                    seen_at,
+                )
                 for pk, row in verdict.found
             ),
             key=lambda cells: cells[0],
@@ -142,8 +166,15 @@ def write_positions(
     write(
         statements.FIND_POSITIONS,
         [
-            (pk, place.connection_id, *_market(row), row.external_id)
-            + (*_position(row), seen_at, derived)
+            (
+                pk,
+                place.connection_id,
+                *_market(row),
+                row.external_id,
+                *_position(row),
+                seen_at,
+                derived,
+            )
             for pk, row in verdict.found
         ],
     )
@@ -174,7 +205,9 @@ def _position(row: trading.Position) -> tuple[Any, ...]:
     )
 
 
-def write_absent(place: Place, live_before: int, since: datetime, most: Most) -> orders.Missing:
+def write_absent(
+    place: Place, live_before: int, since: datetime, most: Most
+) -> orders.Missing:
     """Conclude about the orders of which the provider said since then that it has none."""
     gone = [
         k
@@ -237,5 +270,3 @@ def write_changes(place: Place, changes: Iterable[Change]) -> None:
 def write_ids(statement: str, ids: Sequence[UUID]) -> None:
     """Run a statement over the ids of rows; nothing if there is none."""
     write(statement, [(pk,) for pk in sorted(ids)])
-
-

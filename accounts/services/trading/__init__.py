@@ -1,0 +1,28 @@
+"""Reads orders, trades and positions, and keeps them true."""
+
+from __future__ import annotations
+
+from .carrying import (
+    WHOLE,
+    Later,
+    Tell,
+    carry_on,
+    is_due,
+    reports_trading,
+    see_through,
+)
+from .keys import MAY_TRADE, MAY_WITHDRAW, note_permissions, warnings_of
+
+__all__ = [
+    "MAY_TRADE",
+    "MAY_WITHDRAW",
+    "WHOLE",
+    "Later",
+    "Tell",
+    "carry_on",
+    "is_due",
+    "note_permissions",
+    "reports_trading",
+    "see_through",
+    "warnings_of",
+]

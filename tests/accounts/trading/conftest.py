@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from .exchange import bourse, connection
+
+__all__ = ["bourse", "connection"]
