@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,10 +26,13 @@ from accounts.models import (
     Event,
     ExchangeRate,
     Membership,
+    Order,
+    Position,
     QuarantinedReading,
     SigningKey,
     Stream,
     SyncRun,
+    Trade,
     Transaction,
     Workspace,
 )
@@ -79,6 +84,9 @@ class Estate:
     signing_key: SigningKey
     check_setting: CheckSetting
     drift_setting: DriftSetting
+    order: Order
+    trade: Trade
+    position: Position
 
 
 @dataclass(frozen=True)
@@ -263,7 +271,36 @@ def estate(name: str) -> Estate:
             workspace=workspace, rule="unrealistic", asset="XAU", threshold=10**9
         ),
         drift_setting=DriftSetting.objects.create(workspace=workspace, asset="XAU"),
+        order=Order.objects.create(
+            **traded(bank, name),
+            side="buy",
+            kind="limit",
+            status="open",
+            quantity=Decimal("0.5"),
+            filled=0,
+            price=Decimal("1E-10"),
+            seen_at=NOON,
+        ),
+        trade=Trade.objects.create(
+            **traded(bank, name), side="sell", quantity=1, price=2, cost=2
+        ),
+        position=Position.objects.create(
+            **traded(bank, name), side="long", quantity=3, seen_at=NOON
+        ),
     )
+
+
+def traded(connection: Connection, name: str) -> dict[str, Any]:
+    """Return what an order, a trade and a position have in common."""
+    return {
+        "connection": connection,
+        "segment": "spot",
+        "market": "AAABBB",
+        "base": "AAA",
+        "quote": "BBB",
+        "external_id": f"id of {name}",
+        "created": NOON,
+    }
 
 
 def build_world() -> World:

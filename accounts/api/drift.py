@@ -22,7 +22,11 @@ log = structlog.get_logger(__name__)
 
 
 class CorrectionSerializer(serializers.ModelSerializer):
-    """What a sync changed and why. Amounts are minor units of the account's asset."""
+    """What a sync changed and why.
+
+    Amounts of accounts are minor units of the account's asset; figures of orders, trades
+    and positions are whole units.
+    """
 
     class Meta:
         model = Correction
@@ -30,6 +34,9 @@ class CorrectionSerializer(serializers.ModelSerializer):
             "id",
             "sync",
             "account",
+            "subject_kind",
+            "subject_id",
+            "subject",
             "field",
             "old",
             "new",
@@ -91,7 +98,7 @@ class CorrectionList(Api, generics.ListAPIView):
 
     def get_queryset(self):
         return Correction.objects.filter(
-            seen_by(self.request.user, "account__workspace")
+            seen_by(self.request.user, "sync__connection__workspace")
         )
 
 

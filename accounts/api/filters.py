@@ -15,9 +15,12 @@ from accounts.models import (
     Correction,
     Discrepancy,
     Event,
+    Order,
+    Position,
     QuarantinedReading,
     Severity,
     Stream,
+    Side,
     SyncRun,
 )
 
@@ -76,10 +79,10 @@ class FlagFilter(django_filters.Filter):
     field_class = FlagField
 
 
-def words(choices) -> django_filters.ChoiceFilter:
+def words(choices, **options: Any) -> django_filters.ChoiceFilter:
     """Return a filter over the named strings."""
     return extend_schema_field({"type": "string", "enum": list(choices.values)})(
-        django_filters.ChoiceFilter(choices=choices.choices)
+        django_filters.ChoiceFilter(choices=choices.choices, **options)
     )
 
 
@@ -125,6 +128,36 @@ class AccountFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+class MarketFilter(Between):
+    """What happens in markets."""
+
+    connection = IdFilter(field_name="connection_id")
+    market = TextFilter()
+    segment = TextFilter()
+
+
+class OrderFilter(MarketFilter):
+    status = words(Order.Status)
+    side = words(Side)
+
+
+class TradeFilter(MarketFilter):
+    side = words(Side)
+
+
+class PositionFilter(MarketFilter):
+    side = words(Position.Side)
+    derived = FlagFilter(field_name="derived")
+    open = FlagFilter(method="by_open", label="true: not closed; false: closed")
+
+    class Meta:
+        model = Position
+        fields: list[str] = []
+
+    def by_open(self, queryset, name, value):
+        return queryset.filter(closed_at__isnull=value)
+
+
 class RateFilter(django_filters.FilterSet):
     workspace = IdFilter(field_name="workspace_id")
     base = TextFilter()
@@ -152,6 +185,8 @@ class StreamFilter(django_filters.FilterSet):
 
 class CorrectionFilter(Between):
     account = IdFilter(field_name="account_id")
+    about = words(Correction.Subject, field_name="subject_kind")
+    subject = IdFilter(field_name="subject_id")
     sync = IdFilter(field_name="sync_id")
     field = TextFilter()
     severity = words(Severity)

@@ -17,7 +17,7 @@ from .second_factor import AuthenticatorApp, RecoveryCodes
 from .signing_key import Scope, SigningKey, SigningNonce
 from .stream import Stream
 from .sync import Correction, Discrepancy, Severity, SyncRun
-from .trading import BookCursor, Gain, Order, Position, Trade
+from .trading import BookCursor, Gain, Order, Position, Side, Trade
 from .transaction import Transaction
 from .webhook import WebhookInbox
 from .workspace import Membership, Workspace
@@ -55,6 +55,7 @@ __all__ = [
     "Row",
     "Scope",
     "Severity",
+    "Side",
     "SigningKey",
     "SigningNonce",
     "SnapshotKey",

@@ -158,6 +158,14 @@ class Trade(Traded):
             models.Index(fields=["connection", "-created"], name="trade_by_time")
         ]
 
+    @property
+    def realised(self) -> tuple[Decimal | None, str, str | None]:
+        """Return what it has earned, in which asset, and who says so: mostly unknown."""
+        if self.pnl is not None:
+            return self.pnl, self.pnl_asset, "provider"
+        gain = getattr(self, "gain", None)
+        return (gain.amount, gain.asset, "worked_out") if gain else (None, "", None)
+
 
 class Gain(models.Model):
     """What a sale has earned, worked out from the trades before it; rewritten at will."""

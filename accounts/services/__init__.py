@@ -44,6 +44,8 @@ from .protecting import decide as decide_discrepancies
 from .protecting import protect, release
 from .quarantine import CannotAccept, accept_reading
 from .rates import check_rate, keep_quotes, keep_rate, table_of
+from .reports import report_head, report_lines
+from .reports import told as progress_told
 from .requests import (
     claim_due,
     claim_requested,
@@ -129,6 +131,7 @@ __all__ = [
     "listen",
     "make_signing_key",
     "portfolio_of",
+    "progress_told",
     "proof_of",
     "protect",
     "receive_webhook",
@@ -136,6 +139,8 @@ __all__ = [
     "refresh",
     "refresh_rates",
     "release",
+    "report_head",
+    "report_lines",
     "request_id",
     "request_refresh",
     "request_sync",

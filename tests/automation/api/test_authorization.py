@@ -79,6 +79,8 @@ MATRIX = {
     ("get", "streams/"): Row("viewer"),
     ("get", "sync-runs/"): Row("viewer"),
     ("get", "sync-runs/<uuid:pk>/"): Row("viewer", "sync"),
+    ("get", "sync-runs/<uuid:pk>/report.csv"): Row("viewer", "sync"),
+    ("get", "sync-runs/<uuid:pk>/report.json"): Row("viewer", "sync"),
     ("get", "accounts/"): Row("viewer"),
     ("post", "accounts/"): Row(
         "admin",
@@ -123,6 +125,9 @@ MATRIX = {
         good=(201,),
     ),
     ("get", "transactions/"): Row("viewer"),
+    ("get", "orders/"): Row("viewer"),
+    ("get", "trades/"): Row("viewer"),
+    ("get", "positions/"): Row("viewer"),
     ("get", "corrections/"): Row("viewer"),
     ("get", "discrepancies/"): Row("viewer"),
     ("get", "events/"): Row("viewer"),
