@@ -30,6 +30,8 @@ MONEY = [
     _list("Accounts", "account_balance", "accounts_account"),
     _list("Pots", "savings", "accounts_pot"),
     _list("Connections", "link", "accounts_connection"),
+    _list("Positions", "candlestick_chart", "accounts_position"),
+    _list("Orders", "list_alt", "accounts_order"),
 ]
 RULES = [
     _list("Rules", "rule", "automation_rule"),
@@ -38,6 +40,7 @@ RULES = [
 ]
 HISTORY = [
     _list("Transactions", "receipt_long", "accounts_transaction"),
+    _list("Trades", "swap_vert", "accounts_trade"),
     _list("Snapshots", "history", "accounts_balancesnapshot"),
     _list("Snapshot names", "sell", "accounts_snapshotkey"),
     _list("Sync runs", "sync", "accounts_syncrun"),

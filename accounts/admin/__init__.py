@@ -17,6 +17,7 @@ from . import (
     snapshot_key,
     stream,
     sync,
+    trading,
     transaction,
     workspace,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "snapshot_key",
     "stream",
     "sync",
+    "trading",
     "transaction",
     "workspace",
 ]

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Lower
+from django.http import HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -14,6 +15,7 @@ from accounts import publishing, services, tasks
 from accounts.models import (
     Account,
     BalanceSnapshot,
+    Connection,
     Discrepancy,
     Pot,
     QuarantinedReading,
@@ -321,6 +323,14 @@ class PotAdmin(AccountAdmin):
 
     list_display = ["name", "parent", "balance_money", "age", "goal_bar", "category"]
     list_display_links = ["name"]
+
+
+def request_emergency(request, connection: Connection) -> HttpResponseRedirect:
+    """Ask for everything to be read again, and lead to where that can be watched."""
+    run = services.request_sync(connection, SyncRun.Kind.EMERGENCY, user=request.user)
+    publishing.publish(tasks.run_sync, str(run.pk))
+    tell(request, "Everything is read again. This page shows how far that has come.")
+    return HttpResponseRedirect(show.page(run))
 
 
 def request_syncs(request, connections: Iterable) -> None:

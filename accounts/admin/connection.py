@@ -15,10 +15,11 @@ from accounts.models import Connection
 from providers.base import Authorizes, TakesTypedBalances
 
 from . import show
-from .account import request_syncs
+from .account import request_emergency, request_syncs
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
 from .panels import accounts_panel, syncs_panel
+from .trading import trading_panels
 
 
 def can(port: type):
@@ -58,6 +59,7 @@ class ConnectionAdmin(ScopedAdmin):
     verbs = (
         "connect_in_browser",
         "sync_now",
+        "emergency_sync",
         "test",
         "archive",
         "replace_credentials",
@@ -190,6 +192,7 @@ class ConnectionAdmin(ScopedAdmin):
 
     def panels(self, request, row: Connection) -> Iterable[Panel]:
         yield accounts_panel(row)
+        yield from trading_panels(row, self.history_list)
         yield syncs_panel(row, self.history_list)
 
     def add_view(self, request, form_url="", extra_context=None) -> HttpResponse:
@@ -203,6 +206,14 @@ class ConnectionAdmin(ScopedAdmin):
     @verb("Sync now", shown=can_be_asked)
     def sync_now(self, request, row: Connection) -> None:
         request_syncs(request, [row])
+
+    @verb(
+        "Emergency sync",
+        hint="Read everything again, as far back as the provider tells",
+        shown=can_be_asked,
+    )
+    def emergency_sync(self, request, row: Connection) -> HttpResponse:
+        return request_emergency(request, row)
 
     @verb("Test", hint="Ask the provider once, change nothing", shown=can_be_asked)
     def test(self, request, row: Connection) -> None:

@@ -4,15 +4,21 @@ from collections.abc import Iterable
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.models import Correction, SyncRun
 
 from . import show
 from .base import HistoryAdmin, Panel
+from .following import Followed
+
+MOST_SHOWN = 100  # corrections on the page of a sync; its report has all
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(HistoryAdmin):
+class SyncRunAdmin(Followed, HistoryAdmin):
     """What each sync asked, found and changed."""
 
     workspace = "connection__workspace"
@@ -49,7 +55,9 @@ class SyncRunAdmin(HistoryAdmin):
 
     def panels(self, request, row: SyncRun) -> Iterable[Panel]:
         yield results_panel(row)
-        yield corrections_panel(row.corrections.select_related("account"))
+        more = self.history_list(Correction, sync__id__exact=row.pk)
+        changed = row.corrections.select_related("account")
+        yield corrections_panel(changed[:MOST_SHOWN], more)
 
 
 def results_panel(run: SyncRun) -> Panel:
@@ -71,11 +79,11 @@ def corrections_panel(rows: QuerySet[Correction], more: str = "") -> Panel:
     """Return what syncs changed, and why."""
     return Panel(
         "Corrections",
-        ["When", "Account", "Field", "Old", "New", "Difference", "Severity", "Why"],
+        ["When", "About", "Field", "Old", "New", "Difference", "Severity", "Why"],
         [
             [
                 show.when(row.created),
-                show.link(row.account),
+                subject(row),
                 row.field,
                 noted(row, row.old),
                 noted(row, row.new),
@@ -92,27 +100,42 @@ def corrections_panel(rows: QuerySet[Correction], more: str = "") -> Panel:
     )
 
 
+def subject(row: Correction) -> SafeString | str:
+    """Return what a correction is about."""
+    if row.account is not None:
+        return show.link(row.account)
+    route = f"admin:accounts_{row.subject_kind}_change"
+    words = f"{row.subject_kind} {row.subject}"
+    return format_html(
+        '<a class="bs-link" href="{}">{}</a>',
+        reverse(route, args=[row.subject_id]),
+        words,
+    )
+
+
 AMOUNTS = frozenset({"total", "available", "held", "goal", "balance"})
 
 
 def noted(row: Correction, text: str) -> str:
     """Return one side of a correction; amounts as money."""
-    return show.noted(text, row.account.asset) if row.field in AMOUNTS else text
+    if row.account is None or row.field not in AMOUNTS:
+        return text
+    return show.noted(text, row.account.asset)
 
 
 @admin.register(Correction)
 class CorrectionAdmin(HistoryAdmin):
     """What syncs changed and why."""
 
-    workspace = "account__workspace"
-    list_display = ["moment", "account", "field", "was", "is_now", "by", "grade"]
+    workspace = "sync__connection__workspace"
+    list_display = ["moment", "about", "field", "was", "is_now", "by", "grade"]
     list_display_links = ["moment"]
-    list_filter = ["severity", "field"]
-    list_select_related = ["account"]
-    search_fields = ["account__name", "reason"]
+    list_filter = ["severity", "subject_kind", "field"]
+    list_select_related = ["account", "sync__connection"]
+    search_fields = ["account__name", "subject", "reason"]
     date_hierarchy = "created"
     fieldsets = [
-        (None, {"fields": ["account_link", "sync_link", "moment", "grade"]}),
+        (None, {"fields": ["about", "sync_link", "moment", "grade"]}),
         (None, {"fields": ["field", "was", "is_now", "by", "reason"]}),
     ]
 
@@ -120,9 +143,9 @@ class CorrectionAdmin(HistoryAdmin):
     def moment(self, row: Correction) -> str:
         return show.exact(row.created)
 
-    @admin.display(description="Account")
-    def account_link(self, row: Correction) -> str:
-        return show.link(row.account)
+    @admin.display(description="About", ordering="subject_kind")
+    def about(self, row: Correction) -> str:
+        return subject(row)
 
     @admin.display(description="Sync")
     def sync_link(self, row: Correction) -> str:

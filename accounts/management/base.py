@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts import services
 from accounts.models import Connection, SyncRun
+from accounts.trading.progress import Progress
 
 
 class Command(BaseCommand):
@@ -45,10 +47,13 @@ def told(run: SyncRun) -> dict[str, Any]:
         "error_code": run.error_code,
         "error": run.error,
         "accounts": run.results,
+        "trading": run.progress and services.progress_told(Progress.read(run.progress)),
     }
 
 
 def line(run: SyncRun) -> str:
     """Return a sync run as one line for people."""
     seen = f"{len(run.results)} accounts, {run.requests} requests"
+    if run.progress is not None:
+        seen += f"; {Progress.read(run.progress).text}"
     return f"{run.connection_id} {run.status}: {run.error or seen}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -20,8 +21,11 @@ from accounts.models import (
     Correction,
     Discrepancy,
     Membership,
+    Order,
+    Position,
     SnapshotKey,
     SyncRun,
+    Trade,
     Transaction,
     Workspace,
 )
@@ -136,6 +140,25 @@ def happen(home: Household) -> None:
         created=now(),
         counterparty=f"{home.workspace} grocer",
     )
+    place = {"segment": "spot", "market": f"{home.workspace}BBB", "external_id": "x1"}
+    place |= {"connection": home.connection, "base": "AAA", "quote": "BBB"}
+    figures = {"side": "buy", "quantity": 2, "price": Decimal("0.5"), "created": now()}
+    home.order = Order.objects.create(
+        **place, **figures, filled=1, status="open", seen_at=now(), doubt="Nobody knows"
+    )
+    home.trade = Trade.objects.create(**place, **figures, cost=1)
+    home.position = Position.objects.create(
+        **place, side="long", quantity=1, seen_at=now(), derived=True
+    )
+    home.changed_order = Correction.objects.create(
+        sync=home.sync,
+        subject_kind="order",
+        subject_id=home.order.pk,
+        subject=f"{home.order}",
+        field="status",
+        old="open",
+        new="filled",
+    )
     home.snapshot = home.main.snapshots.get()
     home.snapshot_key = SnapshotKey.objects.create(
         account=home.main, as_of=home.snapshot.as_of, scope="client", key="k"
@@ -196,6 +219,10 @@ def rows_of(home: Household) -> list:
         home.transaction,
         home.snapshot,
         home.snapshot_key,
+        home.order,
+        home.trade,
+        home.position,
+        home.changed_order,
         home.rule,
         home.run,
         home.transfer,
@@ -209,6 +236,9 @@ HISTORY = (
     "transaction",
     "snapshot",
     "snapshot_key",
+    "order",
+    "trade",
+    "position",
     "run",
     "transfer",
 )

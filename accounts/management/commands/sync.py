@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.core.management.base import CommandError
+from rich.console import Console
 
 from accounts import services, tasks
 from accounts.management.base import Command as Base
 from accounts.management.base import find_connection, line, told
+from accounts.management.showing import followed, is_terminal, table
 from accounts.models import Connection, SyncRun
 from accounts.publishing import publish
 
 
 class Command(Base):
-    help = "Reads the balances of all connections, or of one."
+    help = "Reads balances, orders, trades and positions of all connections, or of one."
     kind = SyncRun.Kind.MANUAL
 
     def add_arguments(self, parser) -> None:
@@ -25,10 +28,16 @@ class Command(Base):
     def handle(self, **options: Any) -> None:
         wanted = self.wanted(options["connection"])
         if options["wait"]:
-            runs = services.sync_now(wanted, self.kind, seconds=30)
+            stderr = options.get("stderr") or sys.stderr
+            with followed(stderr, wanted=not options["json"]) as tell:
+                runs = services.sync_now(wanted, self.kind, seconds=30, tell=tell)
         else:
             runs = [self.request(connection) for connection in wanted]
-        self.tell({"runs": [told(run) for run in runs]}, map(line, runs), **options)
+        if is_terminal(self.stdout) and not options["json"]:
+            Console(file=self.stdout).print(table(runs))
+        else:
+            answer = {"runs": [told(run) for run in runs]}
+            self.tell(answer, map(line, runs), **options)
         if any(run.status == SyncRun.Status.FAILED for run in runs):
             raise CommandError("Not every connection could be read", returncode=1)
 

@@ -20,6 +20,10 @@ class Command(Base):
     def handle(self, *, connection: str, **options: Any) -> None:
         found = services.test_connection(find_connection(connection))
         lines = [f"{found.accounts} accounts; may: {', '.join(found.may)}"]
+        lines += found.notes
         self.tell(asdict(found), lines if found.ok else [], **options)
+        for text in found.warnings:
+            loud = "WARNING: " if found.may_withdraw else "warning: "
+            self.stderr.write(self.style.ERROR(loud + text))
         if not found.ok:
             raise CommandError(f"{found.error_code}: {found.error}")
