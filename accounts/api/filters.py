@@ -19,8 +19,8 @@ from accounts.models import (
     Position,
     QuarantinedReading,
     Severity,
-    Stream,
     Side,
+    Stream,
     SyncRun,
 )
 

@@ -44,7 +44,7 @@ BEFORE, AFTER = follow_connection(), follow_connection("trading_interval_seconds
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0021_history_storage"),
+        ("accounts", "0022_streams"),
     ]
 
     operations = [
