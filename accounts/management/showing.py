@@ -16,18 +16,8 @@ from accounts.services.trading import Tell
 from accounts.trading import progress as trading
 
 TONES = {"ok": "green", "partial": "yellow", "failed": "red", "running": "cyan"}
-HEADINGS = (
-    "connection",
-    "status",
-    "accounts",
-    "orders",
-    "trades",
-    "positions",
-    "new",
-    "corrections",
-    "requests",
-    "what is wrong",
-)
+HEADINGS = ("connection", "status", "accounts", "orders", "trades", "positions")
+HEADINGS += ("new", "changed", "calls")  # a terminal may be no wider than 80
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -37,13 +27,21 @@ def is_terminal(stream: TextIO) -> bool:
 
 def table(runs: Sequence[SyncRun]) -> Table:
     """Return one line per sync."""
-    shown = Table(title="Syncs")
+    shown = Table(title="Syncs", padding=(0, 0))
     for heading in HEADINGS:
-        amount = heading not in ("connection", "status", "what is wrong")
-        shown.add_column(heading, justify="right" if amount else "left")
+        amount = heading not in ("connection", "status")
+        side = "right" if amount else "left"
+        shown.add_column(heading, justify=side, overflow="fold", min_width=len(heading))
     for run in runs:
         shown.add_row(*cells(run))
     return shown
+
+
+def troubles(runs: Sequence[SyncRun]) -> Iterator[str]:
+    """Yield what is wrong, in full, under the table."""
+    for run in runs:
+        if run.error:
+            yield f"{run.connection}: {run.error}"
 
 
 def cells(run: SyncRun) -> Iterator[str]:
@@ -54,7 +52,6 @@ def cells(run: SyncRun) -> Iterator[str]:
     told = (found.orders, found.trades, found.positions, found.found, found.changed)
     yield from map(str, told) if run.progress is not None else ("–",) * len(told)
     yield str(run.requests)
-    yield run.error[:120]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from rich.console import Console
 from accounts import services, tasks
 from accounts.management.base import Command as Base
 from accounts.management.base import find_connection, line, told
-from accounts.management.showing import followed, is_terminal, table
+from accounts.management.showing import followed, is_terminal, table, troubles
 from accounts.models import Connection, SyncRun
 from accounts.publishing import publish
 
@@ -34,7 +34,8 @@ class Command(Base):
         else:
             runs = [self.request(connection) for connection in wanted]
         if is_terminal(self.stdout) and not options["json"]:
-            Console(file=self.stdout).print(table(runs))
+            console = Console(file=self.stdout)
+            console.print(table(runs), *troubles(runs), sep="\n", highlight=False)
         else:
             answer = {"runs": [told(run) for run in runs]}
             self.tell(answer, map(line, runs), **options)

@@ -57,6 +57,15 @@ def test_emergency_at_a_terminal_shows_bars_and_a_table(there):
     assert "120" in out
 
 
+def test_what_is_wrong_stands_under_the_table(there):
+    there.failing = lambda what: Refused("Delisted") if what == "trades A00Q" else None
+
+    out, _ = called("emergency_sync", out=Terminal())
+
+    assert "partial" in out
+    assert "bourse: trades of A00Q: Delisted" in out
+
+
 def test_scripts_get_json_and_nothing_else(there):
     out, err = called("emergency_sync", "--json", out=Terminal())
 
