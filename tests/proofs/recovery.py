@@ -13,8 +13,9 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,10 +29,10 @@ from rich.table import Table
 import providers
 from accounts import services
 from accounts.models import Connection, Order, Position, SyncRun, Trade, Workspace
-from accounts.trading.progress import Progress
+from accounts.trading.progress import DONE, Progress
 from providers.sandbox import registry
 from providers.sandbox.institution import Institution
-from providers.sandbox.server import serve
+from providers.sandbox.server import Sandbox, serve
 from providers.trading import ReportsTrading
 from providers.wire import Response
 
@@ -41,7 +42,10 @@ READINGS = ("first", "after wiping", "again")
 # What we noted ourselves, and what the market moves while nobody trades.
 OURS = {"id", "recorded_at", "seen_at"}
 MOVING = {"mark_price", "pnl", "liquidation_price", "updated", "created"}
-Rows = dict[str, list[dict[str, Any]]]
+
+
+class Rows(dict[str, list[dict[str, Any]]]):
+    """Rows by what they are, each as a dict of its columns."""
 
 
 @dataclass
@@ -70,11 +74,15 @@ def main(argv: Sequence[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     found = {}
     for slug in wish.only or traders():
-        with serve(slug) as box:
-            settings.PROVIDER_URLS = box.urls()
-            home = Workspace.objects.create(name=f"{NAME} {slug}")
+        home = Workspace.objects.create(name=f"{NAME} {slug}")
+        with serve(slug) as box:  # the same for all readings: limits are kept
             found[slug] = recover(
-                slug, box[slug], home, trades=wish.trades, orders=wish.orders, log=log
+                slug,
+                home,
+                partial(nullcontext, box),
+                trades=wish.trades,
+                orders=wish.orders,
+                log=log,
             )
     show(found)
     return int(not found or any(one.wrong for one in found.values()))
@@ -98,29 +106,28 @@ def log(run: SyncRun, progress: Progress) -> None:
 
 def recover(
     slug: str,
-    institution: Institution,
     home: Workspace,
+    opened: Callable[[], AbstractContextManager[Sandbox]],
     *,
     trades: int,
     orders: int,
     markets: int = 12,
     log: Callable[[SyncRun, Progress], None] | None = None,
-    between: Callable[[], None] = lambda: None,
 ) -> Found:
-    """Read, wipe, read and read again; `between` is called before each reading."""
-    found = Found()
-    [customer] = institution.add_customers([NAME], trades=trades, orders=orders)
+    """Read, wipe, read and read again, each at a sandbox that `opened` opens."""
+    found, before = Found(), Rows()
+    with opened() as box:
+        wishes = {"trades": trades, "orders": orders}
+        [customer] = box[slug].add_customers([NAME], **wishes)
     connection = services.connect(home, slug, customer.credentials)
-    with counted(institution, connection, found.refused):
-        before: Rows = {}
-        for name in READINGS:
-            between()
+    for name in READINGS:
+        with opened() as box, counted(box[slug], connection, found.refused):
+            settings.PROVIDER_URLS = box.urls()
             read(found, name, connection, log)
-            if not before:
-                before = rows(connection)
-            compare(found, name, before, rows(connection))
-            if name == READINGS[0]:
-                wipe(connection)
+        before = before or rows(connection)
+        compare(found, name, before, rows(connection))
+        if name == READINGS[0]:
+            wipe(connection)
     found.counts = {name: len(told) for name, told in before.items()}
     found.counts["markets"] = len({row["market"] for row in before["trades"]})
     least = {"trades": trades, "orders": orders, "markets": markets}
@@ -138,15 +145,16 @@ def read(found: Found, name: str, connection: Connection, log: Any) -> None:
     connection.refresh_from_db()
     [run] = services.sync_now([connection], "emergency", seconds=60, tell=log)
     found.readings[name] = run, time.monotonic() - begun
-    if run.status != "ok":
-        found.wrong.append(f"{name}: {run.status}: {run.error}")
+    progress = Progress.read(run.progress)
+    if run.progress is None or progress.stage != DONE or progress.problems:
+        found.wrong.append(f"{name}: {run.status}: {run.error} {progress.problems}")
     if name == READINGS[2] and (count := run.corrections.count()):
         found.wrong.append(f"{name}: {count} corrections")
 
 
 def rows(connection: Connection) -> Rows:
     """Return all that is known, but for what we noted ourselves and what moves."""
-    told: Rows = {}
+    told = Rows()
     for name, model in (("orders", Order), ("trades", Trade), ("positions", Position)):
         left_out = OURS | (MOVING if model is Position else set())
         kept = model.objects.filter(connection=connection)
