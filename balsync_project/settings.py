@@ -309,6 +309,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "ENUM_NAME_OVERRIDES": {
+        "TradeSide": "accounts.models.Side",
+        "PositionSide": "accounts.models.Position.Side",
+        "OrderStatus": "accounts.models.Order.Status",
         "SyncKind": "accounts.models.SyncRun.Kind",
         "SyncStatus": "accounts.models.SyncRun.Status",
         "DiscrepancyStatus": "accounts.models.Discrepancy.Status",
