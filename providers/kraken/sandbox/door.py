@@ -76,35 +76,35 @@ class Door(Institution):
         if now < self.locked_until:
             self.locked_until = now + LOCKED  # each attempt makes it longer
             raise no("EGeneral:Temporary lockout")
-        name, fields = self._proved(asked, now)
+        key, name, fields = self._proved(asked, now)
         person = self.ledger.topic("people")[name]
         if needed and not set(needed) & set(person["permissions"]):
             raise self._failed("EGeneral:Permission denied", now)
         self.failures.clear()
-        self._count(person["key"], weight, now)
+        self._count(key, weight, now)
         if self.mode() == "maintenance":
             raise no("EService:Unavailable")
         return name, fields
 
-    def _proved(self, asked: Asked, now: float) -> tuple[str, Fields]:
-        """Return whose signature this is; its nonce is used up then."""
+    def _proved(self, asked: Asked, now: float) -> tuple[str, str, Fields]:
+        """Return whose key and signature this is; its nonce is used up then."""
         key = asked.headers.get("api-key", "")
-        name = self.ledger.topic("keys").get(key)
-        person = self.ledger.topic("people").get(name or "")
-        if person is None or self._ended(person, now):
+        known = self.ledger.topic("keys").get(key)
+        if known is None or self._ended(known["owner"], now):
             raise self._failed("EAPI:Invalid key", now)
         fields = _fields(asked)
         nonce = fields.get("nonce", "")
         digest = hashlib.sha256(nonce.encode() + asked.body).digest()
-        secret = b64decode(person["secret"])
+        secret = b64decode(known["secret"])
         right = hmac.new(secret, asked.path.encode() + digest, hashlib.sha512).digest()
         given = asked.headers.get("api-sign", "")
         if not hmac.compare_digest(b64encode(right).decode(), given):
             raise self._failed("EAPI:Invalid signature", now)
         self._use(key, nonce, now)
-        return str(name), fields
+        return key, str(known["owner"]), fields
 
-    def _ended(self, person: Mapping[str, Any], now: float) -> bool:
+    def _ended(self, name: str, now: float) -> bool:
+        person = self.ledger.topic("people")[name]
         return bool(person["revoked"] or 0 < person["valid_until"] <= now)
 
     def _use(self, key: str, nonce: str, now: float) -> None:
@@ -153,6 +153,13 @@ class Door(Institution):
         key = self.ledger.topic("people")[name]["key"]
         self.seen_keys.setdefault(key, Seen()).nonce += ahead
 
+    def add_key(self, name: str) -> dict[str, str]:
+        """Give somebody another key, with nonces and a counter of its own."""
+        number = len(self.ledger.topic("keys")) + 1
+        key, secret = fresh(f"key {number}", 56), fresh(f"secret {number}", 64)
+        self.ledger.put(("keys", key, {"owner": name, "secret": secret}))
+        return {"api_key": key, "api_secret": secret}
+
     def lock_out(self) -> None:
         """Let the address be locked out, as after too many failures."""
         self.locked_until = self.clock.timestamp() + LOCKED
@@ -161,13 +168,13 @@ class Door(Institution):
         person = self.ledger.topic("people")[name]
         self.ledger.put(("people", name, {**person, **facts}))
 
-    def key_info(self, name: str) -> dict[str, Any]:
+    def key_info(self, name: str, key: str) -> dict[str, Any]:
         person = self.ledger.topic("people")[name]
         number = person["iban"]
         return {
             "apiKeyName": "balances",
-            "apiKey": person["key"],
-            "nonce": str(self.seen_keys[person["key"]].nonce),
+            "apiKey": key,
+            "nonce": str(self.seen_keys[key].nonce),
             "nonceWindow": 0,
             "permissions": person["permissions"],
             "iban": " ".join(number[i : i + 4] for i in range(0, len(number), 4)),
@@ -183,6 +190,12 @@ class Door(Institution):
     def moment(self) -> int:
         """Return the moment in microseconds since 1970."""
         return int(self.clock.timestamp() * 10**6)
+
+
+def fresh(seed: str, length: int) -> str:
+    """Return so many bytes that are the same for the same seed, in Base64."""
+    raw = hashlib.shake_256(seed.encode()).digest(length)
+    return b64encode(raw).decode()
 
 
 def _fields(asked: Asked) -> Fields:

@@ -11,7 +11,7 @@ from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.ledger import Holder
 
 from .catalogue import SYMBOLS
-from .sockets import Sockets
+from .judging import Judging
 from .world import World
 
 PRIVATE = {
@@ -38,7 +38,7 @@ PUBLIC = {
 }
 
 
-class Exchange(Sockets):
+class Exchange(Judging):
     mounts = {"api": "", "public": "", "stream": ""}
     routes = {
         **{("POST", f"/0/private/{verb}"): name for verb, name in PRIVATE.items()},
@@ -66,6 +66,7 @@ class Exchange(Sockets):
         "expire",
         "permit",
         "use_elsewhere",
+        "add_key",
         "lock_out",
         "maintain",
         "expire_tokens",

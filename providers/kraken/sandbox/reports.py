@@ -138,7 +138,7 @@ class Reports(Public):
     def api_key_info(self, asked: Asked) -> Answer:
         name, fields = self.enter_as(asked, [], 1)
         only(fields)
-        return fine(self.key_info(name))
+        return fine(self.key_info(name, asked.headers["api-key"]))
 
     # -- rows
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,7 +10,7 @@ from providers.sandbox.ledger import Holder
 
 from .books import Line, txid
 from .catalogue import asset_of
-from .door import EVERYTHING, when
+from .door import EVERYTHING, fresh, when
 from .engine import Engine, Row
 from .history import History
 
@@ -85,8 +83,8 @@ class World:
         iban = f"AA{number % 100:02d}N84G{number:08d}"
         person = {
             "iban": iban,
-            "key": _bytes(f"key {number}", 56),
-            "secret": _bytes(f"secret {number}", 64),
+            "key": fresh(f"key {number}", 56),
+            "secret": fresh(f"secret {number}", 64),
             "permissions": list(EVERYTHING),
             "addresses": [],
             "revoked": False,
@@ -95,7 +93,8 @@ class World:
             "credit": {},
         }
         self.facts.append(("people", name, person))
-        self.facts.append(("keys", str(person["key"]), name))
+        known_by = {"owner": name, "secret": person["secret"]}
+        self.facts.append(("keys", str(person["key"]), known_by))
         self.people.append(Plan(name, iban))
 
     def write(self) -> None:
@@ -152,9 +151,3 @@ class World:
             refid = txid("D", number)
             found.append(Line(holder.id, amount, "deposit", refid, moment + number))
         return found
-
-
-def _bytes(seed: str, length: int) -> str:
-    """Return so many bytes that are the same for the same seed, in Base64."""
-    raw = hashlib.shake_256(seed.encode()).digest(length)
-    return b64encode(raw).decode()

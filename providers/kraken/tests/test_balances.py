@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from providers import errors
 from providers.base import Place
+from providers.kraken import Provider
 from providers.kraken.balances import Held, observation
 from providers.kraken.names import display, market_called, market_of
 from providers.money import Asset
+from providers.sandbox.inside import sender
+from providers.wire import drive
 
 BTC = Asset("BTC", 10)
 amounts = st.integers(0, 10**18).map(lambda n: Decimal(n).scaleb(-10))
@@ -177,3 +180,9 @@ def test_nonce_that_was_overtaken_is_replaced_once(exchange, adapter, ask):
     exchange.do("use_elsewhere", name="alex", ahead=10)
     with pytest.raises(errors.Unavailable):
         ask(adapter.observe())
+
+
+def test_two_keys_of_one_account_tell_the_same_accounts(exchange, adapter, ask):
+    other = Provider(exchange.do("add_key", name="alex"))
+
+    assert drive(other.observe(), sender(other, exchange)) == ask(adapter.observe())

@@ -174,6 +174,14 @@ def test_unknown_institution_is_not_there(box):
         assert requests.get(box.url + path, timeout=5).status_code == 404
 
 
+def test_only_institution_is_spoken_to_without_its_name():
+    with sandbox.serve(SLUG) as alone:
+        named = requests.get(f"{alone.url}/{SLUG}/nowhere", timeout=5)
+        bare = requests.get(f"{alone.url}/nowhere", timeout=5)
+        assert (bare.status_code, bare.content) == (404, named.content)
+        assert requests.get(f"{alone.url}/_control/clock", timeout=5).status_code == 200
+
+
 def test_latency_is_waited_and_many_wait_together(box, remote):
     remote.configure(latency=0.2)
     url = f"{box.url}/{SLUG}/nowhere"
