@@ -45,7 +45,10 @@ class News(Door):
         talk.say(written({**frame, "sequence": told["sequence"]}))
 
     def entry_row(self, entry: Entry) -> dict[str, Any]:
-        """Return an entry; its balance is all that is held of the asset, anywhere."""
+        """Return an entry; its balance is all that is held of the asset, anywhere.
+
+        With the setting `wallet_balances` it is that of its wallet: neither is documented.
+        """
         about = entry.facts
         ends = (entry.source, entry.target)
         holder = next(self.ledger.holders[h] for h in ends if h in self.ledger.holders)
@@ -69,6 +72,8 @@ class News(Door):
 
     def _everywhere(self, holder: Holder, base: str) -> Decimal:
         """Return all that a holder's owner holds of an asset, in whole units."""
+        if self.settings.extra.get("wallet_balances"):
+            return Decimal(holder.asset.major(self.ledger.balance(holder.id)))
         owner, _, _ = holder.id.partition(":")
         mine = [h for id, h in self.ledger.holders.items() if id.startswith(owner)]
         found = [h for h in mine if place_of(h.asset.code)[0] == base]

@@ -51,6 +51,10 @@ class Sockets(Reports):
         self.tokens: dict[str, tuple[str, float]] = {}
         self.connections = 0
 
+    def reset(self) -> None:
+        super().reset()
+        self.tokens.clear()
+
     def websockets_token(self, asked: Asked) -> Answer:
         name, fields = self.enter_as(asked, ["access-ws"], 1)
         only(fields)

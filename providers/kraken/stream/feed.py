@@ -159,7 +159,8 @@ class KrakenFeed(Feed):
 
     def _status(self, frame: Frame, now: datetime) -> list[Action]:
         system = text_of(frame["data"][0], "system")
-        before, self._online = self._online, system == "online"
+        # Where orders are restricted (cancel_only, post_only), balances are as true.
+        before, self._online = self._online, system != "maintenance"
         if not self._online:
             return [Note(False, f"Kraken is in {system}")]
         if before:

@@ -41,29 +41,49 @@ class Purse:
         """Take in a snapshot; whatever differs from what was known is doubted."""
         before, self.wallets = self.wallets, dict(map(_wallets, rows))
         for code in before.keys() | self.wallets.keys():
-            if before.get(code) != self.wallets.get(code):
+            if not self._follows(code, before.get(code)):
                 self.doubt(code)
 
-    def take(self, row: Mapping[str, Any]) -> str:
-        """Take in an entry of the ledger, which says what is held after it; return whose.
+    def _follows(self, code: str, before: Wallets | None) -> bool:
+        """Say whether a snapshot tells of an asset what was known of it."""
+        now = self.wallets.get(code)
+        if before or not now or MAIN not in now:
+            return before == now
+        # The frames left open what is in its wallets; REST was asked since, or will be.
+        return before is not None and self._agrees(code)
 
-        `balance` is absolute. It counts all wallets of an asset, so it is a main wallet's
-        only where there is no other; `amount` is never added to anything.
-        """
-        code, wallet = text_of(row, "asset"), _wallet(row)
-        balance = exact(row["balance"])
-        known = self.wallets.get(code, {MAIN: Decimal(0)})
-        if wallet != MAIN or known.keys() != {MAIN}:
-            self.wallets[code] = {id: held for id, held in known.items() if id != MAIN}
+    def take(self, row: Mapping[str, Any]) -> str:
+        """Take in an entry of the ledger, which says what is held after it; return whose."""
+        code = text_of(row, "asset")
+        main = self._main(code, row) if _wallet(row) == MAIN else None
+        if main is None:
+            self.wallets[code] = {}
             self.doubt(code)
             return code
-        self.wallets[code] = {MAIN: balance}
+        self.wallets[code] = {**self.wallets.get(code, {}), MAIN: main}
         self.moved[code] = moment(row["timestamp"])
         account = self.accounts.get(code)
         if account is None or (account.held and exact(row["amount"]) < 0):
             # Nobody knows it yet, or it was paid out of what is on hold.
             self.doubt(code)
         return code
+
+    def _main(self, code: str, row: Mapping[str, Any]) -> Decimal | None:
+        """Return what is in the main wallet after an entry; None if that is not sure.
+
+        `balance` is absolute, and `amount` is never added to anything told. Whether other
+        wallets of the asset are in it is not documented: where there are some, it counts
+        in the sense in which it follows from what was there before, and in no other.
+        """
+        balance = exact(row["balance"])
+        known = self.wallets.get(code, {MAIN: Decimal(0)})
+        if MAIN not in known:
+            return None
+        others = sum((v for id, v in known.items() if id != MAIN), Decimal(0))
+        if not others:
+            return balance
+        after = known[MAIN] + exact(row["amount"]) - exact(row["fee"])
+        return after if after in (balance, balance - others) else None
 
     def holds(self, market: Market, side: str) -> None:
         """Doubt the asset of which an order holds something else now."""

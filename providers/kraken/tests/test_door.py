@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from providers import errors
+from providers.kraken.sandbox.words import REFUSALS
 from providers.sandbox.wire import Asked
 
 
@@ -116,3 +118,14 @@ def test_maintenance_closes_what_is_private(exchange, client):
 
     exchange.do("maintain", mode="online")
     assert "XXBT" in client("Balance")
+
+
+@pytest.mark.parametrize("code", [*REFUSALS, "throttled"])
+def test_every_bad_day_that_can_be_planned_has_a_name(exchange, adapter, ask, code):
+    exchange.fault("refuse", code=code, times=None)
+
+    with pytest.raises(errors.ProviderError) as raised:
+        ask(adapter.observe())
+
+    unexpected = isinstance(raised.value, errors.UnexpectedResponse)
+    assert unexpected == (code == "undocumented")

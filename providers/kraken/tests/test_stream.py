@@ -43,15 +43,20 @@ def test_first_picture_is_whole_and_took_one_look(exchange, line):
     assert line.notes == [] or all(note.online for note in line.notes)
 
 
-def test_money_that_comes_in_is_told_at_once_and_without_rest(exchange, line):
+@pytest.mark.parametrize("of_wallet", [False, True])
+@pytest.mark.parametrize("code", ["ZEUR", "ZUSD"])  # some dollars are earning elsewhere
+def test_money_that_comes_in_is_told_at_once_and_without_rest(
+    exchange, line, code, of_wallet
+):
+    exchange.configure(extra={"wallet_balances": of_wallet})
     before = exchange.requests
     for amount in ("1", "2.5", "0.0001"):
-        exchange.do("deposit", name="alex", code="ZEUR", amount=amount)
+        exchange.do("deposit", name="alex", code=code, amount=amount)
         line.pump()
         assert told(line) == truth(exchange)
 
     assert exchange.requests == before
-    assert line.readings["AA01N84G00000001:ZEUR"].as_of is not None
+    assert line.readings[f"AA01N84G00000001:{code}"].as_of is not None
 
 
 def test_holds_stay_true_though_the_channel_has_none(exchange, line):
@@ -110,8 +115,18 @@ def test_stream_and_rest_tell_the_same_orders_and_trades(exchange, adapter, line
 def test_staking_is_seen_in_both_accounts(exchange, line):
     exchange.do("stake", name="alex", code="DOT", into="DOT28.S", amount="20")
     line.wait(7)
-
     assert told(line) == truth(exchange)
+
+    line.wait(60)
+    assert line.looks == 2  # comparing costs none
+
+
+def test_quiet_stream_asks_rest_for_nothing(exchange, line):
+    before = exchange.requests
+    line.wait(300)
+
+    assert exchange.requests == before
+    assert line.feed.live
 
 
 def test_new_asset_gets_its_account(exchange, line):
@@ -174,6 +189,18 @@ def test_maintenance_is_told_and_everything_is_read_anew_afterwards(exchange, li
     exchange.do("maintain", mode="online")
     line.wait(7)
     assert line.notes[-1].online
+    assert line.feed.live
+    assert told(line) == truth(exchange)
+
+
+@pytest.mark.parametrize("mode", ["cancel_only", "post_only"])
+def test_market_that_takes_fewer_orders_leaves_balances_as_true_as_ever(
+    exchange, line, mode
+):
+    exchange.do("maintain", mode=mode)
+    exchange.do("deposit", name="alex", code="ZEUR", amount="1")
+    line.pump()
+
     assert line.feed.live
     assert told(line) == truth(exchange)
 
@@ -275,8 +302,9 @@ faults = st.tuples(st.just("fault"), st.sampled_from(FRAMES), st.integers(0, 2))
 class World:
     """Alex, his stream, and every state that was ever true."""
 
-    def __init__(self):
+    def __init__(self, of_wallet):
         self.exchange = Sandbox()
+        self.exchange.configure(extra={"wallet_balances": of_wallet})
         self.exchange.clock.freeze(NOW)
         adapter = Provider(self.exchange.demo_world().credentials)
         self.line = Line(self.exchange, adapter)
@@ -328,10 +356,10 @@ class World:
         self.exchange.fault(f"frame_{what}", seconds=2, skip=skip)
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
-@given(st.lists(happenings, max_size=25))
-def test_nothing_is_ever_told_that_was_not_true(steps):
-    world = World()
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+@given(st.lists(happenings, max_size=25), st.booleans())
+def test_nothing_is_ever_told_that_was_not_true(steps, of_wallet):
+    world = World(of_wallet)
     for step in steps:
         world.happen(*step)
     world.line.wait(8)
@@ -342,10 +370,10 @@ def test_nothing_is_ever_told_that_was_not_true(steps):
     assert told(world.line) == truth(world.exchange)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.one_of(happenings, faults), max_size=30))
-def test_whatever_happens_to_frames_the_end_is_what_the_books_say(steps):
-    world = World()
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.one_of(happenings, faults), max_size=30), st.booleans())
+def test_whatever_happens_to_frames_the_end_is_what_the_books_say(steps, of_wallet):
+    world = World(of_wallet)
     for step in steps:
         world.happen(*step)
     world.exchange.calm()
