@@ -118,10 +118,8 @@ class KrakenFeed(Feed):
     ) -> list[Action]:
         """Return what REST told, but for what the stream may have told later."""
         told = self._purse.seen(observation)
-        self._known = self._known or observation.complete
-        self._looked_at, self._doubted_at = now, None
-        if not observation.complete:
-            self._doubted_at = now
+        # One answer holds every asset: what is missing is one that nobody can read.
+        self._known, self._looked_at, self._doubted_at = True, now, None
         whole = observation.complete and len(told) == len(observation.readings)
         return [Told(told, whole), self._ping(now)]
 

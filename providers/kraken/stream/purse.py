@@ -33,6 +33,7 @@ class Purse:
     doubted: set[str] = field(default_factory=set)
     moved: dict[str, datetime] = field(default_factory=dict)  # since REST was asked
     disputed: set[str] = field(default_factory=set)  # REST and the stream disagree
+    strangers: set[str] = field(default_factory=set)  # told by the stream, not by REST
 
     def doubt(self, *codes: str) -> None:
         self.doubted.update(codes)
@@ -40,7 +41,7 @@ class Purse:
     def compare(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in a snapshot; whatever differs from what was known is doubted."""
         before, self.wallets = self.wallets, dict(map(_wallets, rows))
-        for code in before.keys() | self.wallets.keys():
+        for code in (before.keys() | self.wallets.keys()) - self.strangers:
             if not self._follows(code, before.get(code)):
                 self.doubt(code)
 
@@ -55,6 +56,7 @@ class Purse:
     def take(self, row: Mapping[str, Any]) -> str:
         """Take in an entry of the ledger, which says what is held after it; return whose."""
         code = text_of(row, "asset")
+        self.strangers.discard(code)
         main = self._main(code, row) if _wallet(row) == MAIN else None
         if main is None:
             self.wallets[code] = {}
@@ -103,6 +105,8 @@ class Purse:
         wrong = {code for code in mine if not self._agrees(code)}
         for code in wrong & self.disputed:
             self.wallets[code] = {**self.wallets[code], MAIN: self._told(code)}
+            if code not in self.accounts:
+                self.strangers.add(code)
         self.disputed = wrong - self.disputed
         return [r for r in observation.readings if r.asset.code not in self.disputed]
 

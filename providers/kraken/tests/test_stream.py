@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from providers import errors
 from providers.kraken import Provider
 from providers.kraken.sandbox import Sandbox
+from providers.sandbox.wire import Answer
 from providers.trading import CANCELLED, FILLED, PARTIALLY_FILLED
 
 from .conftest import NOW
@@ -119,6 +120,43 @@ def test_staking_is_seen_in_both_accounts(exchange, line):
 
     line.wait(60)
     assert line.looks == 2  # comparing costs none
+
+
+def test_asset_that_rest_calls_otherwise_is_asked_about_twice_and_no_more(
+    exchange, adapter
+):
+    exchange.do("deposit", name="alex", code="LINK", amount="1")
+    told_of = exchange.balance_ex
+
+    def without(asked):
+        answer = json.loads(told_of(asked).body)
+        answer["result"].pop("LINK")
+        return Answer.of(answer)
+
+    exchange.spoken.exact["POST", "/0/private/BalanceEx"] = without
+    line = Line(exchange, adapter)
+    line.wait(120)
+
+    assert line.feed.live
+    assert line.looks == 2
+
+
+def test_asset_that_nobody_can_name_leaves_the_others_live(exchange, adapter):
+    told_of = exchange.assets
+
+    def without(asked):
+        answer = json.loads(told_of(asked).body)
+        answer["result"].pop("ADA")
+        return Answer.of(answer)
+
+    exchange.spoken.exact["GET", "/0/public/Assets"] = without
+    line = Line(exchange, adapter)
+    line.wait(60)
+
+    assert line.feed.live
+    assert line.looks <= 3
+    rest = {id: held for id, held in truth(exchange).items() if not id.endswith(":ADA")}
+    assert told(line) == rest
 
 
 def test_quiet_stream_asks_rest_for_nothing(exchange, line):
