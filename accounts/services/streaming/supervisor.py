@@ -21,8 +21,10 @@ from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
 from accounts.models import Connection, Stream
+from accounts.services import trading
 from providers.base import Reading
 from providers.drivers.streaming import News, Session, State
+from providers.errors import ProviderError
 
 from . import hearing, leases
 from .leases import Key, Wanted
@@ -203,6 +205,10 @@ class Supervisor:
             if found.readings or found.whole
         ]
         hearing.hear(told, leases.database_time())
+        for held, found in news:
+            if found.orders or found.trades:
+                _trade(held, found)
+            found.orders, found.trades = {}, []  # or they would be heard twice
 
     def _confirm(self) -> None:
         live = [held for held in self.held.values() if held.session.live]
@@ -240,6 +246,15 @@ class Supervisor:
         leases.put_off([pk for pk in live if live[pk]], STRETCH, CHECK_EVERY)
         fallen = [pk for pk, hs in by_connection.items() if any(map(_fell, hs))]
         leases.due_now(fallen)
+
+
+def _trade(held: Held, news: News) -> None:
+    """Write down orders and trades; where that cannot be, let REST tell them."""
+    try:
+        trading.hear(held.connection, list(news.orders.values()), news.trades)
+    except ProviderError as error:
+        log.warning("Orders of a stream are not kept", error=str(error)[:300])
+        leases.due_now([held.key.connection])
 
 
 def _fell(held: Held) -> bool:

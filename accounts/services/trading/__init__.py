@@ -11,6 +11,7 @@ from .carrying import (
     reports_trading,
     see_through,
 )
+from .hearing import hear
 from .keys import MAY_TRADE, MAY_WITHDRAW, note_permissions, warnings_of
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Later",
     "Tell",
     "carry_on",
+    "hear",
     "is_due",
     "note_permissions",
     "reports_trading",

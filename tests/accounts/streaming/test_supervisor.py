@@ -9,7 +9,15 @@ from django.db import OperationalError
 from django.utils.timezone import now
 
 from accounts import services
-from accounts.models import BalanceSnapshot, Connection, Event, Stream, SyncRun
+from accounts.models import (
+    BalanceSnapshot,
+    Connection,
+    Event,
+    Order,
+    Stream,
+    SyncRun,
+    Trade,
+)
 from accounts.services import events
 from accounts.services.streaming import Supervisor, hearing, supervisor
 from providers.drivers.gates import all_gates
@@ -209,3 +217,23 @@ def test_nothing_that_was_told_is_lost_while_the_database_is_away(desk, monkeypa
             desk.until(lambda: False)
 
     desk.until(lambda: desk.shown() == paid)
+
+
+@pytest.mark.parametrize("slug", STREAMING, indirect=True)
+def test_orders_and_trades_are_kept_as_the_stream_tells_them(desk):
+    desk.live()
+    orders, trades = set(names(Order, desk)), set(names(Trade, desk))
+
+    desk.bank.stir(desk.customer.name)
+    (new,) = desk.until(lambda: set(names(Order, desk)) - orders)
+
+    order = Order.objects.get(connection=desk.connection, external_id=new)
+    desk.until(lambda: Order.objects.get(pk=order.pk).status == "filled")
+    if set(names(Trade, desk)) - trades:  # some streams tell of orders alone
+        (trade,) = Trade.objects.filter(order_id=new)
+        assert trade.quantity == Order.objects.get(pk=order.pk).filled
+
+
+def names(model, desk):
+    rows = model.objects.filter(connection=desk.connection)
+    return rows.values_list("external_id", flat=True)
