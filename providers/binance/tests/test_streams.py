@@ -147,13 +147,35 @@ def test_frame_that_is_lost_without_a_trace_is_found_within_a_minute(exchange, l
     assert line.asked.count("/api/v3/account") == 2
 
 
+def frames_of(line):
+    """Take the frames that wait to be heard."""
+    return [frame.text for frame in line.talk.ready() if frame.text]
+
+
 def test_older_balance_does_not_follow_a_newer_one(exchange, line):
-    exchange.fault("frame_reorder", value="outboundAccountPosition")
     for amount in ("0.5", "0.25"):
         exchange.clock.advance(1)
         exchange.deposit("alex", "BTC", amount)
-    line.settle()
+    for text in reversed(frames_of(line)):
+        line.carry_out(line.feed.heard(text, line.now))
 
+    assert line.held() == books(exchange)
+    assert line.asked == ["/api/v3/account"]
+
+
+def test_older_report_changes_no_order_and_leaves_no_trade_out(exchange, line):
+    order = exchange.place_order("alex", "ETHUSDT", "SELL", "1.0000", "3200")
+    for amount in ("0.3000", "0.7000"):
+        exchange.clock.advance(1)
+        exchange.fill_order("alex", "ETHUSDT", order, amount)
+    for text in reversed(frames_of(line)):
+        line.carry_out(line.feed.heard(text, line.now))
+
+    assert line.orders["ETHUSDT", f"{order}"].status == "filled"
+    assert sorted(t.quantity for t in line.trades.values()) == [
+        Decimal("0.3"),
+        Decimal("0.7"),
+    ]
     assert line.held() == books(exchange)
 
 
@@ -167,6 +189,23 @@ def test_answer_older_than_an_event_does_not_undo_it(exchange, line):
     now, stale[account] = stale[account], exchange.milliseconds() - 60_000
     line.carry_out([line.feed.look(line.now)])
     stale[account] = now
+
+    assert line.held() == books(exchange)
+    looks = line.asked.count("/api/v3/account")
+    line.wait(6)  # it is not believed for long
+    assert line.asked.count("/api/v3/account") == looks + 1
+
+
+def test_event_of_long_ago_does_not_stand_against_an_answer(exchange, line):
+    exchange.clock.advance(1)
+    exchange.deposit("alex", "BTC", "0.5")
+    line.settle()
+    exchange.fault("frame_drop", times=2)
+    exchange.withdraw("alex", "BTC", "0.25")
+    # As if they did not count this as a change of the account.
+    account = exchange.account_of("alex")["id"]
+    exchange.ledger.topic("touched")[account] -= 60_000
+    line.wait(61)
 
     assert line.held() == books(exchange)
 
@@ -312,6 +351,17 @@ def test_many_events_are_one_look(exchange, futures):
     futures.wait(3)
 
     assert futures.asked.count("/fapi/v3/balance") == before + 1
+
+
+def test_wallets_are_read_once_a_second_at_most(exchange, futures):
+    before = futures.asked.count("/fapi/v3/balance")
+    for _ in range(20):
+        exchange.clock.advance(0.1)
+        exchange.deposit("alex", "USDT", "1", segment="futures")
+        futures.settle()
+        futures.carry_out(futures.feed.tick(futures.now))
+
+    assert futures.asked.count("/fapi/v3/balance") - before in (1, 2)
 
 
 def test_listen_key_is_kept_alive_and_its_end_is_noticed(exchange, futures):

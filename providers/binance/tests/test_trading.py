@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from providers import errors
@@ -110,6 +110,14 @@ def test_order_is_absent_only_if_the_exchange_says_so(exchange, ask, market):
         exchange.fault("refuse", code=code)
         with pytest.raises(error):
             ask(lambda a: a.find_order(sought))
+
+
+def test_other_order_than_the_one_asked_for_is_no_answer(exchange, ask):
+    exchange.fault("replace", value={"orderId": 7}, path="/api/v3/order")
+    number = exchange.place_order("alex", "BTCUSDT", "BUY", "0.010", "60000")
+
+    with pytest.raises(errors.UnexpectedResponse):
+        ask(lambda a: a.find_order(Sought(f"{number}", BTC)))
 
 
 def test_order_that_ended_unfilled_long_ago_is_archived_and_not_absent(exchange, ask):
@@ -218,6 +226,7 @@ spans = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(spans=spans, later=st.integers(0, 5))
+@example(spans=[timedelta(days=days) for days in (30, 23, 16, 9, 2)], later=1)
 def test_every_trade_since_then_is_told_once(monkeypatch, segment, spans, later):
     monkeypatch.setattr(history, "PAGE", 3)
     past = Past(spans, segment)
