@@ -27,6 +27,7 @@ Markets = Mapping[str, Market]  # by symbol
 LONGEST: Final = 60  # characters of a price or a quantity
 STATUSES: Final[Mapping[str, str]] = {
     "NEW": OPEN,
+    "TRIGGERING": OPEN,  # of conditional orders only
     "PENDING_NEW": OPEN,
     "PENDING_CANCEL": OPEN,
     "PARTIALLY_FILLED": PARTIALLY_FILLED,
@@ -36,6 +37,8 @@ STATUSES: Final[Mapping[str, str]] = {
     "EXPIRED": EXPIRED,
     "EXPIRED_IN_MATCH": EXPIRED,
 }
+CONDITIONAL: Final = "algo-"  # how the ids of orders begin that wait for a trigger
+TRIGGERED: Final = frozenset({"TRIGGERED", "FINISHED"})
 SIDES: Final[Mapping[str, str]] = {"BUY": "buy", "SELL": "sell"}
 
 
@@ -120,6 +123,37 @@ def futures_trade(row: Any, markets: Markets) -> Trade:
         pnl=decimal(row["realizedPnl"]),
         pnl_asset=market.quote,  # a trade does not say it, but contracts settle so
     )
+
+
+def conditional_order(row: Any, markets: Markets) -> Order:
+    """Return an order that waits for its trigger. Source: "Query Algo Order".
+
+    Its ids are others than those of orders; of one that closes a position, whatever it
+    will hold, no quantity is told.
+    """
+    closes = flag(row["closePosition"]) and not row["quantity"]
+    return Order(
+        f"{CONDITIONAL}{natural(row['algoId'])}",
+        markets[row["symbol"]],
+        SIDES[row["side"]],
+        text(row["orderType"]).lower(),
+        STATUSES[row["algoStatus"]],
+        Decimal(0) if closes else size(row["quantity"]),
+        Decimal(0),
+        moment(row["createTime"]),
+        cost=Decimal(0),
+        price=price_or_none(row["price"]),
+        updated=moment(row["updateTime"]),
+        client_id=text(row["clientAlgoId"]),
+    )
+
+
+def made_of(row: Any) -> str:
+    """Return the id of the order that a trigger has made; empty if it has not yet."""
+    if row["algoStatus"] not in TRIGGERED:
+        return ""
+    told = row["actualOrderId"]
+    return f"{natural(int(told) if isinstance(told, str) else told)}"
 
 
 def position(row: Any, markets: Markets) -> Position | None:

@@ -11,14 +11,13 @@ from typing import Any, Final
 from providers.base import Reading
 from providers.errors import RateLimited, UnexpectedResponse
 from providers.streaming import Action, Ask, Hang, Say, Told, Traded
-from providers.trading import Market, Order, Trade
+from providers.trading import Order, Trade
 from providers.wire import Call
 
 from .answers import (
     LATEST,
     Snapshot,
     code_of,
-    flag,
     moment,
     natural,
     rows_of,
@@ -27,7 +26,8 @@ from .answers import (
 )
 from .following import BALANCES, MARKETS, Following
 from .refusals import CLOCK_OFF, TOO_MUCH, meaning
-from .rows import SIDES, STATUSES, decimal, price_or_none, size
+from .reports import order_told, touched, trade_told
+from .rows import decimal
 from .signing import socket_payload
 from .speaking import SPOT
 from .trading import Trading
@@ -38,8 +38,6 @@ CLOCK: Final = "clock"
 NAMES: Final = ("a", "f", "l")  # of asset, free and locked in an event
 # So much later, an answer holds what an event has told: "some delay is normal".
 LAG: Final = timedelta(seconds=3)
-# Reports after which neither what is held nor what is locked is another.
-WITHOUT_EFFECT: Final = frozenset({"REJECTED", "TRADE_PREVENTION"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,52 +211,6 @@ class SpotFeed(Following):
             return [], trades if number < newest else []
         self._reports[key] = number
         return [order], trades
-
-
-def touched(event: Any, market: Market) -> set[str]:
-    """Return the codes whose balance, or lock, a report has changed."""
-    what = text(event["x"])
-    if what == "TRADE":
-        paid = {code_of(event["N"])} if event["N"] else set()
-        return {market.base, market.quote} | paid
-    if what in WITHOUT_EFFECT:
-        return set()
-    return {market.quote if event["S"] == "BUY" else market.base}
-
-
-def order_told(event: Any, market: Market) -> Order:
-    """Return an order as a report tells it. Source: user-data-stream.md, "Order Update"."""
-    return Order(
-        f"{natural(event['i'])}",
-        market,
-        SIDES[event["S"]],
-        text(event["o"]).lower(),
-        STATUSES[event["X"]],
-        size(event["q"]),
-        size(event["z"]),
-        moment(event["O"]),
-        cost=size(event["Z"]),
-        price=price_or_none(event["p"]),
-        updated=moment(event["T"]),
-        # A report of a cancellation has the name of the cancellation, too.
-        client_id=event["C"] or event["c"],
-    )
-
-
-def trade_told(event: Any, market: Market) -> Trade:
-    return Trade(
-        f"{natural(event['t'])}",
-        f"{natural(event['i'])}",
-        market,
-        SIDES[event["S"]],
-        size(event["l"]),
-        size(event["L"]),
-        size(event["Y"]),
-        moment(event["T"]),
-        fee=decimal(event["n"]),
-        fee_asset=code_of(event["N"]) if event["N"] else "",
-        maker=flag(event["m"]),
-    )
 
 
 def _wait(error: Any, now: datetime) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -87,13 +88,20 @@ class Trading(Accounts, ReportsTrading):
             start = max(start + 1, *(moment for _, moment in paid))
 
     def open_orders(self) -> Call[Sequence[Order]]:
-        """Return the open orders of every symbol. Source: "Current open orders"."""
+        """Return the open orders of every symbol, conditional ones of futures, too.
+
+        Source: "Current open orders"; "Current All Algo Open Orders".
+        """
         found: list[Order] = []
         for segment in self.markets:
             path, weight = OPEN_ORDERS[segment]
             asked = self.private(segment, path, weight)
             told = yield from self.ask(asked, rows_of)
             found += yield from self._read(segment, asked, told, AS_ORDER[segment])
+        if FUTURES in self.markets:
+            asked = self.private(FUTURES, "/fapi/v1/openAlgoOrders", 40)
+            told = yield from self.ask(asked, _waiting)
+            found += yield from self._read(FUTURES, asked, told, rows.conditional_order)
         return found
 
     def find_order(self, sought: Sought) -> Call[Order | None]:
@@ -104,6 +112,8 @@ class Trading(Accounts, ReportsTrading):
         OrderArchived for -2026: cancelled or expired unfilled more than 90 days ago.
         """
         market = sought.market
+        if sought.external_id.startswith(rows.CONDITIONAL):
+            return (yield from self._conditional(sought))
         path, weight = ORDER[market.segment]
         about = {"symbol": market.name, "orderId": sought.external_id}
         asked = self.private(market.segment, path, weight, **about)
@@ -112,6 +122,24 @@ class Trading(Accounts, ReportsTrading):
             return (yield from self.ask(asked, lambda row: _same(sought, row, read)))
         except NoSuchOrder:
             return None
+
+    def _conditional(self, sought: Sought) -> Call[Order | None]:
+        """Return a conditional order; once triggered, it is as the order it has made.
+
+        Source: the futures' "Query Algo Order".
+        """
+        number = sought.external_id.removeprefix(rows.CONDITIONAL)
+        asked = self.private(FUTURES, "/fapi/v1/algoOrder", 1, algoId=number)
+        try:
+            row = yield from self.ask(asked, dict)
+        except NoSuchOrder:
+            return None
+        made = self.sensible(asked, lambda: rows.made_of(row))
+        if not made:
+            read = rows.conditional_order
+            return self.sensible(asked, lambda: _same(sought, row, read))
+        order = yield from self.find_order(Sought(made, sought.market))
+        return order and replace(order, external_id=sought.external_id)
 
     def orders(
         self, book: str, cursor: str, *, now: datetime, since: datetime
@@ -198,6 +226,10 @@ def _may_hold(market: Market, assets: set[str], *, wide: bool) -> bool:
 
 def _paid(body: Any) -> Sequence[tuple[str, int]]:
     return [(text(row["symbol"]), natural(row["time"])) for row in rows_of(body)]
+
+
+def _waiting(body: Any) -> Sequence[Any]:
+    return [row for row in rows_of(body) if row["algoStatus"] not in rows.TRIGGERED]
 
 
 def _same(sought: Sought, row: Any, read: Read[Order]) -> Order:

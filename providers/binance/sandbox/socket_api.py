@@ -13,7 +13,7 @@ from providers.sandbox.sockets import Talk
 from providers.sandbox.wire import Answer, Declined
 
 from . import errors
-from .futures import Futures
+from .conditional import Conditional
 from .holding import Row
 from .keys import network_of, verified
 from .markets import RATE_LIMITS, WEIGHT_LIMITS
@@ -28,7 +28,7 @@ class TurnedAway(Declined):
         self.answer = answer
 
 
-class SpotApi(Futures):
+class SpotApi(Conditional):
     """The part of the exchange that answers requests on a WebSocket."""
 
     def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from providers import errors
 from providers.binance import Provider, history
 from providers.binance.refusals import OrderArchived
-from providers.binance.rows import spot_order
+from providers.binance.rows import conditional_order, spot_order
 from providers.binance.sandbox import Sandbox
 from providers.sandbox.inside import sender
 from providers.trading import Market, Sought
@@ -357,3 +357,51 @@ def test_thirty_days_of_a_big_account_are_read_within_the_limits():
         assert {(row.market.name, row.external_id) for row in rows} == kept
         assert len(rows) == len(kept) == wishes[what]
     assert sum(weights) < 1000  # of the 6000 that may be spent in one minute
+
+
+# -- orders that wait for a price
+
+
+def test_conditional_order_is_open_until_it_has_ended(exchange, ask):
+    about = ("alex", "BTCUSDT", "SELL", "0.020", "60000")
+    kept, dropped = (exchange.place_conditional(*about) for _ in range(2))
+    open_ones = {o.external_id: o for o in ask(lambda a: a.open_orders())}
+
+    order = open_ones[f"algo-{kept}"]
+    assert (order.market, order.side, order.kind) == (CONTRACT, "sell", "stop_market")
+    assert (order.status, order.quantity, order.filled) == ("open", Decimal("0.02"), 0)
+
+    made = exchange.trigger_conditional("alex", kept)
+    exchange.cancel_conditional("alex", dropped)
+    assert not {o.external_id for o in ask(lambda a: a.open_orders())} & {
+        f"algo-{kept}",
+        f"algo-{dropped}",
+    }
+    found, gone, none, its_order = (
+        ask(lambda a, id=id: a.find_order(Sought(id, CONTRACT)))
+        for id in (f"algo-{kept}", f"algo-{dropped}", "algo-1", f"{made}")
+    )
+    assert (found.external_id, found.status) == (f"algo-{kept}", "filled")
+    assert (found.filled, found.cost) == (its_order.filled, its_order.cost)
+    assert (gone.status, none) == ("cancelled", None)
+
+
+def test_order_that_closes_a_position_has_no_quantity_of_its_own():
+    row = {
+        "algoId": 3358,
+        "clientAlgoId": "yT58zmV3DSzMBQxc5tAJXU",
+        "orderType": "STOP",
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "quantity": None,
+        "algoStatus": "NEW",
+        "price": "102000.00",
+        "closePosition": True,
+        "createTime": 1763458576201,
+        "updateTime": 1763458576201,
+    }
+
+    order = conditional_order(row, {"BTCUSDT": CONTRACT})
+    assert (order.quantity, order.price) == (0, 102_000)
+    with pytest.raises(TypeError):
+        conditional_order({**row, "closePosition": False}, {"BTCUSDT": CONTRACT})
