@@ -28,6 +28,7 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 TIME: Final[Mapping[str, str]] = {SPOT: "/api/v3/time", FUTURES: "/fapi/v1/time"}
 SPOT_WEIGHT: Final = Limit(6000, 60.0, "window")
 FUTURES_WEIGHT: Final = Limit(2400, 60.0, "window")
+CONNECTIONS: Final = Limit(300, 300.0)  # web-socket-api.md, "Connection limits"
 
 
 class Speaking(Provider):
@@ -49,6 +50,10 @@ class Speaking(Provider):
         "futures": FUTURES_WEIGHT,
         "testnet": SPOT_WEIGHT,
         "testnet_futures": FUTURES_WEIGHT,
+        "stream": CONNECTIONS,
+        "futures_stream": CONNECTIONS,
+        "testnet_stream": CONNECTIONS,
+        "testnet_futures_stream": CONNECTIONS,
     }
     fields = (
         CredentialField("api_key", "API key", secret=False),
@@ -139,7 +144,8 @@ class Speaking(Provider):
     def ask(self, request: Request, read: Callable[[Any], T]) -> Call[T]:
         """Return what `read` finds; if our clock is refused, it is compared once."""
         response = yield request
-        if refusals.code_of(response) == refusals.CLOCK_OFF and response.status >= 400:
+        refused = response.status >= 400
+        if refused and refusals.code_of(response) == refusals.CLOCK_OFF:
             segment = FUTURES if request.path.startswith("/fapi") else SPOT
             yield from self.compare_clocks(segment)
             response = yield request

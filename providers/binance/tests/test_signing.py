@@ -133,7 +133,8 @@ def test_each_network_has_hosts_and_limits_of_its_own():
         "testnet_stream",
         "testnet_futures_stream",
     ]
-    assert {test.host(s) for s in ("spot", "futures")} <= set(test.limits)
+    assert set(Provider.limits) == set(Provider.hosts)
+    assert Provider.limits["testnet"].kind == "window"
 
 
 def test_market_that_does_not_exist_has_a_name():
