@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -53,19 +53,6 @@ class Reports:
         same = _amounts(before) == _amounts(self.rows)
         return orders, [id for id in before if id not in self.rows], not same
 
-    def holding(self, code: str) -> Hashable:
-        """Return what decides how much of an asset is on hold: its open orders."""
-        return frozenset(
-            (
-                id,
-                str(row["order_qty"]),
-                str(row.get("cum_qty", 0)),
-                row.get("limit_price"),
-            )
-            for id, row in self.rows.items()
-            if _held_of(row) == code
-        )
-
     def take(self, row: Row) -> tuple[Order | None, Trade | None]:
         """Return an order as it is now, and the trade if it is one.
 
@@ -85,12 +72,6 @@ class Reports:
         if order.status not in LIVE:
             del self.rows[id]
         return order
-
-
-def _held_of(row: Row) -> str:
-    """Return the asset that an open order pays with."""
-    market = market_called(text_of(row, "symbol"))
-    return market.base if _side(row) == "sell" else market.quote
 
 
 def _amounts(rows: Mapping[str, Row]) -> Mapping[str, Any]:

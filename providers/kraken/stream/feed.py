@@ -174,24 +174,10 @@ class KrakenFeed(Feed):
             return self._subscribe(channel, now)
         if (read := self._reads.get((name, what))) is None:
             return []
-        found = [*read(frame["data"]), *self._resolved()]
-        self._doubt(now)
+        found = read(frame["data"])
+        if self._purse.doubted and self._doubted_at is None:
+            self._doubted_at = now
         return found
-
-    def _doubt(self, now: datetime) -> None:
-        """Note since when something is not known, if anything is."""
-        self._doubted_at = (self._doubted_at or now) if self._purse.unknown else None
-
-    def _resolved(self) -> list[Action]:
-        """Tell what is known again, as the orders that are open were open before."""
-        if self._pinged_at is not None:
-            return []
-        purse, reports = self._purse, self._reports
-        codes = [
-            c for c in sorted(purse.unsure) if purse.resolve(c, reports.holding(c))
-        ]
-        told = [r for code in codes if (r := purse.reading(code)) is not None]
-        return [Told(told)] if told else []
 
     def _all_balances(self, rows: Any) -> list[Action]:
         self._purse.compare(rows)
@@ -225,7 +211,7 @@ class KrakenFeed(Feed):
             if known is None:
                 self._purse.doubt(*self._purse.accounts)
             else:
-                self._purse.holds(*known, trade.external_id if trade else "")
+                self._purse.holds(*known)
         return found
 
     # -- asking
@@ -258,11 +244,9 @@ class KrakenFeed(Feed):
             return []
         self._pinged_at = None
         told = self._purse.settle()
-        self._purse.remember(self._reports.holding)
-        found: list[Action] = [Told(told)] if told else []
-        found += self._resolved()
-        self._doubt(now)
-        return found
+        if self._purse.doubted:
+            self._doubted_at = self._doubted_at or now
+        return [Told(told)] if told else []
 
 
 def _token(result: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,6 @@ from providers.trading import Market
 
 from ..replies import exact, text_of
 from .executions import moment
-from .holds import Holds
 
 MAIN = ("spot", "main")
 Wallets = Mapping[tuple[str, str], Decimal]
@@ -26,23 +25,15 @@ class Purse:
 
     What is on hold is known from REST only. So a balance is told from a frame only while
     nothing can have changed what is on hold of it; otherwise it is `doubted` until REST
-    was asked, or `unsure` until the orders that are open were open before; and it is not
-    told before.
+    was asked, and is not told before.
     """
 
     accounts: dict[str, Reading] = field(default_factory=dict)  # as REST told them
     wallets: dict[str, Wallets] = field(default_factory=dict)  # as the stream did
     doubted: set[str] = field(default_factory=set)
-    unsure: set[str] = field(default_factory=set)  # of what is on hold alone
-    on_hold: Holds = field(default_factory=Holds)
     moved: dict[str, datetime] = field(default_factory=dict)  # since REST was asked
     disputed: set[str] = field(default_factory=set)  # REST and the stream disagree
     strangers: set[str] = field(default_factory=set)  # told by the stream, not by REST
-
-    @property
-    def unknown(self) -> set[str]:
-        """The assets that cannot be told now."""
-        return self.doubted | self.unsure
 
     def doubt(self, *codes: str) -> None:
         self.doubted.update(codes)
@@ -74,12 +65,9 @@ class Purse:
         self.wallets[code] = {**self.wallets.get(code, {}), MAIN: main}
         self.moved[code] = moment(row["timestamp"])
         account = self.accounts.get(code)
-        if account is None:
-            self.doubt(code)  # nobody knows it yet
-        elif account.held and exact(row["amount"]) < 0:
-            self.unsure.add(code)  # it may be paid out of what is on hold
-        if row.get("type") == "trade":
-            self.on_hold.half(code, text_of(row, "ref_id"))
+        if account is None or (account.held and exact(row["amount"]) < 0):
+            # Nobody knows it yet, or it was paid out of what is on hold.
+            self.doubt(code)
         return code
 
     def _main(self, code: str, row: Mapping[str, Any]) -> Decimal | None:
@@ -99,31 +87,9 @@ class Purse:
         after = known[MAIN] + exact(row["amount"]) - exact(row["fee"])
         return after if after in (balance, balance - others) else None
 
-    def holds(self, market: Market, side: str, fill: str = "") -> None:
-        """Be unsure of the asset of which an order holds something else now."""
-        self.unsure.add(market.base if side == "sell" else market.quote)
-        for code in (market.base, market.quote) if fill else ():
-            self.on_hold.half(code, fill)
-
-    def resolve(self, code: str, orders: Hashable) -> bool:
-        """Say whether it is known again what is on hold, as these orders are open."""
-        account, held = self.accounts.get(code), self.on_hold.of(code, orders)
-        if account is None or account.available is None or held is None:
-            return False
-        if MAIN not in self.wallets.get(code, {}):
-            return False
-        freed = account.held - held
-        self.accounts[code] = replace(
-            account, held=held, available=account.available + freed
-        )
-        self.unsure.discard(code)
-        return True
-
-    def remember(self, orders_of: Callable[[str], Hashable]) -> None:
-        """Note what is on hold now of all that is known, by the orders that are open."""
-        for code, account in self.accounts.items():
-            if code not in self.unknown and code not in self.disputed:
-                self.on_hold.remember(code, orders_of(code), account.held)
+    def holds(self, market: Market, side: str) -> None:
+        """Doubt the asset of which an order holds something else now."""
+        self.doubt(market.base if side == "sell" else market.quote)
 
     def seen(self, observation: Observation) -> list[Reading]:
         """Take in what REST told, and return what of it the stream does not dispute.
@@ -134,8 +100,6 @@ class Purse:
         main = [r for r in observation.readings if "." not in r.asset.code]
         self.accounts = {r.asset.code: r for r in main if r.total is not None}
         self.doubted.clear()
-        self.unsure.clear()
-        self.on_hold.forget_halves()
         self.moved.clear()
         mine = [code for code, known in self.wallets.items() if MAIN in known]
         wrong = {code for code in mine if not self._agrees(code)}
@@ -160,7 +124,7 @@ class Purse:
         """Return what was heard while REST answered; call when nothing older can come."""
         self.disputed -= self.moved.keys()
         self.doubt(*self.disputed)
-        codes = [code for code in self.moved if code not in self.unknown]
+        codes = [code for code in self.moved if code not in self.doubted]
         return [reading for code in codes if (reading := self.reading(code))]
 
     def reading(self, code: str) -> Reading | None:
@@ -169,9 +133,8 @@ class Purse:
         if account is None or account.total is None or account.available is None:
             return None
         total = minor(account.asset, self.wallets[code][MAIN])
-        if total is None:
+        if code in self.doubted or total is None:
             self.doubt(code)
-        if code in self.unknown or total is None:
             return None
         spare = account.available - account.total  # less what is on hold, plus credit
         told = replace(
