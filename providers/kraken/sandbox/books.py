@@ -157,7 +157,10 @@ class Books(News):
         )
         if order["side"] == "sell":
             return pair.base, asset_of(pair.base).minor(left)
-        return pair.quote, rounded(left * Decimal(order["price"]), pair.quote, up=True)
+        cost = left * Decimal(order["price"])
+        if self.settings.extra.get("holds_fee"):  # what is held is not documented
+            cost *= Decimal("1.004")
+        return pair.quote, rounded(cost, pair.quote, up=True)
 
 
 def _entry(line: Line, number: int) -> Entry:

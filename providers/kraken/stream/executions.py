@@ -48,7 +48,8 @@ class Reports:
         told = {
             text_of(r, "order_id"): r for r in rows if r.get("exec_type") != "trade"
         }
-        before, self.rows = self.rows, {}
+        before = dict(self.rows)
+        self.rows.clear()  # the same dict: others look into it
         orders = [order for id, row in told.items() if (order := self._merged(id, row))]
         same = _amounts(before) == _amounts(self.rows)
         return orders, [id for id in before if id not in self.rows], not same

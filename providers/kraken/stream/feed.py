@@ -29,7 +29,8 @@ from providers.wire import Call, parse_json
 from ..replies import named, text_of
 from ..trading import Trading
 from .channel import PATIENCE, Channel, Heard
-from .executions import Reports, market_and_side
+from .executions import Reports, market_and_side, moment
+from .holds import Holds
 from .purse import Purse
 
 BALANCES: Final = "balances"
@@ -37,6 +38,9 @@ EXECUTIONS: Final = "executions"
 SETTLES: Final = timedelta(seconds=0.3)  # the frames of one change come together
 # A look is two calls, and the counter of the lowest tier sinks by two in six seconds.
 BETWEEN_LOOKS: Final = timedelta(seconds=6)
+HALVES_MEET: Final = timedelta(seconds=2)
+# What is worked out of holds is compared with REST so often, if anything was.
+PROVED_EVERY: Final = timedelta(seconds=60)
 NOWHERE: Final = Market("", "", "")  # Kraken finds an order by its id alone
 Frame = Mapping[str, Any]
 
@@ -55,14 +59,17 @@ class KrakenFeed(Feed):
             EXECUTIONS,
             {"snap_orders": True, "snap_trades": False, "order_status": True},
         )
-        self._purse, self._reports = Purse(), reports
+        self._reports = reports
+        self._purse = Purse(Holds(reports.rows))
         self._online, self._known = True, False
         self._doubted_at: datetime | None = None
         self._looked_at: datetime | None = None
         # The ping whose answer comes after every frame that REST may know already.
         self._pings = 0
         self._pinged_at: datetime | None = None
-        self._reads: Mapping[tuple[str, Heard], Callable[[Any], list[Action]]] = {
+        self._reads: Mapping[
+            tuple[str, Heard], Callable[[Any, datetime], list[Action]]
+        ] = {
             (BALANCES, Heard.SNAPSHOT): self._all_balances,
             (BALANCES, Heard.UPDATE): self._balances_after,
             (EXECUTIONS, Heard.SNAPSHOT): self._all_orders,
@@ -111,6 +118,7 @@ class KrakenFeed(Feed):
                     found += self._subscribe(channel, now)
         if self._pinged_at is not None and now - self._pinged_at > PATIENCE:
             found.append(self._ping(now))
+        self._doubt_late(now)
         return [*found, *self._look(now)]
 
     def seen(
@@ -174,45 +182,51 @@ class KrakenFeed(Feed):
             return self._subscribe(channel, now)
         if (read := self._reads.get((name, what))) is None:
             return []
-        found = read(frame["data"])
+        found = read(frame["data"], now)
         if self._purse.doubted and self._doubted_at is None:
             self._doubted_at = now
         return found
 
-    def _all_balances(self, rows: Any) -> list[Action]:
+    def _all_balances(self, rows: Any, now: datetime) -> list[Action]:
         self._purse.compare(rows)
         return []
 
-    def _balances_after(self, rows: Any) -> list[Action]:
-        codes = dict.fromkeys(self._purse.take(row) for row in rows)
+    def _balances_after(self, rows: Any, now: datetime) -> list[Action]:
+        return self._tell([self._purse.take(row, now) for row in rows])
+
+    def _tell(self, codes: Iterable[str]) -> list[Action]:
+        """Tell what is sure; while REST is asked, it may be older than what REST told."""
         if self._pinged_at is not None:
-            return []  # it may be older than what REST told: the pong will tell
-        told = [r for code in codes if (r := self._purse.reading(code)) is not None]
+            return []  # the pong will tell
+        found = [self._purse.reading(code) for code in dict.fromkeys(codes)]
+        told = [reading for reading in found if reading is not None]
         return [Told(told)] if told else []
 
-    def _all_orders(self, rows: Any) -> list[Action]:
+    def _all_orders(self, rows: Any, now: datetime) -> list[Action]:
         orders, gone, differ = self._reports.snapshot(rows)
+        self._purse.halves.clear()
         if differ:
             # Any of them may hold something else now.
             self._purse.doubt(*self._purse.accounts)
         asks = [self._ask(id) for id in gone]
         return [*([Traded(orders)] if orders else []), *asks]
 
-    def _orders_after(self, rows: Any) -> list[Action]:
+    def _orders_after(self, rows: Any, now: datetime) -> list[Action]:
         found: list[Action] = []
+        codes: list[str] = []
         for row in rows:
             order, trade = self._reports.take(row)
-            traded = Traded([order] if order else [], [trade] if trade else [])
             if order or trade:
-                found.append(traded)
+                found.append(Traded([order] if order else [], [trade] if trade else []))
             if order is None:
                 found.append(self._ask(text_of(row, "order_id")))
-            known = market_and_side(order, row)
-            if known is None:
+            if (known := market_and_side(order, row)) is None:
                 self._purse.doubt(*self._purse.accounts)
-            else:
-                self._purse.holds(*known)
-        return found
+                continue
+            id = trade.external_id if trade else ""
+            when = moment(row["timestamp"])
+            codes.append(self._purse.ordered(*known, id, when, now))
+        return [*found, *self._tell(codes)]
 
     # -- asking
 
@@ -221,6 +235,15 @@ class KrakenFeed(Feed):
 
     def _ask(self, id: str) -> Ask:
         return Ask(self._provider.find_order(Sought(id, NOWHERE)), id)
+
+    def _doubt_late(self, now: datetime) -> None:
+        """Doubt what one channel told by halves, and what was long believed of holds."""
+        self._purse.doubt(*self._purse.halves.late(now - HALVES_MEET))
+        looked = self._looked_at
+        if self._purse.touched and looked and now - looked > PROVED_EVERY:
+            self._purse.doubt(*self._purse.touched)
+        if self._purse.doubted and self._doubted_at is None:
+            self._doubted_at = now
 
     def _look(self, now: datetime) -> Iterable[Action]:
         """Ask REST if there is a reason, and both channels can be compared with it."""

@@ -14,6 +14,7 @@ from providers.trading import Market
 
 from ..replies import exact, text_of
 from .executions import moment
+from .holds import Halves, Holds
 
 MAIN = ("spot", "main")
 Wallets = Mapping[tuple[str, str], Decimal]
@@ -23,15 +24,18 @@ Wallets = Mapping[tuple[str, str], Decimal]
 class Purse:
     """Balances of main wallets, by the new names of their assets.
 
-    What is on hold is known from REST only. So a balance is told from a frame only while
-    nothing can have changed what is on hold of it; otherwise it is `doubted` until REST
-    was asked, and is not told before.
+    A balance is told from a frame only while it is known what is on hold of it: because
+    nothing can have changed that since REST told, or because `holds` can be believed.
+    Otherwise it is `doubted` until REST was asked, and is not told before.
     """
 
-    accounts: dict[str, Reading] = field(default_factory=dict)  # as REST told them
-    wallets: dict[str, Wallets] = field(default_factory=dict)  # as the stream did
+    holds: Holds
+    halves: Halves = field(default_factory=Halves)
+    accounts: dict[str, Reading] = field(default_factory=dict)  # as they were last told
+    wallets: dict[str, Wallets] = field(default_factory=dict)  # as the stream told them
     doubted: set[str] = field(default_factory=set)
     moved: dict[str, datetime] = field(default_factory=dict)  # since REST was asked
+    touched: dict[str, datetime] = field(default_factory=dict)  # orders, since then
     disputed: set[str] = field(default_factory=set)  # REST and the stream disagree
     strangers: set[str] = field(default_factory=set)  # told by the stream, not by REST
 
@@ -41,6 +45,7 @@ class Purse:
     def compare(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in a snapshot; whatever differs from what was known is doubted."""
         before, self.wallets = self.wallets, dict(map(_wallets, rows))
+        self.halves.clear()
         for code in (before.keys() | self.wallets.keys()) - self.strangers:
             if not self._follows(code, before.get(code)):
                 self.doubt(code)
@@ -53,7 +58,7 @@ class Purse:
         # The frames left open what is in its wallets; REST was asked since, or will be.
         return before is not None and self._agrees(code)
 
-    def take(self, row: Mapping[str, Any]) -> str:
+    def take(self, row: Mapping[str, Any], now: datetime) -> str:
         """Take in an entry of the ledger, which says what is held after it; return whose."""
         code = text_of(row, "asset")
         self.strangers.discard(code)
@@ -65,10 +70,21 @@ class Purse:
         self.wallets[code] = {**self.wallets.get(code, {}), MAIN: main}
         self.moved[code] = moment(row["timestamp"])
         account = self.accounts.get(code)
-        if account is None or (account.held and exact(row["amount"]) < 0):
-            # Nobody knows it yet, or it was paid out of what is on hold.
-            self.doubt(code)
+        if account is None:
+            self.doubt(code)  # nobody knows it yet
+        elif exact(row["amount"]) < 0:
+            self._paid(code, account, row, now)
         return code
+
+    def _paid(
+        self, code: str, account: Reading, row: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Take note that something was paid, perhaps out of what was on hold."""
+        if self.holds.of(account.asset) is None:
+            if account.held:
+                self.doubt(code)
+        elif row.get("type") == "trade":
+            self.halves.meet(code, text_of(row, "ref_id"), now, ordered=False)
 
     def _main(self, code: str, row: Mapping[str, Any]) -> Decimal | None:
         """Return what is in the main wallet after an entry; None if that is not sure.
@@ -87,9 +103,18 @@ class Purse:
         after = known[MAIN] + exact(row["amount"]) - exact(row["fee"])
         return after if after in (balance, balance - others) else None
 
-    def holds(self, market: Market, side: str) -> None:
-        """Doubt the asset of which an order holds something else now."""
-        self.doubt(market.base if side == "sell" else market.quote)
+    def ordered(
+        self, market: Market, side: str, trade: str, when: datetime, now: datetime
+    ) -> str:
+        """Take note that an order holds something else now; return of which asset."""
+        code = market.base if side == "sell" else market.quote
+        self.touched[code] = when
+        account = self.accounts.get(code)
+        if account is None or self.holds.of(account.asset) is None:
+            self.doubt(code)
+        elif trade:
+            self.halves.meet(code, trade, now, ordered=True)
+        return code
 
     def seen(self, observation: Observation) -> list[Reading]:
         """Take in what REST told, and return what of it the stream does not dispute.
@@ -99,8 +124,8 @@ class Purse:
         """
         main = [r for r in observation.readings if "." not in r.asset.code]
         self.accounts = {r.asset.code: r for r in main if r.total is not None}
-        self.doubted.clear()
-        self.moved.clear()
+        for known in (self.doubted, self.moved, self.touched, self.halves):
+            known.clear()
         mine = [code for code, known in self.wallets.items() if MAIN in known]
         wrong = {code for code in mine if not self._agrees(code)}
         for code in wrong & self.disputed:
@@ -124,21 +149,33 @@ class Purse:
         """Return what was heard while REST answered; call when nothing older can come."""
         self.disputed -= self.moved.keys()
         self.doubt(*self.disputed)
-        codes = [code for code in self.moved if code not in self.doubted]
-        return [reading for code in codes if (reading := self.reading(code))]
+        for code, account in self.accounts.items():
+            if code not in self.touched and code not in self.moved:
+                self.holds.compare(account.asset, account.held)
+        later = {**self.touched, **self.moved}
+        return [reading for code in later if (reading := self.reading(code))]
 
     def reading(self, code: str) -> Reading | None:
         """Return what is held of an asset now; None where that is not known to be so."""
         account = self.accounts.get(code)
         if account is None or account.total is None or account.available is None:
             return None
-        total = minor(account.asset, self.wallets[code][MAIN])
-        if code in self.doubted or total is None:
-            self.doubt(code)
+        main = self.wallets.get(code, {}).get(MAIN)
+        total = None if main is None else minor(account.asset, main)
+        if code in self.doubted or self.halves.open(code) or total is None:
+            if total is None:
+                self.doubt(code)
             return None
-        spare = account.available - account.total  # less what is on hold, plus credit
+        held = self.holds.of(account.asset)
+        held = account.held if held is None else held
+        credit = account.available - account.total + account.held
+        moments = [m[code] for m in (self.moved, self.touched) if code in m]
         told = replace(
-            account, total=total, available=total + spare, as_of=self.moved.get(code)
+            account,
+            total=total,
+            available=total + credit - held,
+            held=held,
+            as_of=max(moments, default=None),
         )
         self.accounts[code] = told
         return told

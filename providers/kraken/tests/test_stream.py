@@ -77,6 +77,54 @@ def test_holds_stay_true_though_the_channel_has_none(exchange, line):
     assert line.orders[id].market.name == "BTC/USD"  # though a cancel has no symbol
 
 
+def test_holds_that_rest_has_proved_are_told_at_once_and_without_rest(exchange, line):
+    before = exchange.requests
+    id = place(exchange)  # of the two orders that were open before, one buys
+    line.pump()
+    assert told(line) == truth(exchange)
+
+    exchange.do("fill_order", order=id, quantity="0.005")
+    line.pump()
+    assert told(line) == truth(exchange)
+
+    exchange.do("cancel_order", order=id)
+    line.pump()
+    assert told(line) == truth(exchange)
+    assert exchange.requests == before
+
+
+def test_what_was_worked_out_of_holds_is_compared_with_rest_each_minute(exchange, line):
+    place(exchange)
+    line.wait(50)
+    assert line.looks == 1
+
+    line.wait(20)
+    assert line.looks == 2
+
+
+def test_holds_are_not_worked_out_once_rest_told_another_sum(exchange, adapter):
+    exchange.configure(extra={"holds_fee": True})
+    line = Line(exchange, adapter)
+    line.wait(3)
+    tells = len(line.tells)
+    place(exchange)
+    line.pump()
+    assert len(line.tells) == tells
+
+    line.wait(7)
+    assert told(line) == truth(exchange)
+
+
+def test_fill_that_only_one_channel_tells_is_looked_at(exchange, line):
+    id = place(exchange)
+    line.pump()
+    exchange.told_of_entries = lambda name, entries: None
+    exchange.do("fill_order", order=id)
+    line.wait(10)
+
+    assert told(line) == truth(exchange)
+
+
 def test_trade_is_told_with_its_order_and_fee(exchange, line):
     order = place(exchange, side="sell", price="64000.0")
     id = exchange.do("fill_order", order=order)
@@ -340,9 +388,10 @@ faults = st.tuples(st.just("fault"), st.sampled_from(FRAMES), st.integers(0, 2))
 class World:
     """Alex, his stream, and every state that was ever true."""
 
-    def __init__(self, of_wallet):
+    def __init__(self, of_wallet, fee):
         self.exchange = Sandbox()
-        self.exchange.configure(extra={"wallet_balances": of_wallet})
+        unknown = {"wallet_balances": of_wallet, "holds_fee": fee}
+        self.exchange.configure(extra=unknown)
         self.exchange.clock.freeze(NOW)
         adapter = Provider(self.exchange.demo_world().credentials)
         self.line = Line(self.exchange, adapter)
@@ -395,9 +444,9 @@ class World:
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
-@given(st.lists(happenings, max_size=25), st.booleans())
-def test_nothing_is_ever_told_that_was_not_true(steps, of_wallet):
-    world = World(of_wallet)
+@given(st.lists(happenings, max_size=25), st.booleans(), st.booleans())
+def test_nothing_is_ever_told_that_was_not_true(steps, of_wallet, fee):
+    world = World(of_wallet, fee)
     for step in steps:
         world.happen(*step)
     world.line.wait(8)
@@ -409,9 +458,13 @@ def test_nothing_is_ever_told_that_was_not_true(steps, of_wallet):
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.one_of(happenings, faults), max_size=30), st.booleans())
-def test_whatever_happens_to_frames_the_end_is_what_the_books_say(steps, of_wallet):
-    world = World(of_wallet)
+@given(
+    st.lists(st.one_of(happenings, faults), max_size=30), st.booleans(), st.booleans()
+)
+def test_whatever_happens_to_frames_the_end_is_what_the_books_say(
+    steps, of_wallet, fee
+):
+    world = World(of_wallet, fee)
     for step in steps:
         world.happen(*step)
     world.exchange.calm()
