@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from providers.money import EXACT
 from providers.sandbox import clock
-from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.ledger import Holder
 from providers.sandbox.wire import Answer, Asked
 
@@ -16,17 +15,25 @@ from . import errors
 from .book import api
 from .draft import plain
 from .lists import chosen, newest_first, one, page, wish_of, within
+from .portfolios import Portfolios
 from .products import FUTURES, PAIRS, row
-from .streaming import Streaming
-from .world import World
 
 ROOT: Final = "/api/v3/brokerage"
 STATES: Final = frozenset({"OPEN", "PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"})
+ORDER_FIGURES: Final = ("status", "filled_size", "total_fees")
+FILL_FIGURES: Final = ("price", "size", "commission")
+FORGERIES: Final = [
+    "changed signature",
+    "for another path",
+    "for no path",
+    "used again",
+]
 ORDER_FILTERS: Final = {"order_ids": "order_id", "product_ids": "product_id"}
+PRODUCT_FILTERS: Final = ("product_type", "product_ids", "get_all_products")
 FILL_FILTERS: Final = {**ORDER_FILTERS, "trade_ids": "trade_id"}
 
 
-class Coinbase(Streaming):
+class Coinbase(Portfolios):
     mounts = {"api": "", "stream": "/stream"}
     happenings = (
         "stir",
@@ -151,6 +158,29 @@ class Coinbase(Streaming):
             {"fills": [api(r) for r in rows], "cursor": str(left) * bool(rows)}
         )
 
+    def disputes(self, said: Mapping[str, Any]) -> list[str]:
+        """Return where a client's tale parts from the books of the demo's customer."""
+        owner = self.first_customer
+        topics = {"orders": "created_time", "fills": "sequence_timestamp"}
+        rows = {t: [api(r) for r in self._of(owner, t, m)] for t, m in topics.items()}
+        wanted = {
+            "orders": {
+                r["order_id"]: [r[n] for n in ORDER_FIGURES] for r in rows["orders"]
+            },
+            "trades": {
+                r["entry_id"]: [r[n] for n in FILL_FIGURES] for r in rows["fills"]
+            },
+            "refused": FORGERIES,
+        }
+        wrong = [
+            f"{n} are {w}, not {said[n]}" for n, w in wanted.items() if said[n] != w
+        ]
+        states = {r["order_id"]: r["status"] for r in rows["orders"]}
+        heard = {id: states.get(id) for id in said["heard"]}
+        if not heard or heard != said["heard"]:
+            wrong.append(f"the stream told {said['heard']}, not {heard}")
+        return wrong
+
     def _of(self, owner: str, topic: str, moment: str) -> list[dict[str, Any]]:
         rows = self.ledger.topic(topic).values()
         return newest_first([r for r in rows if r["owner"] == owner], moment)
@@ -181,7 +211,7 @@ class Coinbase(Streaming):
 
     def products(self, asked: Asked) -> Answer:
         self.person(asked)
-        wish = wish_of(asked, ("product_type", "product_ids", "get_all_products"))
+        wish = wish_of(asked, PRODUCT_FILTERS)
         kind = one(wish, "product_type")
         names = [
             *(PAIRS if kind != "FUTURE" else ()),
@@ -197,51 +227,3 @@ class Coinbase(Streaming):
         if id not in PAIRS and id not in FUTURES:
             raise errors.not_found("product")
         return Answer.of(row(id, self.price_of(id)))
-
-    # -- people
-
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("people"))
-
-    def customer(self, name: str) -> Customer:
-        person = self.ledger.topic("people")[name]
-        private = self.ledger.topic("keys")[person["key"]]["private"]
-        holders = [self.ledger.holders[id] for id in person["accounts"]]
-        credentials = {"key_name": person["key"], "private_key": private}
-        return Customer(name, credentials, [_holding(h) for h in holders])
-
-    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
-        """Open a portfolio for each; see `World` for what may be wished."""
-        with self.lock:
-            world = World(self.ledger, self.clock.now(), **wishes)
-            for name in names:
-                world.person(name)
-            world.write()
-            return [self.customer(name) for name in names]
-
-    def open_account(self, name: str, currency: str) -> str:
-        """Open one more account, and return its id."""
-        person = self.ledger.topic("people")[name]
-        world = World(self.ledger, self.clock.now())
-        id = world.account(name, person["portfolio"], currency)
-        world.draft.put(
-            "people", name, {**person, "accounts": [*person["accounts"], id]}
-        )
-        world.write()
-        return id
-
-    def close_account(self, account: str) -> None:
-        """Delete an account: it stays in the list, with the moment it was deleted."""
-        now = clock.text(self.clock.now())
-        self.ledger.amend(account, deleted=now, active=False)
-
-
-def _holding(account: Holder) -> Holding:
-    about = account.facts
-    return Holding(
-        account.id,
-        "exchange",
-        about["name"],
-        str(account.asset),
-        closed=about["deleted"] is not None,
-    )

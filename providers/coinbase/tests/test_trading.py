@@ -12,6 +12,7 @@ from providers import errors
 from providers.coinbase import Provider, speaking
 from providers.coinbase.markets import Product
 from providers.coinbase.orders import order, trade
+from providers.coinbase.sandbox.exchange import FILL_FIGURES, FORGERIES, ORDER_FIGURES
 from providers.money import Asset
 from providers.sandbox.inside import sender
 from providers.trading import Market, Sought
@@ -317,3 +318,28 @@ def test_order_that_waits_for_something_is_open(status):
 def test_order_that_makes_no_sense_is_refused(changes):
     with pytest.raises((ValueError, TypeError, LookupError)):
         order({}, ORDER | changes)
+
+
+# -- what others say
+
+
+def test_tale_of_a_client_is_compared_with_the_books(bank, ask):
+    placed = [o.external_id for o in ask(lambda a: a.open_orders())]
+    rows = {t: bank.ledger.topic(t) for t in ("orders", "fills")}
+    figures = {"orders": ORDER_FIGURES, "fills": FILL_FIGURES}
+    orders, fills = (
+        {id: [row["api"][n] for n in figures[t]] for id, row in rows[t].items()}
+        for t in ("orders", "fills")
+    )
+    heard = dict.fromkeys(placed, "OPEN")
+    tale = {"orders": orders, "trades": fills, "heard": heard, "refused": FORGERIES}
+
+    assert bank.disputes(tale) == []
+    for lie in (
+        {"orders": {**orders, placed[0]: ["FILLED", "1", "0"]}},
+        {"trades": dict([*fills.items()][1:])},
+        {"refused": FORGERIES[1:]},
+        {"heard": {}},
+        {"heard": {placed[0]: "FILLED"}},
+    ):
+        assert len(bank.disputes(tale | lie)) == 1
