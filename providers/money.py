@@ -101,13 +101,22 @@ def _check_decimal(text: str) -> None:
         raise MoneyError("No amount has that many digits")
 
 
+FEW = 2  # decimals that are always shown, where there are as many
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "NGN": "₦"}
 
 
 def pretty(minor: int, asset: Asset) -> str:
-    """Return an amount for people: `£1,234.56`, or `1,234.5 ABC` without a symbol."""
+    """Return an amount for people: `£1,234.56`, or `1,234.5 ABC` without a symbol.
+
+    Of what is divided finely, zeros at the end are left out but for two decimals.
+    """
     units, rest = divmod(abs(whole(minor)), 10**asset.decimals)
     sign = "-" if minor < 0 else ""
-    grouped = f"{units:,}" + (f".{rest:0{asset.decimals}}" if asset.decimals else "")
+    grouped = f"{units:,}" + (f".{_decimals(rest, asset)}" if asset.decimals else "")
     symbol = SYMBOLS.get(asset.code)
     return f"{sign}{symbol}{grouped}" if symbol else f"{sign}{grouped} {asset.code}"
+
+
+def _decimals(rest: int, asset: Asset) -> str:
+    digits = f"{rest:0{asset.decimals}}"
+    return digits[:FEW] + digits[FEW:].rstrip("0")

@@ -241,6 +241,9 @@ def test_assets_with_a_suffix_are_assets_of_their_own(text):
         (12345, "ABC/1", "1,234.5 ABC"),
         (-12345, "ABC/1", "-1,234.5 ABC"),
         (500, "JPY/0", "500 JPY"),
+        (1605 * 10**16, "USD/18", "$16.05"),
+        (10**18, "ETH/18", "1.00 ETH"),
+        (10**18 + 10, "ETH/18", "1.00000000000000001 ETH"),
         (UINT256, "X/0", f"{UINT256:,} X"),
     ],
 )
