@@ -10,18 +10,30 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.timezone import now
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.response import Response
 
+import providers
 from accounts.admin import show
 from accounts.admin.base import Panel, Role, may
 from accounts.api.base import Api
+from accounts.api.breakers import UNKNOWN, sources_of
 from accounts.models import Membership
+from providers.source_health import Health as Source
 
 from . import health, heartbeats, jobs
 from .metrics.broker import depths_of
+
+TONES = {
+    Source.HEALTHY: "ok",
+    Source.RECOVERING: "warn",
+    Source.DEGRADED: "warn",
+    Source.FAILED: "bad",
+    UNKNOWN: "",
+}
 
 
 class PartSerializer(serializers.Serializer):
@@ -118,7 +130,12 @@ def page(request: HttpRequest) -> HttpResponse:
     told = detail()
     context = admin.site.each_context(request) | {
         "title": "Health",
-        "panels": [parts_panel(told), jobs_panel(told), queues_panel(told)],
+        "panels": [
+            parts_panel(told),
+            sources_panel(),
+            jobs_panel(told),
+            queues_panel(told),
+        ],
     }
     return TemplateResponse(request, "admin/health.html", context)
 
@@ -133,6 +150,30 @@ def parts_panel(told: dict[str, Any]) -> Panel:
                 show.label(part["said"], "ok" if part["said"] == health.OK else "bad"),
             ]
             for part in told["parts"]
+        ],
+    )
+
+
+def sources_panel() -> Panel:
+    """Return how each host of each provider is, and when one left alone is tried again."""
+    found = [
+        (show.provider(slug), source)
+        for slug in providers.slugs()
+        for source in sources_of(slug, now())
+    ]
+    return Panel(
+        "Sources",
+        ["Provider", "Host", "Is", "Because", "Answers within", "Tried again"],
+        [
+            [
+                name,
+                source["host"],
+                show.label(source["health"], TONES[source["health"]]),
+                source["reason"] or "–",
+                "–" if source["p95_ms"] is None else f"{source['p95_ms']} ms",
+                show.when(source["next_try_at"]) if source["next_try_at"] else "–",
+            ]
+            for name, source in found
         ],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Max
+from django.utils.timezone import now
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -14,7 +15,7 @@ from accounts.models import Connection
 from providers import base
 
 from .base import Api
-from .breakers import BreakerSerializer, breaker_of
+from .breakers import BreakerSerializer, SourceSerializer, breaker_of, sources_of
 
 CAPABILITIES = {
     "moves_money": base.MovesMoney,
@@ -44,6 +45,7 @@ class ProviderSerializer(serializers.Serializer):
     )
     credential_fields = CredentialFieldSerializer(many=True)
     breaker = BreakerSerializer()
+    sources = SourceSerializer(many=True)
     last_success_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -67,6 +69,7 @@ def describe(slug: str, last_success_at) -> dict[str, Any]:
             for field in adapter.fields
         ],
         "breaker": breaker_of(slug),
+        "sources": sources_of(slug, now()),
         "last_success_at": last_success_at,
     }
 

@@ -78,6 +78,7 @@ class Asking:
         outcome: policy.Outcome | None = None
         # The first attempt of `exchange`, bare.
         if flight is not None or policy.unhindered(provider, gate):
+            began = monotonic() if flight is None else flight.began
             try:
                 if flight is not None:
                     response = await self._heard(flight.land(), deadline)
@@ -85,9 +86,11 @@ class Asking:
                     send = policy.signed(provider, request, deadline)
                     response = await self._send(send)
             except Failure as failure:
-                outcome = policy.unanswered(provider, request, gate, failure)
+                outcome = policy.unanswered(
+                    provider, request, gate, failure, began=began
+                )
             else:
-                outcome = policy.answered(provider, gate, response)
+                outcome = policy.answered(provider, gate, response, began=began)
                 if response.status < 400:
                     return response
         return await self._take(

@@ -6,10 +6,17 @@ import os
 from collections import Counter
 from secrets import token_hex
 from threading import Lock
-from time import monotonic
+from time import monotonic, time
 
 from providers.breaker import Breaker, Report, State, Verdict
 from providers.errors import CircuitOpen
+from providers.source_health import (
+    Judgement,
+    LocalRecords,
+    Records,
+    Tally,
+    judge,
+)
 
 from .rations import Rations, Turnstile
 
@@ -27,8 +34,9 @@ class Gate:
         breaker: Breaker,
         rations: Rations | None = None,
         turnstile: Turnstile | None = None,
+        records: Records | None = None,
     ) -> None:
-        self.breaker = breaker
+        self.breaker, self.records = breaker, records or LocalRecords()
         self.rations, self.turnstile = rations, turnstile
         self._token = f"{os.getpid()}-{token_hex(8)}"
         self._lock, self._asking = Lock(), Lock()
@@ -39,6 +47,7 @@ class Gate:
         self._telling = (0, 0)  # what was counted before, and is being told
         self._hold = self._since = 0.0  # seconds; when the oldest count was made
         self._outcome, self._urgent = "", False
+        self._tally, self._ill = Tally(), False
 
     @property
     def fresh(self) -> bool:
@@ -61,7 +70,8 @@ class Gate:
     @property
     def unreported(self) -> bool:
         """Say whether failures or a probe's outcome wait to be told to the others."""
-        return bool(self._failed or self._outcome or self._hold)
+        healing = self._ill and self._tally.ok
+        return bool(self._failed or self._outcome or self._hold or healing)
 
     def knock(self) -> None:
         """Raise CircuitOpen if no request could go now."""
@@ -81,13 +91,20 @@ class Gate:
         return False
 
     def leave(
-        self, *, ok: bool, probe: bool = False, hold: float = 0, kind: str = "down"
+        self,
+        *,
+        ok: bool,
+        probe: bool = False,
+        hold: float = 0,
+        kind: str = "down",
+        took: float | None = None,
     ) -> None:
         """Count one request; `hold`: seconds for which the provider wants to be left alone.
 
-        `kind` is the category of a failure.
+        `kind` is the category of a failure, `took` how many seconds it lasted.
         """
         with self._lock:
+            self._tally.add(ok, took, kind)
             if not ok:
                 self._kinds[kind] += 1
             self._since = self._since or monotonic()
@@ -125,6 +142,11 @@ class Gate:
         with self._asking:
             return self.breaker.exchange(Report())
 
+    def health(self) -> Judgement:
+        """Return how the source is, for people to look at; raises StoreAway."""
+        record, times = self.records.read()
+        return judge(record, self.state(), times, time())
+
     def reset(self) -> None:
         """Close the circuit; raises StoreAway where the others cannot be told."""
         with self._asking:
@@ -133,12 +155,20 @@ class Gate:
 
     def _exchange(self, wants: bool) -> None:
         verdict = self.breaker.exchange(self._report(wants))
+        self._tell(opened=verdict.state is State.OPEN)
         with self._lock:
             self._verdict, self._looked_at = verdict, monotonic()
             self._telling = (0, 0)
             self._look_at = self._looked_at + _believed(verdict)
             # What happened while the breaker was told is still to be told.
             self._urgent = self._loud()
+
+    def _tell(self, *, opened: bool) -> None:
+        """Let the others know how the source is, where there is anything new."""
+        with self._lock:
+            seen, self._tally = self._tally.seen(), Tally()
+        if seen.ok or seen.failed or (opened and not self._ill):
+            self._ill = self.records.tell(seen, opened=opened).ill
 
     def _loud(self) -> bool:
         """Say whether no request may pass before what happened here has been told."""

@@ -8,6 +8,7 @@ from threading import Lock
 import providers
 from providers.base import Limit, Provider
 from providers.breaker import Breaker, LocalBreaker, SharedBreaker
+from providers.source_health import SharedRecords
 from providers.store import Store
 from providers.wire import Request
 
@@ -57,9 +58,10 @@ class Gates:
             SharedBreaker(self._store, name) if self._store else LocalBreaker()
         )
         paid = rations(name, limit, self._store) if limit else None
-        return Gate(
-            breaker, paid, turnstile(name, self._store) if self._store else None
-        )
+        if self._store is None:
+            return Gate(breaker, paid)
+        records = SharedRecords(self._store, name)
+        return Gate(breaker, paid, turnstile(name, self._store), records)
 
 
 _gates = Gates()
@@ -68,13 +70,16 @@ all_gates = _gates.all
 os.register_at_fork(after_in_child=_gates.after_fork)
 
 
-def gate_for(slug: str) -> Gate:
-    """Return this process's gate of one provider; raises LookupError for an unknown slug."""
-    return _gates.get(slug, providers.load(slug).limits.get("api"))
+def gate_for(slug: str, host: str = "api") -> Gate:
+    """Return this process's gate of a provider's host; raises LookupError for an unknown slug."""
+    return _gates.get(_name(slug, host), providers.load(slug).limits.get(host))
 
 
 def gate_of(provider: Provider, request: Request) -> Gate:
     """Return the gate that `request` has to pass: hosts of one provider fail apart."""
-    slug = slug_of(type(provider))
-    name = slug if request.host == "api" else f"{slug}/{request.host}"
+    name = _name(slug_of(type(provider)), request.host)
     return _gates.get(name, provider.limits.get(request.host))
+
+
+def _name(slug: str, host: str) -> str:
+    return slug if host == "api" else f"{slug}/{host}"

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from time import monotonic
 from types import TracebackType
 from typing import cast
 
@@ -33,10 +34,11 @@ MOST_ORIGINS = 1_000  # remembered
 class Flight:
     """A GET that is on its way, and the connection that its answer comes on."""
 
-    __slots__ = ("_answer", "_connection", "_line")
+    __slots__ = ("_answer", "_connection", "_line", "began")
 
     def __init__(self, connection: Connection, head: bytes) -> None:
         self._connection, self._line = connection, cast(Line, connection.protocol)
+        self.began = monotonic()
         self._answer = self._line.ask(head)
 
     async def land(self) -> Response:

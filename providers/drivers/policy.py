@@ -74,10 +74,15 @@ def unhindered(provider: Provider, gate: Gate) -> bool:
 
 
 def answered(
-    provider: Provider, gate: Gate, response: Response, *, probe: bool = False
+    provider: Provider,
+    gate: Gate,
+    response: Response,
+    *,
+    probe: bool = False,
+    began: float | None = None,
 ) -> Response:
-    """Count an answer and return it."""
-    count(gate, trouble_of(provider, response), probe=probe)
+    """Count an answer to what was sent at `began`, by this machine's clock; return it."""
+    count(gate, trouble_of(provider, response), probe=probe, began=began)
     return response
 
 
@@ -87,12 +92,20 @@ def trouble_of(provider: Provider, response: Response) -> Trouble | None:
     return None if fine else provider.trouble(response)
 
 
-def count(gate: Gate, trouble: Trouble | None, *, probe: bool = False) -> None:
+def count(
+    gate: Gate,
+    trouble: Trouble | None,
+    *,
+    probe: bool = False,
+    began: float | None = None,
+) -> None:
     """Count an answer. That one customer asks too much says nothing of the provider."""
+    took = _since(began)
     if trouble is None or trouble.mine:
-        gate.leave(ok=True, probe=probe)
+        gate.leave(ok=True, probe=probe, took=took)
     else:
-        gate.leave(ok=False, probe=probe, hold=trouble.hold, kind=trouble.category)
+        hold, kind = trouble.hold, trouble.category
+        gate.leave(ok=False, probe=probe, hold=hold, kind=kind, took=took)
 
 
 def unanswered(
@@ -102,15 +115,21 @@ def unanswered(
     failure: Failure,
     *,
     probe: bool = False,
+    began: float | None = None,
 ) -> ProviderError:
     """Count a failure and return what it means."""
-    gate.leave(ok=isinstance(failure, TooLarge), probe=probe, kind="unanswered")
+    fine, took = isinstance(failure, TooLarge), _since(began)
+    gate.leave(ok=fine, probe=probe, kind="unanswered", took=took)
     text = f"{provider.name}: {failure}"
     if isinstance(failure, NotSent):
         return Unavailable(text)
     if isinstance(failure, TooLarge):
         return request.unreadable(text)
     return request.lost(text)
+
+
+def _since(began: float | None) -> float | None:
+    return None if began is None else monotonic() - began
 
 
 def together(provider: Provider, requests: list[Request]) -> bool:
@@ -211,17 +230,17 @@ def _once(
     ration = gate.rations.of(provider) if gate.rations is not None else None
     if ration is not None or not gate.fresh:
         yield from _admitted(gate, ration, request.weight, deadline)
-    probe = gate.enter()
+    probe, began = gate.enter(), monotonic()
     try:
         response: Response = yield signed(provider, request, deadline, number)
     except Failure as failure:
-        return unanswered(provider, request, gate, failure, probe=probe)
+        return unanswered(provider, request, gate, failure, probe=probe, began=began)
     except BaseException:
         if probe:
             gate.withdraw()
         raise
     trouble = trouble_of(provider, response)
-    count(gate, trouble, probe=probe)
+    count(gate, trouble, probe=probe, began=began)
     if ration is not None:
         yield from weighed(provider, ration, response, trouble)
     return response

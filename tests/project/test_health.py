@@ -13,8 +13,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django_celery_beat.models import PeriodicTask
 
+import providers
 from accounts.tasks import deliver_events
 from balsync_project import heartbeats, jobs, probe
+from providers.drivers import configure, gate_for
 from tests import fixtures_api
 
 world = fixtures_api.world
@@ -162,6 +164,22 @@ def test_job_that_nobody_does_is_named_to_members_and_counted_for_all(
     assert "late by 9 min" in client.get("/admin/health/").content.decode()
     heartbeats.clear()  # a start: what was not done before it does not count
     assert "jobs" not in client.get("/health/ready").json()["reason"]
+
+
+def test_source_that_is_ill_is_on_the_page_with_the_reason(client, valkey, world):
+    slug = next(s for s in providers.slugs() if "api" in providers.load(s).hosts)
+    configure(None)
+    gate = gate_for(slug)
+    for _ in range(3):
+        gate.leave(ok=False, kind="unanswered")
+    gate.flush()
+    client.force_login(User.objects.create_superuser("root"))
+
+    page = client.get("/admin/health/").content.decode()
+
+    assert "3 failures in a row: unanswered" in page
+    assert "degraded" in page
+    configure(None)
 
 
 def test_job_of_beat_that_was_done_is_written_down_and_no_other_task(db, valkey):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils.timezone import now
 
 import providers
 from accounts.models import Connection, Membership, SyncRun, Workspace
+from providers.drivers import configure, gate_for
 from tests.fixtures_api import (
     V1,
     bank_slug,
@@ -274,6 +275,24 @@ def test_providers_say_what_they_can_and_what_they_need(world):
     names = {field["name"] for field in bank["credential_fields"]}
     assert required(bank_slug()).keys() <= names
     assert bank["breaker"]["state"] == "closed"
+    assert {source["host"] for source in bank["sources"]} == set(
+        providers.load(bank_slug()).hosts
+    )
+
+
+def test_source_that_is_left_alone_says_why_and_until_when(world):
+    configure(None)
+    gate_for(bank_slug()).leave(ok=False, hold=60.0, kind="ban")
+    gate_for(bank_slug()).flush()
+
+    rows = world.viewer.get(f"{V1}/providers/").json()["results"]
+
+    (bank,) = (row for row in rows if row["slug"] == bank_slug())
+    api = next(source for source in bank["sources"] if source["host"] == "api")
+    assert (api["health"], api["reason"]) == ("failed", "Left alone: ban")
+    left = datetime.fromisoformat(api["next_try_at"]) - datetime.now(UTC)
+    assert 0 < left.total_seconds() <= 60
+    configure(None)
 
 
 def test_list_takes_as_many_queries_for_thirty_as_for_one(
