@@ -39,8 +39,8 @@ def _reading(row: Mapping[str, Any]) -> Reading:
     available: int | None = None
     hold, error = 0, ""
     try:
-        hold = _amount(row["hold"], asset)
-        available = _amount(row["available_balance"], asset)
+        hold = _amount(row.get("hold"), asset)
+        available = _amount(row.get("available_balance"), asset)
         total = available + hold
     except MoneyError as wrong:  # it says nothing of the other accounts
         hold, error = 0, str(wrong)
@@ -67,6 +67,8 @@ def _deleted(row: Mapping[str, Any]) -> bool:
 
 
 def _amount(money: Any, asset: Asset) -> int:
+    if money is None:
+        raise MoneyError("An amount is not told")
     if money["currency"] != asset.code:
         raise ValueError(f"An account of {asset.code} holds {money['currency']!r:.60}")
     value = money["value"]

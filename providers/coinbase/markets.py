@@ -42,13 +42,22 @@ def product(name: Any, futures: Futures) -> Product:
     return Product(Market(name, text(base), text(quote)))
 
 
-def future(body: Any) -> Product:
+def futures(wanted: Collection[str], body: Any) -> dict[str, Product]:
+    """Return those contracts that are listed; an expired one is, where all are asked for."""
+    return {
+        row["product_id"]: _future(row)
+        for row in rows(body, "products")
+        if row["product_id"] in wanted
+    }
+
+
+def _future(row: Mapping[str, Any]) -> Product:
     """Return a contract, whose size says how much of what one of it stands for."""
-    about = body["future_product_details"]
+    about = row["future_product_details"]
     market = Market(
-        text(body["product_id"]),
+        text(row["product_id"]),
         text(about["contract_root_unit"]),
-        text(body["quote_currency_id"]),
+        text(row["quote_currency_id"]),
         "futures",
     )
     return Product(market, above_zero(about["contract_size"]))

@@ -55,11 +55,11 @@ def orders(futures: Futures, body: Any) -> list[Order]:
 def order(futures: Futures, row: Row) -> Order:
     """Return one order.
 
-    Where it was placed for an amount of `quote`, its quantity is what was filled: how
-    much it would have come to is not known.
+    Where it was placed for an amount of `quote`, or what it asked for is not told, its
+    quantity is what was filled: how much it would have come to is not known.
     """
     traded = product(row["product_id"], futures)
-    wish = _wish(row["order_configuration"])
+    wish = _wish(row.get("order_configuration"))
     filled = _times(perhaps(row["filled_size"]) or Decimal(0), traded)
     asked = perhaps(wish.get("base_size"))
     status = STATUSES[row["status"]]
@@ -104,8 +104,8 @@ def streamed(row: Row) -> Order | None:
 
 
 def _wish(configuration: Any) -> Row:
-    """Return what an order asks for; its kind is the name of the only entry."""
-    (wish,) = configuration.values()
+    """Return what an order asks for: its kind is the name of the only entry, if there is one."""
+    (wish,) = (configuration or {"": {}}).values()
     if not isinstance(wish, dict):
         raise TypeError("An order's configuration is no object")
     return wish
@@ -122,7 +122,7 @@ def trade(futures: Futures, row: Row) -> Trade:
     """
     traded = product(row["product_id"], futures)
     price, size = above_zero(row["price"]), above_zero(row["size"])
-    if row["size_in_quote"] is True:
+    if row.get("size_in_quote") is True:
         quantity, cost = size / price, size
     else:
         quantity = _times(size, traded)

@@ -81,14 +81,21 @@ def test_collateral_of_futures_is_kept_apart(about, platform):
     assert seen.kind == ("futures" if apart else "exchange")
 
 
-def test_one_unreadable_amount_leaves_the_others_alone():
-    spoiled = row(uuid="2", hold=money("0.0000000000000000001"))
-
-    right, unknown = readings({"accounts": [row(), spoiled]})
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"hold": money("0.0000000000000000001")}, "not an exact amount of ADA/18"),
+        ({"available_balance": money("1e3")}, "not a plain decimal number"),
+        ({"available_balance": None}, "not told"),
+        ({"hold": None}, "not told"),
+    ],
+)
+def test_one_unreadable_amount_leaves_the_others_alone(changes, why):
+    right, unknown = readings({"accounts": [row(), row(uuid="2", **changes)]})
 
     assert right.total == 4928465137319793700
     assert (unknown.total, unknown.available, unknown.held) == (None, None, 0)
-    assert "not an exact amount of ADA/18" in unknown.error
+    assert why in unknown.error
 
 
 @pytest.mark.parametrize(
@@ -99,7 +106,7 @@ def test_one_unreadable_amount_leaves_the_others_alone():
         {"currency": "BTC"},
         {"currency": "<b>"},
         {"hold": money("0", "BTC")},
-        {"hold": None},
+        {"hold": "0"},
         {"available_balance": {"currency": "ADA"}},
         {"available_balance": money(4.5)},
         {"active": "yes"},

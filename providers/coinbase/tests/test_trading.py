@@ -199,6 +199,16 @@ def test_order_for_an_amount_of_the_quote_is_as_large_as_what_was_filled(bank, a
     assert fill.maker is False
 
 
+def test_contract_that_nobody_lists_has_no_size_to_guess(bank, ask):
+    bank.demo_world()
+    wish = {"side": "long", "contracts": "1", "entry": "1"}
+    bank.do("take_position", name="alex", product="BIT-24DEC27-CDE", **wish)
+    bank.fault("replace", path=f"{ROOT}/products", value={"product_id": "other"})
+
+    with pytest.raises(errors.UnexpectedResponse):
+        ask(lambda a: a.positions())
+
+
 def test_positions_are_told_in_what_their_contracts_are_of(bank, ask):
     bank.demo_world()
     assert ask(lambda a: a.positions()) == []
@@ -309,7 +319,7 @@ def test_order_that_waits_for_something_is_open(status):
     [
         {"status": "UNKNOWN_ORDER_STATUS"},
         {"status": None},
-        {"order_configuration": {}},
+        {"order_configuration": {"a": {}, "b": {}}},
         {"order_configuration": {"a": 1}},
         {"filled_size": "x"},
         {"created_time": None},
@@ -343,3 +353,14 @@ def test_tale_of_a_client_is_compared_with_the_books(bank, ask):
         {"heard": {placed[0]: "FILLED"}},
     ):
         assert len(bank.disputes(tale | lie)) == 1
+
+
+@pytest.mark.parametrize("told", [{}, None])
+def test_order_that_says_nothing_of_what_it_asked_for_is_as_large_as_what_was_filled(
+    told,
+):
+    changes = {"order_configuration": told, "status": "FILLED", "filled_size": "3"}
+
+    found = order({}, ORDER | changes)
+
+    assert (found.quantity, found.filled, found.price) == (3, 3, None)
