@@ -108,7 +108,9 @@ class OrderFeed(Feed):
         if confirmed and not self._subscribed:
             self._subscribed, self._due = True, now
         if channel == "user":
-            self._look_soon(now)
+            # What is told on subscribing was so before the look that follows on it.
+            if any(event.get("type") != "snapshot" for event in events):
+                self._look_soon(now)
             if step > 0:  # what comes late may be older than what is known
                 changed = [
                     orders.streamed(row)
