@@ -10,7 +10,7 @@ from typing import Any, Final
 from providers.money import Asset
 from providers.sandbox import clock
 
-from .draft import Draft, Row, plain
+from .draft import LIVE, Draft, Row, plain
 from .keys import Keys
 from .products import FUTURES, PAIRS
 
@@ -79,9 +79,13 @@ class Book(Keys):
         """End an order before it is filled: CANCELLED, EXPIRED or FAILED."""
         if status not in ENDS:
             raise ValueError(f"An order ends as {', '.join(ENDS)}")
-        draft = Draft(self.ledger)
-        draft.end(self._open(order), status)
-        self.commit(draft)
+        self._turn(order, status)
+
+    def queue_order(self, order: str, status: str = "QUEUED") -> None:
+        """Let an order wait for the exchange: PENDING, QUEUED, CANCEL_QUEUED …"""
+        if status not in LIVE:
+            raise ValueError(f"An order is {', '.join(sorted(LIVE))} before it ends")
+        self._turn(order, status)
 
     def take_position(
         self, name: str, product: str, side: str, contracts: str, entry: str
@@ -146,9 +150,14 @@ class Book(Keys):
 
     def _open(self, order: str) -> Row:
         known: Row = self.ledger.topic("orders")[order]
-        if known["api"]["status"] != "OPEN":
+        if known["api"]["status"] not in LIVE:
             raise ValueError(f"That order is {known['api']['status'].lower()}")
         return known
+
+    def _turn(self, order: str, status: str) -> None:
+        draft = Draft(self.ledger)
+        draft.turn(self._open(order), status)
+        self.commit(draft)
 
     def _moment(self, when: str) -> datetime:
         return clock.parse(when) if when else self.clock.now()

@@ -19,6 +19,8 @@ from providers.sandbox.ledger import OUTSIDE, Entry, Ledger
 from .products import MAKER, TAKER
 
 Row = dict[str, Any]
+# Those beside OPEN are on their way to or from it, and block what an open one does.
+LIVE = frozenset({"OPEN", "PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"})
 STEP = Decimal(1).scaleb(-18)
 
 
@@ -161,9 +163,10 @@ class Draft:
         changed = {**order, "left": left, "fills": order["fills"] + 1, "api": api}
         return self.keep(_held(changed)), entry_id
 
-    def end(self, order: Row, status: str) -> Row:
-        """Return an order that is over without being filled to its end."""
-        api = {**order["api"], "status": status, "cancel_message": status.title()}
+    def turn(self, order: Row, status: str) -> Row:
+        """Return an order in another state, which may be its end."""
+        words = "" if status in LIVE else status.title()
+        api = {**order["api"], "status": status, "cancel_message": words}
         return self.keep(_held({**order, "api": api}))
 
     def _pay(
@@ -227,7 +230,7 @@ def _held(order: Row) -> Row:
     """Return an order that blocks what its rest may cost, in minor units of that account."""
     api, hold = order["api"], Decimal(0)
     price = next(iter(api["order_configuration"].values())).get("limit_price")
-    if api["status"] == "OPEN" and price and api["product_type"] == "SPOT":
+    if api["status"] in LIVE and price and api["product_type"] == "SPOT":
         left = Decimal(order["left"])
         cost = EXACT.multiply(left, Decimal(price))
         hold = EXACT.add(cost, fee_of(cost, TAKER)) if api["side"] == "BUY" else left

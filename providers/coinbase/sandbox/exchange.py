@@ -19,7 +19,6 @@ from .portfolios import Portfolios
 from .products import FUTURES, PAIRS, row
 
 ROOT: Final = "/api/v3/brokerage"
-STATES: Final = frozenset({"OPEN", "PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"})
 ORDER_FIGURES: Final = ("status", "filled_size", "total_fees")
 FILL_FIGURES: Final = ("price", "size", "commission")
 FORGERIES: Final = [
@@ -40,6 +39,7 @@ class Coinbase(Portfolios):
         "place_order",
         "fill_order",
         "end_order",
+        "queue_order",
         "take_position",
         "set_price",
         "reset_world",

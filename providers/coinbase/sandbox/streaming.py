@@ -13,7 +13,7 @@ from providers.sandbox.sockets import Talk
 from providers.sandbox.wire import Declined
 
 from .book import Book
-from .draft import Row, plain
+from .draft import LIVE, Row, plain
 
 PATIENCE: Final = 5.0  # seconds for the first subscription
 BATCH: Final = 50  # orders of a snapshot that one frame tells
@@ -91,9 +91,7 @@ class Streaming(Book):
     def _snapshot(self, talk: Talk, owner: str) -> None:
         """Tell the open orders, at least one frame of them."""
         known = self.ledger.topic("orders").values()
-        mine = [
-            o for o in known if o["owner"] == owner and o["api"]["status"] == "OPEN"
-        ]
+        mine = [o for o in known if o["owner"] == owner and o["api"]["status"] in LIVE]
         for start in range(0, len(mine) or 1, BATCH):
             self._orders(talk, "snapshot", mine[start : start + BATCH])
 

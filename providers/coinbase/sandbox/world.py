@@ -181,4 +181,4 @@ class World:
                 order, size, price, later, maker=chance.random() < 0.5, last=ends
             )
         if rest and chance.random() < 0.8:
-            self.draft.end(order, chance.choice(("CANCELLED", "EXPIRED")))
+            self.draft.turn(order, chance.choice(("CANCELLED", "EXPIRED")))

@@ -151,10 +151,15 @@ def test_currency_that_is_held_for_the_first_time_is_one_more_account(bank, ask)
     ],
 )
 def test_list_that_does_not_go_on_has_a_name(page):
-    body = json.dumps(page).encode()
+    body, asked = json.dumps(page).encode(), []
+
+    def answer(request):
+        asked.append(request)
+        return Response(200, {}, body)
 
     with pytest.raises(errors.UnexpectedResponse):
-        drive(Provider({}).observe(), lambda request: Response(200, {}, body))
+        drive(Provider({}).observe(), answer)
+    assert len(asked) <= 2
 
 
 def test_pages_of_the_exchange_are_as_documented(bank, client):

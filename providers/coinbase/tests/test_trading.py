@@ -126,6 +126,22 @@ def test_order_that_never_was_differs_from_one_that_cannot_be_looked_up(bank, as
             ask(lambda a: a.find_order(Sought("none", market)))
 
 
+@pytest.mark.parametrize(
+    "status", ["PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"]
+)
+def test_order_that_waits_for_the_exchange_is_among_the_open_ones(bank, ask, status):
+    placed, *_ = ask(lambda a: a.open_orders())
+    held = {r.external_id: r.held for r in ask(lambda a: a.observe()).readings}
+
+    bank.do("queue_order", order=placed.external_id, status=status)
+
+    found = {o.external_id: o.status for o in ask(lambda a: a.open_orders())}
+    assert found[placed.external_id] == placed.status
+    assert len(found) == 2
+    after = ask(lambda a: a.observe()).readings
+    assert {r.external_id: r.held for r in after} == held
+
+
 def test_open_orders_are_not_asked_for_together_with_others(client):
     wish = (("order_status", "OPEN"), ("order_status", "PENDING"))
 
