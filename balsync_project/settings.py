@@ -309,6 +309,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "ENUM_NAME_OVERRIDES": {
+        "HealthEnum": "accounts.models.Connection.Health",
         "TradeSide": "accounts.models.Side",
         "PositionSide": "accounts.models.Position.Side",
         "OrderStatus": "accounts.models.Order.Status",
