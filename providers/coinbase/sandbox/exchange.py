@@ -175,11 +175,19 @@ class Coinbase(Portfolios):
         wrong = [
             f"{n} are {w}, not {said[n]}" for n, w in wanted.items() if said[n] != w
         ]
+        if (opened := self._edwards()) != said["edwards"]:
+            wrong.append(f"Ed25519 opens {opened}, not {said['edwards']}")
         states = {r["order_id"]: r["status"] for r in rows["orders"]}
         heard = {id: states.get(id) for id in said["heard"]}
         if not heard or heard != said["heard"]:
             wrong.append(f"the stream told {said['heard']}, not {heard}")
         return wrong
+
+    def _edwards(self) -> dict[str, str]:
+        """Return what those hold whose keys are no elliptic curve's of the usual kind."""
+        people, keys = self.ledger.topic("people"), self.ledger.topic("keys")
+        mine = [p for p in people.values() if keys[p["key"]]["algorithm"] == "EdDSA"]
+        return {id: str(self.balance(id)) for p in mine for id in p["accounts"]}
 
     def _of(self, owner: str, topic: str, moment: str) -> list[dict[str, Any]]:
         rows = self.ledger.topic(topic).values()

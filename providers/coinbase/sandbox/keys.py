@@ -123,6 +123,6 @@ def new_key(owner: str, number: int, algorithm: str) -> tuple[str, dict[str, Any
         Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
     )
     secret = private.private_bytes(Encoding.PEM, form, NoEncryption())
-    about = {"owner": owner, "ends": None, **PERMISSIONS}
+    about = {"owner": owner, "ends": None, "algorithm": algorithm, **PERMISSIONS}
     halves = {"public": public.decode(), "private": secret.decode()}
     return f"organizations/{ids[0]}/apiKeys/{ids[1]}", {**about, **halves}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from providers import errors
 from providers.coinbase import Provider
 from providers.coinbase.accounts import readings
+from providers.coinbase.markets import quotes
 from providers.money import Asset
 from providers.sandbox.inside import sender
 from providers.wire import Response, drive
@@ -195,3 +196,10 @@ def test_rates_are_the_last_prices_of_pairs_with_the_base(bank, ask):
         ("BTC", "GBP", Decimal("50000.5")),
         ("ETH", "GBP", Decimal("2415.74")),
     }
+
+
+def test_pair_without_a_price_is_left_out():
+    about = {"base_currency_id": "BTC", "quote_currency_id": "GBP"}
+    told = {"products": [about | {"price": price} for price in ("", "0", "7")]}
+
+    assert [q.value for q in quotes({"BTC"}, "GBP", told)] == [7]

@@ -11,7 +11,7 @@ import pytest
 from providers import errors
 from providers.coinbase import Provider, speaking
 from providers.coinbase.markets import Product
-from providers.coinbase.orders import order, trade
+from providers.coinbase.orders import order, positions, trade
 from providers.coinbase.sandbox.exchange import FILL_FIGURES, FORGERIES, ORDER_FIGURES
 from providers.money import Asset
 from providers.sandbox.inside import sender
@@ -246,6 +246,33 @@ def test_positions_are_told_in_what_their_contracts_are_of(bank, ask):
 
 
 FUTURE = Product(Market("BIT-24DEC27-CDE", "BTC", "USD", "futures"), Decimal("0.01"))
+
+
+def test_prices_of_positions_are_read_with_and_without_their_currency():
+    plain = {
+        "product_id": FUTURE.market.name,
+        "side": "LONG",
+        "number_of_contracts": "2",
+        "current_price": "50000.00",
+        "avg_entry_price": "49000.00",
+        "unrealized_pnl": "20.00",
+        "liquidation_price": "40000.00",
+    }
+    prices = [
+        k for k in plain if k not in ("product_id", "side", "number_of_contracts")
+    ]
+    dressed = plain | {k: {"value": plain[k], "currency": "USD"} for k in prices}
+
+    first, second = (
+        positions({FUTURE.market.name: FUTURE}, {"positions": [row]})
+        for row in (plain, dressed)
+    )
+
+    assert first == second
+    assert (first[0].quantity, first[0].liquidation_price) == (Decimal("0.02"), 40000)
+    assert positions({FUTURE.market.name: FUTURE}, {"positions": []}) == []
+
+
 FILL = {
     "entry_id": "e1",
     "order_id": "o1",
@@ -359,12 +386,14 @@ def test_tale_of_a_client_is_compared_with_the_books(bank, ask):
     )
     heard = dict.fromkeys(placed, "OPEN")
     tale = {"orders": orders, "trades": fills, "heard": heard, "refused": FORGERIES}
+    tale |= {"edwards": {}}
 
     assert bank.disputes(tale) == []
     for lie in (
         {"orders": {**orders, placed[0]: ["FILLED", "1", "0"]}},
         {"trades": dict([*fills.items()][1:])},
         {"refused": FORGERIES[1:]},
+        {"edwards": {"none": "0"}},
         {"heard": {}},
         {"heard": {placed[0]: "FILLED"}},
     ):
