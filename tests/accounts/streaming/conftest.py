@@ -38,10 +38,14 @@ class Desk:
         """Let the supervisor work until something holds; return what that is."""
         ends = time.monotonic() + PATIENCE
         while not (found := holds()):
-            assert time.monotonic() < ends
+            assert time.monotonic() < ends, self.told()
             (supervisor or self.supervisor).step()
             time.sleep(0.02)
         return found
+
+    def told(self) -> list[object]:
+        """Return how the streams are, for whoever waited in vain."""
+        return [held.session.report for held in self.supervisor.held.values()]
 
     def shown(self) -> int:
         """Return what we believe the main account holds."""
