@@ -1,20 +1,22 @@
 """What spot trades have earned, first in first out, where nothing else can be true.
 
 A gain is told only if the whole history of the asset since it was last at zero is
-known: what is held now, taken back trade by trade, must come to exactly zero, must never
-be below it, and must agree with every balance that was read in between. All of it must
-have been bought in the very asset that it was sold for. Anything else is None: unknown.
+known: what was held when a balance was read, taken back trade by trade, must come to
+exactly zero, must never be below it, and must agree with every balance that was read in
+between. All of it must have been bought in the very asset that it was sold for. Anything
+else is None: unknown.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from operator import itemgetter
 
 from providers.trading import Market, Trade
 
@@ -25,6 +27,7 @@ SPOT = "spot"
 DECIMALS = 18  # of a figure that was worked out; shares of a fee need not end
 WIDE = Context(prec=160, rounding=ROUND_HALF_EVEN)
 SKEW = timedelta(seconds=5)  # between a balance's moment and the trades around it
+MOST_STRETCHES = 100  # deposits and withdrawals that are looked behind
 NOTHING = Fraction(0)
 
 
@@ -71,6 +74,16 @@ class _Lot:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A balance that was read: how many trades came before it, more or less."""
+
+    quantity: Fraction
+    low: int
+    at: int
+    high: int
+
+
 def work_out(trades: Sequence[Trade], holdings: Mapping[str, Holding]) -> Worked:
     """Return the gains of spot trades, and what is kept of each asset, as far as known.
 
@@ -108,47 +121,78 @@ def effect(trade: Trade, code: str) -> Fraction:
 
 
 def _of_asset(worked: Worked, code: str, trades: list[Trade], held: Holding) -> None:
-    begin = _last_zero(code, trades, held)
-    if begin is None:
-        return
-    lots: deque[_Lot] = deque()
-    for trade in trades[begin:]:
-        change = effect(trade, code)
-        if change > 0:
-            lots.append(_bought(trade, code, change))
-        elif change < 0:
-            cost = _take(lots, -change)
-            _sold(worked, trade, code, cost)
-    _keep(worked, lots)
+    for begin, end in whole(code, trades, held):
+        lots: deque[_Lot] = deque()
+        for trade in trades[begin:end]:
+            change = effect(trade, code)
+            if change > 0:
+                lots.append(_bought(trade, code, change))
+            elif change < 0:
+                cost = _take(lots, -change)
+                _sold(worked, trade, code, cost)
+        if end == len(trades):
+            _keep(worked, lots)
 
 
-def _last_zero(code: str, trades: list[Trade], held: Holding) -> int | None:
-    """Return from which trade on the history of `code` is whole; None if from none."""
+def whole(
+    code: str, trades: Sequence[Trade], held: Holding
+) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of trades of which the history is whole, the newest first.
+
+    Each begins where nothing of `code` was left, and ends where a balance contradicts
+    it, as after a deposit: what came before is known from the balance before that.
+    """
+    moments = [trade.created for trade in trades]
     effects = [effect(trade, code) for trade in trades]
-    before = sum(
-        (e for e, t in zip(effects, trades, strict=True) if t.created <= held.as_of),
-        NOTHING,
+    known = [*sorted(held.readings, key=itemgetter(0)), (held.as_of, held.quantity)]
+    anchors = [_anchor(moments, *reading) for reading in known]
+    end, number = len(trades), len(anchors) - 1
+    for _ in range(MOST_STRETCHES):
+        if number < 0:
+            return
+        path = _path(effects[:end], anchors[number])
+        wrong, number = _last_contradiction(path, anchors[:number])
+        # Where the path is contradicted it is right again before the next trade.
+        zeros = (i for i in range(max(wrong, 0), end + 1) if path[i] == 0)
+        if (begin := next(zeros, None)) is not None:
+            yield begin, end
+        end = wrong
+
+
+def _anchor(
+    moments: Sequence[datetime], moment: datetime, quantity: Decimal
+) -> _Anchor:
+    return _Anchor(
+        Fraction(quantity),
+        bisect_left(moments, moment - SKEW),
+        bisect_right(moments, moment),
+        bisect_right(moments, moment + SKEW),
     )
-    path = [Fraction(held.quantity) - before]
+
+
+def _path(effects: Sequence[Fraction], anchor: _Anchor) -> list[Fraction]:
+    """Return what was held before each trade and after the last, as `anchor` has it."""
+    path = [anchor.quantity - sum(effects[: anchor.at], NOTHING)]
     for change in effects:
         path.append(path[-1] + change)
-    first = _last_contradiction(path, trades, held) + 1
-    zeros = (i for i in range(first, len(path)) if path[i] == 0)
-    return next(zeros, None)
+    return path
 
 
 def _last_contradiction(
-    path: Sequence[Fraction], trades: Sequence[Trade], held: Holding
-) -> int:
-    """Return the last place of the path that cannot be true; -1 if all of it may be."""
+    path: Sequence[Fraction], anchors: Sequence[_Anchor]
+) -> tuple[int, int]:
+    """Return the last place of the path that cannot be true, and whose word counts there.
+
+    Both are -1 if all of it may be true; the latter is the number of an anchor.
+    """
     worst = max((i for i, amount in enumerate(path) if amount < 0), default=-1)
-    moments = [trade.created for trade in trades]
-    for moment, quantity in held.readings:
-        low = bisect_left(moments, moment - SKEW)
-        high = bisect_right(moments, moment + SKEW)
-        if Fraction(quantity) not in path[low : high + 1]:
-            worst = max(worst, high)
-    return worst
+    for number in range(len(anchors) - 1, -1, -1):
+        anchor = anchors[number]
+        if anchor.high <= worst:
+            return worst, number
+        if anchor.quantity not in path[anchor.low : anchor.high + 1]:
+            return anchor.high, number
+    return worst, -1
 
 
 def _bought(trade: Trade, code: str, quantity: Fraction) -> _Lot:

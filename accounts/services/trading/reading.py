@@ -158,6 +158,7 @@ class Reading:
             progress.orders += count
         else:
             progress.trades += count
+            progress.new_trades += kept.found
         self._count(kept)
         return True
 
@@ -277,7 +278,10 @@ class Reading:
 
     def _work_out(self) -> Iterator[None]:
         books.go_on_from_recovery(self.run)
-        if not self.progress.skipped_books and "no books" not in self.progress.told:
+        progress = self.progress
+        whole = not progress.skipped_books and "no books" not in progress.told
+        # Without a new trade nothing follows from a balance that was not known before.
+        if whole and (progress.new_trades or self.run.kind != SyncRun.Kind.PERIODIC):
             with writing.alone(self.place.connection_id):
                 work_out(self.place)
         yield

@@ -98,6 +98,27 @@ def test_balance_that_was_read_and_contradicts_the_trades_ends_what_is_known():
     assert gains(trades, "1", [(minute(30), Decimal(3))]) == {}
 
 
+def test_deposit_takes_nothing_away_from_what_was_known_before_it():
+    trades = in_order(BUY, SELL, a_trade("later", "sell", "1", "20"))
+    trades[2] = replace(trades[2], created=minute(90))
+
+    # One more came in after the first balance was read; one is left in the end.
+    assert gains(trades, "1", [(minute(30), Decimal(1))]) == {"s": ("5", "BBB")}
+
+
+def test_withdrawal_ends_a_stretch_and_the_next_begins_at_nothing():
+    trades = in_order(BUY, SELL)
+    trades += [
+        replace(BUY, external_id="b2", created=minute(100)),
+        replace(SELL, external_id="s2", created=minute(101)),
+    ]
+
+    # What was left was withdrawn in between, to the last of it.
+    found = gains(trades, "1", [(minute(30), Decimal(1)), (minute(60), Decimal(0))])
+
+    assert found == {"s": ("5", "BBB"), "s2": ("5", "BBB")}
+
+
 def test_trades_made_after_the_balance_was_read_are_not_taken_back():
     trades = in_order(BUY, SELL)
     worked = work_out(trades, {"AAA": Holding(Decimal(2), minute(0))})
