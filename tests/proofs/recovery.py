@@ -146,7 +146,7 @@ def read(found: Found, name: str, connection: Connection, log: Any) -> None:
     [run] = services.sync_now([connection], "emergency", seconds=60, tell=log)
     found.readings[name] = run, time.monotonic() - begun
     progress = Progress.read(run.progress)
-    if run.progress is None or progress.stage != DONE or progress.problems:
+    if run.status != "ok" or progress.stage != DONE or progress.problems:
         found.wrong.append(f"{name}: {run.status}: {run.error} {progress.problems}")
     if name == READINGS[2] and (count := run.corrections.count()):
         found.wrong.append(f"{name}: {count} corrections")
