@@ -284,7 +284,8 @@ class Reading:
         if whole and (progress.new_trades or self.run.kind != SyncRun.Kind.PERIODIC):
             with writing.alone(self.place.connection_id):
                 work_out(self.place)
-        yield
+        # It ends here: a stage that is interrupted at its end would begin again.
+        yield from ()
 
 
 def strangers(connection_id: UUID, skipped: list[str]) -> list[Sought]:

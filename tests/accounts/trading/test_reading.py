@@ -23,6 +23,7 @@ from accounts.models import (
     SyncRun,
     Trade,
 )
+from accounts.services.instant.answering import row_answer
 from providers.errors import AuthenticationFailed, RateLimited, Refused, Unavailable
 from providers.trading import Market
 
@@ -509,3 +510,74 @@ def test_emergency_is_no_less_than_an_emergency(connection, bourse):
 
     assert emergency != manual
     assert services.request_sync(connection, "emergency") == emergency
+
+
+@pytest.fixture
+def queued(monkeypatch) -> list[tuple]:
+    sent: list[tuple] = []
+    monkeypatch.setattr(
+        "accounts.tasks.publish", lambda task, *args: sent.append((task, *args))
+    )
+    return sent
+
+
+def test_sync_that_somebody_asked_for_is_read_to_the_end_by_its_task(
+    connection, bourse, queued
+):
+    bourse.orders, bourse.trades = history(1, 150, 10)
+    run = services.request_sync(connection, "emergency")
+
+    tasks.run_sync(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.status, Trade.objects.count(), queued) == ("ok", 150, [])
+    tasks.run_sync(str(run.pk))  # a message may come twice
+    assert bourse.calls.count("observe") == 1
+
+
+def test_batch_leaves_orders_and_trades_to_tasks_of_their_own(
+    connection, bourse, queued
+):
+    tasks.sync_batch([str(connection.pk)], "periodic")
+
+    run = SyncRun.objects.get()
+    assert queued == [(tasks.carry_on, str(run.pk))]
+    assert bourse.calls == ["observe"]
+    tasks.carry_on(str(run.pk))
+    run.refresh_from_db()
+    assert run.status == "ok"
+
+
+def test_long_reading_is_handed_on_in_slices(connection, bourse):
+    bourse.orders, bourse.trades = history(1, 350, 0)
+    [run] = services.sync([connection], "emergency")
+
+    assert services.carry_on(run.pk, seconds=0.0).seconds == 0.0
+
+    run.refresh_from_db()
+    assert run.status == "running"
+    while later := services.carry_on(run.pk, seconds=0.0):
+        assert later.seconds == 0.0
+    run.refresh_from_db()
+    assert (run.status, Trade.objects.count()) == ("ok", 350)
+
+
+def test_balance_is_not_called_updating_while_trades_are_read(connection, bourse):
+    [run] = services.sync([connection], "manual")
+
+    assert run.status == "running"
+    account = connection.accounts.first()
+    assert not row_answer(account).updating
+    services.carry_on(run.pk)
+
+
+def test_archived_connection_is_read_no_further(connection, bourse):
+    bourse.orders, bourse.trades = history(1, 150, 0)
+    [run] = services.sync([connection], "manual")
+    connection.archive()
+
+    services.carry_on(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, Trade.objects.count()) == ("partial", 0)
+    assert "no longer in use" in run.error
