@@ -19,7 +19,7 @@ from .account import request_emergency, request_syncs
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
 from .panels import accounts_panel, syncs_panel
-from .trading import trading_panels
+from .traded import trading_panels
 
 
 def can(port: type):

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
+from collections.abc import Iterable
 
 from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.models import Connection, Correction, Order, Position, Trade
-from providers.trading import LIVE
+from accounts.models import Correction, Order, Position, Trade
 
 from . import show
 from .base import HistoryAdmin, Panel
 from .panels import NEWEST
 from .sync import corrections_panel
-
-
-def figure(value: Decimal | None, code: str = "") -> SafeString:
-    """Return a quantity or a price with every digit; unknown is never a zero."""
-    if value is None:
-        return show.NOTHING
-    return format_html('<span class="bs-money">{}</span>', f"{value:,f} {code}".strip())
-
+from .traded import figure
 
 MOST_OFFERED = 200  # markets in a filter
 
@@ -254,51 +245,3 @@ class PositionAdmin(TradedAdmin):
             yield f"It is not known how it is now. {row.doubt}"
         if row.derived:
             yield "Worked out from trades: the provider tells of no such position."
-
-
-def trading_panels(
-    row: Connection, history_list: Callable[..., str]
-) -> Iterator[Panel]:
-    """Yield the live orders and the open positions of a connection, if it has any."""
-    here = {"connection__id__exact": row.pk}
-    live = row.orders.filter(status__in=LIVE)
-    if row.orders.exists():
-        yield Panel(
-            "Live orders",
-            ["Market", "Side", "Quantity", "Filled", "Limit", "Seen"],
-            [
-                [
-                    show.link(order),
-                    order.side,
-                    figure(order.quantity, order.base),
-                    figure(order.filled, order.base),
-                    figure(order.price, order.quote),
-                    show.when(order.seen_at),
-                ]
-                for order in live[:NEWEST]
-            ],
-            empty="No order is live.",
-            more=history_list(Order, **here),
-            more_text="All orders",
-            right=("Quantity", "Filled", "Limit"),
-        )
-    if row.positions.exists():
-        yield Panel(
-            "Open positions",
-            ["Market", "Side", "Quantity", "Entry price", "Unrealised P&L", "Seen"],
-            [
-                [
-                    show.link(held),
-                    held.side,
-                    figure(held.quantity, held.base),
-                    figure(held.entry_price, held.quote),
-                    figure(held.pnl, held.pnl_asset),
-                    show.when(held.seen_at),
-                ]
-                for held in row.positions.open()[:NEWEST]
-            ],
-            empty="No position is open.",
-            more=history_list(Position, **here),
-            more_text="All positions",
-            right=("Quantity", "Entry price", "Unrealised P&L"),
-        )

@@ -22,9 +22,9 @@ from accounts.trading.files import COLUMNS, Line, harmless, write_csv
 from accounts.trading.progress import Progress
 from providers.errors import RateLimited, Refused
 
+from .desk import HERE, read, wipe
 from .exchange import history
 from .rows import an_order
-from .test_reading import HERE, read, wipe
 
 pytestmark = pytest.mark.django_db
 
