@@ -43,7 +43,6 @@ class Progress:
     look_ups: int = 0
     looked_up: int = 0
     found: int = 0  # rows that were new
-    new_trades: int = 0  # of these
     changed: int = 0  # corrections
     told: list[str] = field(default_factory=list)  # what was asked; "no …": in vain
     names: list[str] = field(default_factory=list)  # of the books to be read

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
-from accounts.models import SyncRun
+from accounts.models import SyncRun, Trade
 from accounts.trading import checking
 from accounts.trading import progress as stages
 from providers.base import DescribesKey
@@ -24,6 +24,7 @@ from .keys import note_permissions
 from .looking import Looking
 
 Step = Callable[[], None]
+A_MOMENT = timedelta(minutes=1)  # in which a stream may have told of a trade meanwhile
 KEY_EVERY = timedelta(days=1)  # what a key may do is asked at least so often
 
 
@@ -142,7 +143,6 @@ class Reading(Looking):
             progress.orders += count
         else:
             progress.trades += count
-            progress.new_trades += kept.found
         self._count(kept)
         return True
 
@@ -151,10 +151,23 @@ class Reading(Looking):
     def _work_out(self) -> Iterator[None]:
         books.go_on_from_recovery(self.run)
         progress = self.progress
-        whole = not progress.skipped_books and "no books" not in progress.told
-        # Without a new trade nothing follows from a balance that was not known before.
-        if whole and (progress.new_trades or self.run.kind != SyncRun.Kind.PERIODIC):
+        if (
+            not progress.skipped_books
+            and "no books" not in progress.told
+            and (self.run.kind != SyncRun.Kind.PERIODIC or self._has_news())
+        ):
             with writing.alone(self.place.connection_id):
                 work_out(self.place)
         # It ends here: a stage that is interrupted at its end would begin again.
         yield from ()
+
+    def _has_news(self) -> bool:
+        """Say whether any trade came since the last reading, by stream or by this one.
+
+        Without one nothing follows from a balance that was not known before.
+        """
+        read_at = self.connection.trading_read_at
+        if read_at is None:
+            return True
+        rows = Trade.objects.filter(connection=self.place.connection_id)
+        return rows.filter(recorded_at__gt=read_at - A_MOMENT).exists()

@@ -19,6 +19,7 @@ from accounts.models import (
     Trade,
 )
 from accounts.services.instant.answering import row_answer
+from accounts.services.trading.hearing import hear
 from providers.errors import AuthenticationFailed, Refused
 
 from .desk import HERE, read
@@ -161,6 +162,25 @@ def test_gain_of_a_sale_and_what_is_kept_are_worked_out(connection, bourse):
     read(connection)
     derived.refresh_from_db()
     assert derived.closed_at is not None
+
+
+def test_gain_of_a_sale_that_a_stream_told_is_worked_out_next_time(connection, bourse):
+    bourse.balances = {"A00/8": 2 * 10**8, "Q/2": 100}
+    day = timedelta(days=1)
+    bought = a_trade("b", "buy", "2", "10", market=HERE, created=now() - day)
+    sold = a_trade("s", "sell", "1", "15", market=HERE, created=now())
+    bourse.trades = [bought]
+    read(connection)
+    hear(connection, [], [sold])
+    bourse.balances["A00/8"] = 10**8
+    bourse.trades.append(sold)
+    connection.refresh_from_db()
+    connection.trading_read_at -= timedelta(minutes=31)
+    connection.save()
+
+    assert read(connection, "periodic").progress["found"] == 0
+
+    assert Trade.objects.get(external_id="s").gain.amount == Decimal(5)
 
 
 def test_key_that_may_withdraw_is_known(connection, bourse):
