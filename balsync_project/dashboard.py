@@ -27,6 +27,7 @@ from accounts.models import (
 )
 from automation.admin.run import moved, with_moved
 from automation.models import Rule, RuleRun
+from providers.money import Asset
 
 from .needs import mine, needs, stuck_url
 from .switch import switches
@@ -35,13 +36,17 @@ from .sync_health import connections_panel
 RUNS = 8
 DUE = 6
 OPEN = 8
+TOTALS = 4  # cards; what else is held is listed below
 
 
 @dataclass(slots=True)
 class Total:
-    """What is known to be held of one asset, in minor units, and what is missing."""
+    """What is known to be held of one asset, in minor units, and what is missing.
 
-    asset: str
+    Providers divide an asset differently; `asset` is as fine as the finest of them.
+    """
+
+    asset: Asset
     known: int = 0
     counted: int = 0
     unknown: list[str] = field(default_factory=list)
@@ -54,20 +59,21 @@ class Total:
         if balance is None:
             self.unknown.append(show.place(account))
             return
-        self.known += int(balance.total)
+        finer = self.asset.decimals - account.unit.decimals
+        self.known += int(balance.total) * 10**finer
         interval = timedelta(seconds=account.connection.sync_interval_seconds)
         if balance.trouble or balance.is_overdue(interval):
             self.stale.append(show.place(account))
 
     @property
     def code(self) -> str:
-        return show.Asset.parse(self.asset).code
+        return self.asset.code
 
     @property
     def value(self) -> SafeString:
         if len(self.unknown) == self.counted:
             return show.UNKNOWN
-        return show.money(self.known, self.asset)
+        return show.money(self.known, str(self.asset))
 
     @property
     def note(self) -> str:
@@ -92,7 +98,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     workspaces = list(mine(request, Workspace).order_by("name"))
     card = worth(request, workspaces)
     return context | {
-        "totals": totals(accounts),
+        "totals": totals(accounts)[:TOTALS],
         "panels_main": [
             accounts_panel(accounts),
             *assets(card),
@@ -136,12 +142,15 @@ def snapshot_url(request: HttpRequest, connections: Iterable[Connection]) -> str
 
 
 def totals(accounts: Iterable[Account]) -> list[Total]:
-    """Return what is held of each asset; only counted accounts add up."""
-    found: dict[str, Total] = {}
-    for account in accounts:
-        if account.automates:
-            found.setdefault(account.asset, Total(account.asset)).add(account)
-    return sorted(found.values(), key=lambda total: -total.counted)
+    """Return what is held of each asset, most accounts first; only counted ones add up."""
+    counted = [account for account in accounts if account.automates]
+    finest: dict[str, int] = {}
+    for unit in (account.unit for account in counted):
+        finest[unit.code] = max(unit.decimals, finest.get(unit.code, 0))
+    found = {code: Total(Asset(code, places)) for code, places in finest.items()}
+    for account in counted:
+        found[account.unit.code].add(account)
+    return sorted(found.values(), key=lambda total: (-total.counted, total.code))
 
 
 def tree(accounts: Sequence[Account]) -> list[Account]:

@@ -138,9 +138,19 @@ def providers_panel(found: Portfolio) -> Panel:
 
 def assets_panel(found: Portfolio) -> Panel:
     """Return what each asset has of the total, and how much of it is held."""
-    rows = found.shares(attrgetter("asset"))
-    told = [(share, show.money(share.held, str(share.name))) for share in rows]
-    return shares_panel("What it is", "Held", found, told)
+    rows = found.shares(lambda row: row.asset.code)
+    return shares_panel("What it is", "Held", found, [(s, held(s)) for s in rows])
+
+
+def held(share: Share) -> SafeString:
+    """Return how much is held of one asset, as finely as the finest of its accounts."""
+    finest = max((row.asset for row in share.holdings), key=attrgetter("decimals"))
+    known = [
+        row.total * 10 ** (finest.decimals - row.asset.decimals)
+        for row in share.holdings
+        if row.total is not None
+    ]
+    return show.money(sum(known) if known else None, str(finest))
 
 
 def shares_panel(

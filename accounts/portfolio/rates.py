@@ -108,6 +108,10 @@ class Table:
         self._known.setdefault(rate.base, {})[rate.quote] = rate
         self._known.setdefault(rate.quote, {})[rate.base] = rate
 
+    def beside(self, code: str) -> list[Rate]:
+        """Return the rates between `code` and anything else, as they came."""
+        return list(self._known.get(code, {}).values())
+
     def leads(self, code: str, to: str) -> bool:
         """Say whether any way, however long, leads from one code to another."""
         seen, ahead = {code}, [code]

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
 import providers
 from accounts.models import Account, Connection, Workspace
+from accounts.models.rate import TYPED
 from accounts.portfolio.rates import RateError
-from providers.base import Provider, Quote, QuotesRates
+from accounts.validator.fiat import FIAT
+from providers.base import Quote, QuotesRates
 from providers.drivers.blocking import blocking
 from providers.errors import ProviderError
 
 from .adapters import adapter_of
 from .portfolio import base_of
-from .rates import keep_quotes
+from .rates import keep_quotes, table_of
 
 log = structlog.get_logger(__name__)
-PIVOTS = 2  # assets with a price of their own that others may be priced in
+PIVOTS = 3  # assets with a price of their own that others may be priced in
 
 
 @dataclass
@@ -34,20 +36,41 @@ class Wish:
 def refresh_rates() -> int:
     """Keep the newest quotes for every workspace, and return how many were kept.
 
-    Each ticker is asked once for everybody. One that fails leaves its old rates, which
-    grow stale.
+    Each ticker is asked once for everybody: first what is worth something in the base
+    itself, then what is left in something that is. One that fails leaves its old rates,
+    which grow stale.
     """
-    kept = 0
-    for (slug, base), wish in _wishes().items():
-        try:
-            quotes = _quotes(slug, wish, base)
-        except ProviderError as error:
-            log.warning("Tickers were not told", provider=slug, error=str(error)[:300])
-            continue
-        for workspace, codes in wish.workspaces.items():
-            wanted = [q for q in quotes if q.base in codes]
-            kept += sum(_keep(workspace, slug, quote) for quote in wanted)
+    wishes = _wishes()
+    kept = sum(
+        _keep(slug, wish, _ask(slug, wish, wish.codes, base))
+        for (slug, base), wish in wishes.items()
+    )
+    for (slug, base), wish in wishes.items():
+        for pivot in _pivots(wish, base):
+            left = _unrated(wish, base) - {pivot}
+            kept += _keep(slug, wish, _ask(slug, wish, left, pivot))
     return kept
+
+
+def _pivots(wish: Wish, base: str) -> list[str]:
+    """Return what others may be priced in: what people typed first, then money of states."""
+    found = {
+        rate.other(base): (rate.source != TYPED, rate.other(base) not in FIAT)
+        for workspace in wish.workspaces
+        for rate in table_of(workspace).beside(base)
+    }
+    return sorted(found, key=lambda code: (*found[code], code))[:PIVOTS]
+
+
+def _unrated(wish: Wish, base: str) -> set[str]:
+    """Return the codes that some workspace cannot value yet."""
+    return {
+        code
+        for workspace, codes in wish.workspaces.items()
+        for table in [table_of(workspace)]
+        for code in codes
+        if table.worth(code, base) is None
+    }
 
 
 def _wishes() -> dict[tuple[str, str], Wish]:
@@ -71,25 +94,29 @@ def _held(workspace: Workspace) -> set[str]:
     return {asset.partition("/")[0] for asset in assets}
 
 
-def _quotes(slug: str, wish: Wish, base: str) -> list[Quote]:
-    """Return what the codes are worth in `base`, or in something that is."""
-    provider = adapter_of(wish.connection)
-    found = _ask(slug, provider, sorted(wish.codes), base)
-    for pivot in sorted({quote.base for quote in found})[:PIVOTS]:
-        left = wish.codes - {quote.base for quote in found}
-        if left:
-            found += _ask(slug, provider, sorted(left), pivot)
-    return found
-
-
-def _ask(slug: str, provider: Provider, codes: Sequence[str], base: str) -> list[Quote]:
-    assert isinstance(provider, QuotesRates)
-    if not codes:
+def _ask(slug: str, wish: Wish, codes: Iterable[str], base: str) -> list[Quote]:
+    wanted = sorted(codes)
+    if not wanted:
         return []
-    return list(blocking(slug).run(provider, provider.quotes(codes, base)))
+    try:
+        provider = adapter_of(wish.connection)
+        assert isinstance(provider, QuotesRates)
+        return list(blocking(slug).run(provider, provider.quotes(wanted, base)))
+    except ProviderError as error:
+        log.warning("Tickers were not told", provider=slug, error=str(error)[:300])
+        return []
 
 
-def _keep(workspace: Workspace, slug: str, quote: Quote) -> int:
+def _keep(slug: str, wish: Wish, quotes: Iterable[Quote]) -> int:
+    kept = 0
+    for quote in quotes:
+        for workspace, codes in wish.workspaces.items():
+            if quote.base in codes:
+                kept += _keep_one(workspace, slug, quote)
+    return kept
+
+
+def _keep_one(workspace: Workspace, slug: str, quote: Quote) -> int:
     try:
         return keep_quotes(workspace, slug, [quote])
     except RateError as error:

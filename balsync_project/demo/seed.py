@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from .bank import find_bank, sandbox_url
 USERNAME = PASSWORD = "demo"
 WORKSPACE = "Demo"
 PAYER = "ACME Ltd"
+BASE = "GBP"
+# What one is worth in the base, as a person would type it; tickers tell the rest.
+TYPED_RATES = {"USD": "0.75", "USDT": "0.75", "USDC": "0.75"}
 
 
 def seed(login_file: Path | None, url: str) -> dict[str, Any] | None:
@@ -32,6 +36,9 @@ def seed(login_file: Path | None, url: str) -> dict[str, Any] | None:
         workspace = Workspace.objects.get(name=WORKSPACE)
         connections = [connect(workspace, slug) for slug in slugs()]
     accounts.sync(connections, SyncRun.Kind.START_UP)
+    for code, value in TYPED_RATES.items():
+        accounts.keep_rate(workspace, code, BASE, Decimal(value))
+    accounts.refresh_rates()
     bank, customer = find_bank()
     write_rules(workspace, bank, customer)
     return keep(login_file, url, {**login, "sandbox_url": sandbox_url()})
