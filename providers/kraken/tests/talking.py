@@ -18,6 +18,7 @@ class Line:
         self.ask = sender(adapter, exchange)
         self.readings, self.orders, self.trades = {}, {}, {}
         self.notes, self.looks, self.ends, self.tells = [], 0, [], []
+        self.meanwhile = []  # what happens while an answer of REST is on its way
         self.connect()
 
     def now(self):
@@ -58,6 +59,8 @@ class Line:
             return self.feed.answered(action.about, found, self.now())
         self.looks += 1
         seen = drive(self.adapter.observe(), self.ask)
+        while self.meanwhile:
+            self.meanwhile.pop(0)()
         return self.feed.seen(seen, asked, self.now())
 
     def told(self, told):
