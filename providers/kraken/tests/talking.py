@@ -18,7 +18,8 @@ class Line:
         self.ask = sender(adapter, exchange)
         self.readings, self.orders, self.trades = {}, {}, {}
         self.notes, self.looks, self.ends, self.tells = [], 0, [], []
-        self.meanwhile = []  # what happens while an answer of REST is on its way
+        self.beforehand = []  # what happens while a question to REST is on its way
+        self.meanwhile = []  # … and while the answer is
         self.connect()
 
     def now(self):
@@ -58,9 +59,9 @@ class Line:
             found = drive(action.call, self.ask)
             return self.feed.answered(action.about, found, self.now())
         self.looks += 1
+        happen(self.beforehand)
         seen = drive(self.adapter.observe(), self.ask)
-        while self.meanwhile:
-            self.meanwhile.pop(0)()
+        happen(self.meanwhile)
         return self.feed.seen(seen, asked, self.now())
 
     def told(self, told):
@@ -104,6 +105,11 @@ class Line:
             except ProviderError as error:
                 self.end(error.code)
             self.pump()
+
+
+def happen(waiting):
+    while waiting:
+        waiting.pop(0)()
 
 
 def truth(exchange, name="alex"):

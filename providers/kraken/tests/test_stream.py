@@ -413,7 +413,7 @@ happenings = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.5, 2, 7])),
 )
 FRAMES = ("drop", "duplicate", "reorder", "freeze", "garbage", "hang_up")
-races = st.tuples(st.just("meanwhile"), happenings)
+races = st.tuples(st.sampled_from(["beforehand", "meanwhile"]), happenings)
 faults = st.tuples(st.just("fault"), st.sampled_from(FRAMES), st.integers(0, 2))
 
 
@@ -472,13 +472,64 @@ class World:
     def wait(self, seconds):
         self.line.wait(seconds)
 
+    def beforehand(self, step):
+        """Let something happen after REST is asked next, and before it answers."""
+        if step[0] != "wait":
+            self.line.beforehand.append(lambda: self.happen(*step))
+
     def meanwhile(self, step):
         """Let something happen between the next answer of REST and its being read."""
         if step[0] != "wait":
             self.line.meanwhile.append(lambda: self.happen(*step))
 
+    def end(self, seconds):
+        """Let nothing more happen, and so much time pass."""
+        self.exchange.calm()
+        self.line.beforehand.clear()
+        self.line.meanwhile.clear()
+        self.line.wait(seconds)
+
     def fault(self, what, skip):
         self.exchange.fault(f"frame_{what}", seconds=2, skip=skip)
+
+
+def test_frames_older_than_what_rest_told_are_not_told_with_its_holds():
+    world = World(of_wallet=False, fee=True)
+    world.line.wait(3)
+    euros = {"market": "BTC/EUR", "quantity": "0.001", "price": "50000.0"}
+    order = place(world.exchange, **euros)
+    world.wait(8)
+    world.remember()
+    world.line.beforehand += [
+        lambda: world.happen("deposit", "ZEUR", "1"),
+        lambda: world.happen("deposit", "ZEUR", "2"),
+        lambda: world.exchange.do("cancel_order", order=order) or world.remember(),
+    ]
+    world.happen("stake", "0.0001")  # a reason to ask REST
+    world.line.wait(20)
+    assert not world.line.beforehand
+
+    told_of = [r for tell in world.line.tells for r in tell.readings]
+    assert not untrue(world, told_of)
+    assert told(world.line) == truth(world.exchange)
+
+
+def untrue(world, readings):
+    """Return what never was so."""
+    states = [(r, (r.total, r.available)) for r in readings]
+    return [r for r, state in states if state not in world.true[r.external_id]]
+
+
+def test_order_that_is_placed_while_rest_answers_disproves_nothing(exchange, line):
+    line.meanwhile.append(lambda: place(exchange))
+    exchange.do("stake", name="alex", code="DOT", into="DOT28.S", amount="20")
+    line.wait(10)
+    before = exchange.requests
+    place(exchange)
+    line.pump()
+
+    assert told(line) == truth(exchange)
+    assert exchange.requests == before
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
@@ -487,12 +538,8 @@ def test_nothing_is_ever_told_that_was_not_true(steps, of_wallet, fee):
     world = World(of_wallet, fee)
     for step in steps:
         world.happen(*step)
-    world.line.meanwhile.clear()
-    world.line.wait(20)
-    for tell in world.line.tells:
-        for reading in tell.readings:
-            state = (reading.total, reading.available)
-            assert state in world.true[reading.external_id], reading
+    world.end(20)
+    assert not untrue(world, [r for t in world.line.tells for r in t.readings])
     assert told(world.line) == truth(world.exchange)
 
 
@@ -504,9 +551,7 @@ def test_whatever_happens_to_frames_the_end_is_what_the_books_say(
     world = World(of_wallet, fee)
     for step in steps:
         world.happen(*step)
-    world.exchange.calm()
-    world.line.meanwhile.clear()
-    world.line.wait(60)
+    world.end(60)
 
     assert world.line.feed.live
     assert told(world.line) == truth(world.exchange)
