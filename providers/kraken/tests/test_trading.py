@@ -160,3 +160,21 @@ def test_margin_positions_are_told_with_what_they_would_win(exchange, adapter, a
 def test_book_that_is_not_kept_is_refused_without_asking(adapter):
     with pytest.raises(errors.Refused):
         next(adapter.trades("XXBTZUSD", "", now=NOW, since=NOW))
+
+
+def test_exchange_that_is_started_again_remembers_everything(tmp_path):
+    first = Sandbox(tmp_path / "books")
+    alex = first.demo_world()
+    first.do("cancel_order", order=place(first))
+    adapter = Provider(alex.credentials)
+    told = [drive(adapter.observe(), sender(adapter, first))]
+    told += [drive(adapter.open_orders(), sender(adapter, first))]
+    first.close()
+
+    again = Sandbox(tmp_path / "books")
+
+    assert again.demo_world() == alex
+    assert drive(adapter.observe(), sender(adapter, again)) == told[0]
+    assert drive(adapter.open_orders(), sender(adapter, again)) == told[1]
+    assert again.ledger.topic("orders") == first.ledger.topic("orders")
+    again.close()
