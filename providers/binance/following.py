@@ -26,7 +26,7 @@ AUDIT: Final = timedelta(seconds=60)  # between two looks where nothing seems am
 class Following(Feed):
     """A stream of one segment, and what was last known of it."""
 
-    silence = 60.0
+    silence = 30.0  # they answer a ping at once
     grace: ClassVar[timedelta]  # until what is owed counts as lost
     pause: ClassVar[timedelta]  # between two looks, whatever happens
 

@@ -32,7 +32,7 @@ WALLETS: Final = "wallets"
 class FuturesFeed(Following):
     """Tells trades at once, and wallets and orders as they are read after an event."""
 
-    silence = 240.0  # they ping every three minutes
+    silence = 30.0
     grace = timedelta(0)
     pause = timedelta(seconds=1)
 

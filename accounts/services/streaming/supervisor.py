@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 LOOK = 0.2  # seconds between two looks at what was told
 RENEW = 2.0  # seconds between two renewals of the leases, a third of what they last
 CONFIRM = 10.0  # seconds between two confirmations of what did not change
+STANDS = 15.0  # seconds since the last sign of life for which a stream is believed
 STRETCH = timedelta(seconds=30)  # for which the usual syncs of a live stream wait
 CHECK_EVERY = timedelta(minutes=30)  # a live stream is compared with REST so often
 REFUSED_FOR = 900.0  # seconds until a refused key is tried again, unless it is changed
@@ -61,6 +62,12 @@ class Held:
     counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     ended_at: float | None = None
     was_live: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Say whether the stream is live, and was heard of just now."""
+        age = monotonic() - self.session.report.alive
+        return self.session.live and age < STANDS
 
     def add(self, news: News) -> None:
         """Take in what was told: a whole replaces everything."""
@@ -211,7 +218,7 @@ class Supervisor:
             found.orders, found.trades = {}, []  # or they would be heard twice
 
     def _confirm(self) -> None:
-        live = [held for held in self.held.values() if held.session.live]
+        live = [held for held in self.held.values() if held.speaks]
         stands = [
             hearing.Figures(held.connection, held.figures, held.session.covers)
             for held in live

@@ -71,7 +71,7 @@ class Line:
 
     def __init__(self, socket: ClientConnection, feed: Feed) -> None:
         self.socket, self.feed, self.note = socket, feed, ""
-        self._opened = self._heard = self._ticked = monotonic()
+        self._opened = self.heard_at = self._ticked = monotonic()
         self._pong: Event | None = None
 
     @property
@@ -93,7 +93,7 @@ class Line:
         except TimeoutError:
             self._check()
             return None
-        self._heard = monotonic()
+        self.heard_at = monotonic()
         if isinstance(found, bytes):
             raise UnexpectedResponse("A frame is no text")
         return found
@@ -102,11 +102,11 @@ class Line:
         """Raise Unavailable if there was no sign of life for too long."""
         if not self.feed.heartbeats:
             self._ping()
-        if monotonic() - self._heard > self.feed.silence:
+        if monotonic() - self.heard_at > self.feed.silence:
             raise Unavailable("Nothing was heard for too long")
 
     def _ping(self) -> None:
         if self._pong is not None and self._pong.is_set():
-            self._heard, self._pong = monotonic(), None
-        if self._pong is None and monotonic() - self._heard > self.feed.silence / 3:
+            self.heard_at, self._pong = monotonic(), None
+        if self._pong is None and monotonic() - self.heard_at > self.feed.silence / 3:
             self._pong = self.socket.ping()

@@ -63,6 +63,7 @@ class Report:
     reason: str = ""
     since: float = field(default_factory=monotonic)  # monotonic seconds
     next_try: float = 0.0
+    alive: float = 0.0  # when there was a sign of life
     frames: int = 0
     connections: int = 0
     requests: int = 0

@@ -172,6 +172,7 @@ class Session:
     def _step(self, line: Line) -> None:
         """Hear one frame, or let time pass."""
         feed, text = line.feed, line.hear()
+        self.report.alive = line.heard_at
         if text is not None:
             self.report.frames += 1
             self._carry_out(line, feed.heard(text, _now()))
