@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
+from celery.signals import beat_init
 from django.dispatch import receiver
 
 from . import services
@@ -21,6 +22,19 @@ def dispatch_due_syncs() -> None:
         publish(sync_batch, [str(pk) for pk in ids], SyncRun.Kind.PERIODIC.value)
     for pk in (*services.claim_requested(), *services.claim_unfetched()):
         publish(run_sync, str(pk))
+
+
+@shared_task
+def sync_at_start() -> None:
+    """Queue a sync of every connection: nobody knows what happened meanwhile."""
+    for ids in services.claim_at_start():
+        publish(sync_batch, [str(pk) for pk in ids], SyncRun.Kind.START_UP.value)
+
+
+@beat_init.connect
+def ask_at_start(**_: Any) -> None:
+    """Let everything be read when beat starts, as it does with the whole of balsync."""
+    publish(sync_at_start)
 
 
 @shared_task

@@ -47,6 +47,7 @@ from .rates import check_rate, keep_quotes, keep_rate, table_of
 from .reports import report_head, report_lines
 from .reports import told as progress_told
 from .requests import (
+    claim_at_start,
     claim_due,
     claim_requested,
     request_refresh,
@@ -112,6 +113,7 @@ __all__ = [
     "callback_address",
     "carry_on",
     "check_rate",
+    "claim_at_start",
     "claim_due",
     "claim_requested",
     "claim_unfetched",

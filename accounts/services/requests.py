@@ -33,6 +33,19 @@ SET next_sync_at = now() + greatest(c.sync_interval_seconds, 60) * interval '1 s
 FROM due WHERE c.id = due.id RETURNING c.id
 """
 
+# Whoever starts again and again asks no more often than once a minute.
+START = """
+WITH all_of_them AS (
+  SELECT id FROM accounts_connection
+  WHERE archived_at IS NULL AND next_sync_at IS NOT NULL
+  AND coalesce(last_sync_at, 'epoch') < now() - interval '60 seconds'
+  ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE accounts_connection c
+SET next_sync_at = now() + greatest(c.sync_interval_seconds, 60) * interval '1 second'
+FROM all_of_them a WHERE c.id = a.id RETURNING c.id
+"""
+
 # A run just requested was published by its requester; one long running lost its worker,
 # or waits for the moment to go on with orders and trades.
 REQUESTED = """
@@ -52,7 +65,15 @@ FROM waiting WHERE r.id = waiting.id RETURNING r.id
 
 def claim_due(limit: int = MOST) -> list[list[UUID]]:
     """Claim the connections that are due and return their ids in batches."""
-    ids = _claimed(CLAIM, limit)
+    return _batches(_claimed(CLAIM, limit))
+
+
+def claim_at_start(limit: int = MOST) -> list[list[UUID]]:
+    """Claim all connections, but those that were read within the last minute."""
+    return _batches(_claimed(START, limit))
+
+
+def _batches(ids: list[UUID]) -> list[list[UUID]]:
     return [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from celery.signals import beat_init
 from django.db import connections as databases
 from django.utils.timezone import now
 from django_celery_beat.models import PeriodicTask
@@ -186,6 +187,24 @@ def test_nothing_is_published_before_the_row_is_committed(
         publishing.publish(tasks.run_sync, "1")
         assert sent == []
     assert sent == [("1",)]
+
+
+def test_everything_is_read_at_the_start_but_what_was_read_just_now(rows, monkeypatch):
+    sent = []
+    monkeypatch.setattr(tasks, "publish", lambda task, *args: sent.append((task, args)))
+    moment = now()
+    due = rows(2, next_sync_at=moment + timedelta(hours=1))
+    rows(1, next_sync_at=moment, last_sync_at=moment - timedelta(seconds=50))
+    rows(1, next_sync_at=None)
+    rows(1, next_sync_at=moment, archived_at=moment)
+
+    beat_init.send(sender=None)
+    [(task, _)] = sent
+    task()
+
+    [_, (queued, (ids, kind))] = sent
+    assert (task, queued, kind) == (tasks.sync_at_start, tasks.sync_batch, "start_up")
+    assert set(ids) == {str(row.pk) for row in due}
 
 
 def test_beat_knows_the_dispatcher_and_few_others():
