@@ -163,7 +163,10 @@ def sources_panel() -> Panel:
     ]
     return Panel(
         "Sources",
-        ["Provider", "Host", "Is", "Because", "Answers within", "Tried again"],
+        [
+            *("Provider", "Host", "Is", "Because", "Answers within", "Tried again"),
+            "Failures so far",
+        ],
         [
             [
                 name,
@@ -172,6 +175,7 @@ def sources_panel() -> Panel:
                 source["reason"] or "–",
                 "–" if source["p95_ms"] is None else f"{source['p95_ms']} ms",
                 show.when(source["next_try_at"]) if source["next_try_at"] else "–",
+                ", ".join(f"{n} {kind}" for kind, n in source["failures"].items()) or "–",
             ]
             for name, source in found
         ],

@@ -35,6 +35,10 @@ class SourceSerializer(serializers.Serializer):
         allow_null=True, help_text="Of the last hundred answers within an hour."
     )
     next_try_at = serializers.DateTimeField(allow_null=True)
+    failures = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many requests failed so far, by category.",
+    )
 
 
 def sources_of(slug: str, now: datetime) -> list[dict[str, Any]]:
@@ -43,11 +47,13 @@ def sources_of(slug: str, now: datetime) -> list[dict[str, Any]]:
 
 
 def source_of(slug: str, host: str, now: datetime) -> dict[str, Any]:
+    gate = gate_for(slug, host)
     try:
-        found = gate_for(slug, host).health()
+        found, failures = gate.health(), gate.breaker.failures()
     except StoreAway:
         unknown = {"health": UNKNOWN, "reason": "The shared store is away"}
-        return {"host": host, **unknown, "p95_ms": None, "next_try_at": None}
+        nothing = {"p95_ms": None, "next_try_at": None, "failures": {}}
+        return {"host": host, **unknown, **nothing}
     left = found.left
     return {
         "host": host,
@@ -55,6 +61,7 @@ def source_of(slug: str, host: str, now: datetime) -> dict[str, Any]:
         "reason": found.reason,
         "p95_ms": found.p95,
         "next_try_at": None if left is None else now + timedelta(milliseconds=left),
+        "failures": dict(sorted(failures.items())),
     }
 
 

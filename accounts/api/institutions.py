@@ -13,6 +13,8 @@ from rest_framework.response import Response
 import providers
 from accounts.models import Connection
 from providers import base
+from providers.streaming import Streams
+from providers.trading import ReportsTrading
 
 from .base import Api
 from .breakers import BreakerSerializer, SourceSerializer, breaker_of, sources_of
@@ -22,6 +24,11 @@ CAPABILITIES = {
     "lists_movements": base.ListsMovements,
     "authorizes": base.Authorizes,
     "takes_typed_balances": base.TakesTypedBalances,
+    "sends_webhooks": base.SendsWebhooks,
+    "quotes_rates": base.QuotesRates,
+    "describes_key": base.DescribesKey,
+    "reports_trading": ReportsTrading,
+    "streams": Streams,
 }
 
 

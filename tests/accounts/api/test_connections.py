@@ -290,6 +290,7 @@ def test_source_that_is_left_alone_says_why_and_until_when(world):
     (bank,) = (row for row in rows if row["slug"] == bank_slug())
     api = next(source for source in bank["sources"] if source["host"] == "api")
     assert (api["health"], api["reason"]) == ("failed", "Left alone: ban")
+    assert api["failures"] == {"ban": 1}
     left = datetime.fromisoformat(api["next_try_at"]) - datetime.now(UTC)
     assert 0 < left.total_seconds() <= 60
     configure(None)
