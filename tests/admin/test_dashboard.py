@@ -10,7 +10,7 @@ from accounts.admin import show
 from accounts.models import Account, Balance, Connection
 from automation.models import RuleRun, Transfer
 from balsync_project.dashboard import Total
-from providers.money import pretty
+from providers.money import Asset, pretty
 
 from .conftest import SECRET, hold, read, rows_of
 from .pages import adding, listing, page, text
@@ -151,7 +151,7 @@ def test_every_amount_on_a_page_is_the_row_s(superuser, home):
     )
 )
 def test_a_total_is_the_sum_of_what_is_known(amounts):
-    total = Total("GBP/2")
+    total = Total(Asset("GBP", 2))
     for minor in amounts:
         account = Account(name="a", asset="GBP/2", connection=Connection())
         Account._meta.get_field("balance").set_cached_value(account, None)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,10 @@ from django.conf import settings
 from django.db.models import F
 from django.utils.timezone import now
 
+import providers
 from accounts import services, tasks
 from accounts.models import Account, Balance, BalanceSnapshot, Connection, Workspace
+from providers.base import MovesMoney
 from providers.sandbox import registry
 from tests.fixtures_api import V1, cash_slug, member
 
@@ -53,11 +57,16 @@ class Town:
         )
         for slug, branch in self.branches.items():
             names = [f"{slug}-{number}" for number in range(people)]
-            for one in branch.remote.add_customers(names, pots=2):
+            pots = {"pots": 2} if issubclass(providers.load(slug), MovesMoney) else {}
+            for one in branch.remote.add_customers(names, **pots):
                 services.connect(self.workspace, slug, one.credentials, label=one.name)
         purse = services.connect(self.workspace, cash_slug(), {}, label="purse")
         jar = services.create_typed_account(purse, "Jar", self.asset)
         services.record_typed_balance(jar, CASH, user=None)
+        self.base = services.base_of(self.workspace)
+        self.units = {str(a.pk): a.unit for a in Account.objects.all()}
+        for code in {unit.code for unit in self.units.values()} - {self.base.code}:
+            services.keep_rate(self.workspace, code, self.base.code, Decimal(1))
 
     @cached_property
     def asset(self):
@@ -69,11 +78,23 @@ class Town:
         for branch in self.branches.values():
             branch.kill()
 
-    def sync(self) -> None:
+    def sync(self, *slugs: str) -> None:
         """Let it be as if the next sync's time had come, and beat had noticed."""
         rows = Connection.objects.in_use().exclude(next_sync_at=None)
-        rows.update(next_sync_at=now())
+        wanted = rows.filter(provider__in=slugs or list(self.branches))
+        wanted.update(next_sync_at=now())
         tasks.dispatch_due_syncs()
+
+    def worth(self, totals: Mapping[str, int | None]) -> int:
+        """Return what `totals` come to where one unit of anything is worth another's."""
+        return round(
+            sum(
+                Fraction(total) * Fraction(10) ** (self.base.decimals - unit.decimals)
+                for pk, total in totals.items()
+                for unit in [self.units[pk]]
+                if total is not None
+            )
+        )
 
     def let_time_pass(self) -> None:
         """Let it be later than a balance may be old: all were read that long ago."""
@@ -123,13 +144,13 @@ class Town:
         self.branches[slug].remote.pay(row.external_id, amount)
         return str(row.pk)
 
-    def recover(self) -> float:
+    def recover(self, slug: str) -> float:
         """Keep to the schedule until all is well again; return how long that took."""
         begun = time.monotonic()
         while not self.told().complete:
             assert time.monotonic() - begun < PATIENCE, self.told()
             time.sleep(0.25)  # breakers look at the clock
-            self.sync()
+            self.sync(slug)
         return time.monotonic() - begun
 
     def snapshots(self) -> int:

@@ -40,6 +40,7 @@ from .line import Line, opened
 from .news import News, Report, State
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before the next attempt
+LOOK_AGAIN = 5.0  # seconds before an open circuit is looked at again
 STEADY = 30.0  # seconds after which a failure is the first one again
 # What a fault in an adapter raises on a frame that nobody thought of.
 FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
@@ -142,10 +143,11 @@ class Session:
         self._failures = 1 if lasted > STEADY else self._failures + 1
         usual = FIRST_PAUSE * 2 ** min(self._failures - 1, 10)
         pause = min(usual, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
-        asked = 0.0
-        if isinstance(error, RateLimited | CircuitOpen):
-            asked = error.retry_after or 0.0
-        return float(max(pause, asked))
+        if isinstance(error, CircuitOpen):
+            # Nothing is sent while it is open, and a person may close it at any moment.
+            return min(max(pause, error.retry_after), LOOK_AGAIN)
+        asked = error.retry_after if isinstance(error, RateLimited) else None
+        return float(max(pause, asked or 0.0))
 
     def _talk(self, feed: Feed) -> None:
         self._feed = feed
