@@ -175,7 +175,8 @@ def sources_panel() -> Panel:
                 source["reason"] or "–",
                 "–" if source["p95_ms"] is None else f"{source['p95_ms']} ms",
                 show.when(source["next_try_at"]) if source["next_try_at"] else "–",
-                ", ".join(f"{n} {kind}" for kind, n in source["failures"].items()) or "–",
+                ", ".join(f"{n} {kind}" for kind, n in source["failures"].items())
+                or "–",
             ]
             for name, source in found
         ],

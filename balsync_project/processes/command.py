@@ -114,7 +114,7 @@ class Session:
         """Start the institutions that play the real ones."""
         state = self.installation.folder / "sandbox"
         # While one payday is compared with the books, nothing else should move.
-        stir = 0 if self.options.once else STIR
+        stir = 0 if self.options.once else self.options.stir
         child = tree.sandbox(free_port(), state, self.environment, stir=stir)
         self.supervisor.start(child)
         return child
@@ -260,5 +260,12 @@ def _parse(kind: str, arguments: Sequence[str]) -> argparse.Namespace:
     if kind == "demo":
         parser.add_argument(
             "--once", action="store_true", help="play one payday, check it, and stop"
+        )
+        parser.add_argument(
+            "--stir",
+            type=float,
+            default=STIR,
+            metavar="SECONDS",
+            help="let somebody trade at the exchanges so often; 0: never",
         )
     return parser.parse_args(arguments)

@@ -93,7 +93,9 @@ def running_demo(
     clean.pop("DJANGO_SETTINGS_MODULE", None)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    # Trades at exchanges are no part of a payday, and cost the machine a lot.
     command = [sys.executable, "manage.py", "demo", "--data", str(folder)]
+    command += ["--stir", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", str(port), *words],

@@ -125,9 +125,11 @@ class Session:
         try:
             self._talk(self._feed_of.feed(self.stream))
         except _Over as over:
-            self._failures = 0
             self._become(State.WAITING, str(over))
-            return over.wait
+            lasted = monotonic() - began
+            # One that ends again and again must not be opened in a storm.
+            pause = 0.0 if lasted > STEADY else self._pause(Unavailable(), lasted)
+            return max(over.wait, pause)
         except AuthenticationFailed as error:
             self._become(State.REFUSED, str(error))
             return 0.0
@@ -145,7 +147,7 @@ class Session:
         pause = min(usual, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
         if isinstance(error, CircuitOpen):
             # Nothing is sent while it is open, and a person may close it at any moment.
-            return min(max(pause, error.retry_after), LOOK_AGAIN)
+            return float(min(max(pause, error.retry_after), LOOK_AGAIN))
         asked = error.retry_after if isinstance(error, RateLimited) else None
         return float(max(pause, asked or 0.0))
 

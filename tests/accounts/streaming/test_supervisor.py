@@ -125,8 +125,9 @@ def test_lost_stream_falls_back_to_rest_and_is_announced_both_ways(desk, monkeyp
     for path in desk.bank.sockets:
         desk.bank.fault("frame_hang_up", path=path.partition("{")[0], times=None)
     desk.bank.fault("5xx", times=None, status=503)
-    for talk in desk.bank.talks:
-        talk.close(1012)
+    with desk.bank.lock:
+        for talk in list(desk.bank.talks):  # who is gone is taken off that list
+            talk.close(1012)
 
     desk.until(lambda: "live" not in states(desk))
     desk.until(lambda: due(desk) <= now())
