@@ -204,7 +204,10 @@ def estate(name: str) -> Estate:
         main=main,
         pot=pot,
         sync=sync,
-        stream=Stream.objects.create(connection=bank, name="balances"),
+        # An id that is no figure of any other row.
+        stream=Stream.objects.create(
+            pk=uuid4().int >> 70, connection=bank, name="balances"
+        ),
         rule=rule,
         run=run,
         transaction=Transaction.objects.create(
