@@ -4,186 +4,61 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from .errors import AuthenticationFailed, RateLimited, Refused
-from .money import Asset
+from .errors import FAULTS, AuthenticationFailed, RateLimited, Refused, words_of
+from .values import (
+    Allowance,
+    Block,
+    CredentialField,
+    Hint,
+    History,
+    Invariant,
+    Limit,
+    Movement,
+    Observation,
+    Permissions,
+    Place,
+    Quote,
+    Reading,
+    Receipt,
+    Tokens,
+    Trouble,
+)
 from .waiting import BANNED, MARGIN, wait_asked
 from .wire import Call, Request, Response, T
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a provider says one account is and holds, in minor units of `asset`.
-
-    Amounts are None where the provider did not answer for this account (`error` says
-    why): unknown is never zero. `as_of` is the provider's own moment, where it has one,
-    and `balance_id` its own name for these figures: never a hash of them, which would
-    take the same amount held twice for the same balance.
-    """
-
-    external_id: str
-    asset: Asset
-    total: int | None
-    available: int | None
-    held: int = 0
-    name: str = ""
-    kind: str = "current"
-    parent: str | None = None  # external id of the account this one is inside of
-    goal: int | None = None
-    closed: bool = False
-    can_send: bool = True  # whether the provider lets money be moved out of it
-    can_receive: bool = True
-    as_of: datetime | None = None
-    error: str = ""
-    details: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # for people; never decides
-    balance_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """Two figures of one answer that must agree, in minor units of the account's asset."""
-
-    name: str
-    external_id: str
-    expected: int
-    actual: int
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """Everything one set of credentials can see now. `complete`: no account is missing.
-
-    `lists_held_only`: what is empty is not listed, so a known account that is not among
-    a complete answer holds nothing; elsewhere it has vanished.
-    """
-
-    readings: Sequence[Reading]
-    invariants: Sequence[Invariant] = ()
-    complete: bool = True
-    lists_held_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """A transaction as the provider reports it; money that left is negative."""
-
-    external_id: str
-    amount: int
-    asset: Asset
-    created: datetime
-    settled: datetime | None = None
-    declined: str = ""  # the provider's reason; such a movement moved nothing
-    description: str = ""
-    counterparty: str = ""
-    merchant: str = ""
-    category: str = ""
-    dedupe_id: str = ""  # ours, where the provider gives it back
-    pot: str = ""  # external id of the pot on the other side, if any
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A stretch of movements, oldest first.
-
-    `cursor` is where the next call should start: everything before it is final.
-    `truncated` says that the provider closed part of what was asked for, `more` that
-    this call stopped before the end: ask again at once.
-    """
-
-    movements: Sequence[Movement]
-    cursor: str
-    truncated: bool = False
-    more: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An account as a transfer names it; with `asset`, no other is accepted back."""
-
-    external_id: str
-    kind: str
-    parent: str | None = None
-    asset: Asset | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a provider says it moved, and what it says is held now (by external id)."""
-
-    reference: str
-    amount: int | None = None
-    asset: Asset | None = None
-    balances: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What one whole unit of `base` is worth in whole units of `quote`, both codes."""
-
-    base: str
-    quote: str
-    value: Decimal
-    as_of: datetime | None = None  # the provider's own moment, where it has one
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """What an inbound webhook claims: a reason to ask, and its name."""
-
-    event_id: str  # the same for every attempt to deliver it
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """A new pair of tokens as credential fields, and how many seconds they last."""
-
-    credentials: Mapping[str, str]
-    expires_in: int | None = None
-    user: str = ""  # the provider's id of the person who consented
-    consent_ends: datetime | None = None  # where the provider says so
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialField:
-    """One thing a person types in to connect."""
-
-    name: str
-    label: str
-    secret: bool = True
-    required: bool = True
-    help: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How much weight may be asked: `weight` in `seconds`, for all processes together.
-
-    "moving": in any stretch of that length. "window": in each that begins at a whole
-    multiple of it, by the clock. "counter": each request adds to a counter that may
-    reach `weight` and sinks steadily, from there to nothing in `seconds`.
-    """
-
-    weight: int
-    seconds: float
-    kind: Literal["moving", "window", "counter"] = "moving"
-    per: Literal["installation", "credential"] = "installation"
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """That a provider is in trouble, or wants to be left alone for `hold` seconds."""
-
-    hold: float = 0.0
-    mine: bool = False  # it means these credentials only: the others may go on
-    category: str = "down"  # or "rate", "ban", "lockout": what is counted
+__all__ = [
+    "Allowance",
+    "Authorizes",
+    "Block",
+    "CredentialField",
+    "DescribesKey",
+    "Hint",
+    "History",
+    "Invariant",
+    "Limit",
+    "ListsMovements",
+    "Movement",
+    "MovesMoney",
+    "Observation",
+    "Permissions",
+    "Place",
+    "Provider",
+    "Quote",
+    "QuotesRates",
+    "Reading",
+    "Receipt",
+    "RegistersWebhooks",
+    "RenewsTokens",
+    "SendsWebhooks",
+    "TakesTypedBalances",
+    "Tokens",
+    "Trouble",
+    "form",
+]
 
 
 class Provider(ABC):
@@ -197,12 +72,20 @@ class Provider(ABC):
     # Whether an answer of 200 may hold an error, so that `trouble` has to look.
     errors_in_body: ClassVar[bool] = False
     dedupe_horizon: ClassVar[int] = 3600  # seconds for which a dedupe id is trusted
+    deadline: ClassVar[float] = 15.0  # seconds for all requests of one call together
+    # Credentials that the provider gives out by itself: nobody types them in.
+    issued: ClassVar[Sequence[str]] = ()
 
     def __init__(
         self, credentials: Mapping[str, str], hosts: Mapping[str, str] | None = None
     ) -> None:
         self.credentials = dict(credentials)
         self.urls = {**self.hosts, **(hosts or {})}
+
+    @classmethod
+    def check_credentials(cls, given: Mapping[str, str]) -> None:
+        """Raise BadCredentials for what cannot be used as it was typed; asks nobody."""
+        return None
 
     @abstractmethod
     def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
@@ -265,16 +148,8 @@ class Provider(ABC):
         """Return what `read` makes of an answer; raises what it means if that fails."""
         try:
             return read()
-        except (
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ) as e:
-            raise request.unreadable(
-                f"{self.name}: {type(e).__name__}: {e}"[:300]
-            ) from e
+        except FAULTS as fault:
+            raise request.unreadable(words_of(self.name, fault)) from fault
 
 
 class MovesMoney(ABC):
@@ -318,18 +193,6 @@ class ListsMovements(ABC):
         """Return movements after `cursor`, or since `since` where there is none yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
-    """What a key may do, as the provider tells it; None where it does not."""
-
-    read: bool | None = None
-    trade: bool | None = None
-    withdraw: bool | None = None
-    transfer: bool | None = None  # between the customer's own accounts there
-    only_from_some_addresses: bool | None = None  # whether others' requests are refused
-    notes: Sequence[str] = ()  # for people
-
-
 class DescribesKey(ABC):
     """Providers that tell what a key may do."""
 
@@ -353,6 +216,9 @@ class QuotesRates(ABC):
 class SendsWebhooks(ABC):
     """Providers that call an address of ours when something happened."""
 
+    # Where a person has to type the address in, unless `RegistersWebhooks`.
+    webhooks_where: ClassVar[str] = ""
+
     @abstractmethod
     def hint(self, headers: Mapping[str, str], body: bytes) -> Hint:
         """Return what an inbound webhook is about; header names are in lower case.
@@ -361,12 +227,33 @@ class SendsWebhooks(ABC):
         UnexpectedResponse for what makes no sense. A hint is never the truth.
         """
 
+
+class RegistersWebhooks(SendsWebhooks):
+    """Providers whose webhooks are registered by asking, not by hand."""
+
     @abstractmethod
     def listen(self, account: Place, url: str | None, *, ours: str) -> Call[None]:
         """Let `url` be called about `account`, and nothing else that begins with `ours`."""
 
+    @abstractmethod
+    def hooks(self, account: Place) -> Call[Sequence[str]]:
+        """Return the addresses, whoever's, that are called about `account`."""
 
-class Authorizes(ABC):
+
+class RenewsTokens(ABC):
+    """Providers whose access tokens end soon and are asked for anew."""
+
+    @property
+    def lacks_token(self) -> bool:
+        """Say whether a token has to be asked for before anything else."""
+        return False
+
+    @abstractmethod
+    def refresh(self) -> Call[Tokens]:
+        """Return the next tokens; the old ones may be dead once this was sent."""
+
+
+class Authorizes(RenewsTokens):
     """Providers whose consent is given in a browser (OAuth 2, RFC 6749)."""
 
     # How long a consent lasts where its end is not told but documented.
@@ -380,9 +267,10 @@ class Authorizes(ABC):
     def exchange(self, code: str, redirect_uri: str) -> Call[Tokens]:
         """Return the first tokens for the `code` the person came back with."""
 
-    @abstractmethod
-    def refresh(self) -> Call[Tokens]:
-        """Return the next tokens; the old ones may be dead once this was sent."""
+    @classmethod
+    def consented(cls, given: Mapping[str, str]) -> bool:
+        """Say whether these hold any token that a consent leaves behind."""
+        return any(given.get(name) for name in ("access_token", "refresh_token"))
 
 
 def form(**fields: str | int) -> bytes:

@@ -123,7 +123,6 @@ class Held:
     name: str
     store: Store | None
     until: float = 0.0  # monotonic seconds
-    looked: float = -1.0
 
     @property
     def known(self) -> bool:
@@ -138,11 +137,18 @@ class Held:
         self.until = max(self.until, monotonic() + seconds)
         if self.store is None:
             return
-        redis, milliseconds = self.store.redis, max(1, int(seconds * 1000))
         try:
-            self.store.ask(lambda: redis.set(self.key, "1", px=milliseconds, nx=True))
+            self.store.ask(lambda: self._share(max(1, int(seconds * 1000))))
         except StoreAway:
             return  # the others will be told by the provider
+
+    def _share(self, milliseconds: int) -> None:
+        """Let the others wait as long, unless they wait for longer already."""
+        assert self.store is not None
+        with self.store.redis.pipeline() as both:
+            both.set(self.key, "1", px=milliseconds, nx=True)
+            both.pexpire(self.key, milliseconds, gt=True)
+            both.execute()
 
     def left(self) -> float:
         """Return the seconds to wait; what others said is asked each time it matters."""

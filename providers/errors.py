@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+# What reading an answer raises where nobody thought of what stands in it.
+FAULTS: Final = (
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+
+
+def words_of(name: str, fault: Exception) -> str:
+    """Return what went wrong with an answer of the provider called `name`, for people."""
+    return f"{name}: {type(fault).__name__}: {fault}"[:300]
 
 
 class ProviderError(Exception):
@@ -12,6 +26,12 @@ class ProviderError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
+
+
+class BadCredentials(ProviderError):
+    """What was typed in to connect cannot be used."""
+
+    code = "bad_credentials"
 
 
 class Unavailable(ProviderError):

@@ -108,6 +108,16 @@ def before(call: Call[T], until: datetime) -> Call[T]:
     return passed_on(call, timely)
 
 
+def watched(call: Call[T], see: Callable[[Request], object]) -> Call[T]:
+    """Make `call`, and let `see` have each of its requests before it goes out."""
+
+    def seen(request: Request) -> Request:
+        see(request)
+        return request
+
+    return passed_on(call, seen)
+
+
 def passed_on(call: Call[T], change: Callable[[Request], Request]) -> Call[T]:
     """Make `call` with each of its requests as `change` returns it."""
     with closing(call):

@@ -13,10 +13,10 @@ from accounts.agreement import DIFFERS, Figures, Said
 from accounts.instant.entry import EPOCH, MICROSECOND, unpack
 from accounts.models import Account, BalanceSnapshot, Connection, Source
 from providers.base import (
-    Authorizes,
     Observation,
     Provider,
     Reading,
+    RenewsTokens,
     TakesTypedBalances,
 )
 from providers.drivers.fleet import fleet
@@ -137,7 +137,7 @@ def silent(connection: Connection, provider: Provider) -> Said | None:
     if connection.archived_at is not None:
         return Said(why="no longer connected")
     ends = connection.token_expires_at
-    if isinstance(provider, Authorizes) and ends is not None and ends < now() + SOON:
+    if isinstance(provider, RenewsTokens) and ends is not None and ends < now() + SOON:
         return Said(why="its token has run out: sync it first", lost=True)
     return None
 

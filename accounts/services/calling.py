@@ -7,7 +7,7 @@ from functools import partial
 
 from accounts.models import Connection
 from providers import Provider
-from providers.base import Authorizes, Tokens
+from providers.base import RenewsTokens, Tokens
 from providers.drivers.blocking import blocking
 from providers.errors import AuthenticationFailed, ProviderError
 from providers.wire import Call, T
@@ -23,10 +23,13 @@ def call(connection: Connection, make: Callable[[Provider], Call[T]]) -> T:
     same call, with the same dedupe id, is made again.
     """
     provider = adapter_of(connection)
+    if isinstance(provider, RenewsTokens) and provider.lacks_token:
+        refresh(connection)
+        provider = adapter_of(connection)
     try:
         return _run(connection, provider, make)
     except AuthenticationFailed as error:
-        if not isinstance(provider, Authorizes):
+        if not isinstance(provider, RenewsTokens):
             tokens.reconnect_needed(connection, error)
             raise
     refresh(connection)

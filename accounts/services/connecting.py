@@ -70,7 +70,7 @@ def connect(
 ) -> Connection:
     """Store a new connection; its first sync is due at once.
 
-    Raises UnknownProvider, UnknownCredential and CredentialsIncomplete.
+    Raises UnknownProvider, UnknownCredential, CredentialsIncomplete, BadCredentials.
     """
     adapter = _adapter(provider)
     given = _checked(adapter, credentials)
@@ -92,7 +92,7 @@ def update_credentials(
     adapter = _adapter(connection.provider)
     with transaction.atomic():
         locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        given = _checked(adapter, locked.open_credentials() | _named(credentials))
+        given = _checked(adapter, _typed(adapter, locked) | _named(credentials))
         Connection.objects.filter(pk=connection.pk).update(
             credentials=connection.seal_credentials(given),
             token_version=F("token_version") + 1,
@@ -166,7 +166,14 @@ def _checked(adapter: type[Provider], credentials: Mapping[str, str]) -> dict[st
     ]
     if missing:
         raise CredentialsIncomplete(f"{adapter.name} needs {', '.join(missing)}")
+    adapter.check_credentials(given)
     return given
+
+
+def _typed(adapter: type[Provider], connection: Connection) -> dict[str, str]:
+    """Return what people gave; what was issued for it ends with it."""
+    stored = connection.open_credentials()
+    return {n: value for n, value in stored.items() if n not in adapter.issued}
 
 
 def _named(credentials: Mapping[str, str]) -> dict[str, str]:
@@ -185,7 +192,4 @@ def _first_sync(adapter: type[Provider], given: Mapping[str, str]):
 
 def authorized(adapter: type[Provider], given: Mapping[str, str]) -> bool:
     """Say whether there is anything to ask with: consent may still have to be given."""
-    if not issubclass(adapter, Authorizes):
-        return True
-    optional = [wanted.name for wanted in adapter.fields if not wanted.required]
-    return any(given.get(name) for name in optional)
+    return not issubclass(adapter, Authorizes) or adapter.consented(given)

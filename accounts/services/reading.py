@@ -17,16 +17,14 @@ from providers.base import (
     Provider,
     Reading,
 )
-from providers.errors import ProviderError, UnexpectedResponse
+from providers.errors import FAULTS, ProviderError, UnexpectedResponse, words_of
 from providers.money import Asset
-from providers.wire import Call, Request, T, passed_on
+from providers.wire import Call, Request, T, watched
 
 LIST_EVERY = timedelta(minutes=30)  # new accounts are looked for at least so often
 MOVEMENTS_EVERY = timedelta(minutes=15)  # where no balance told us to look sooner
 OVERLAP = timedelta(days=14)  # what is pending longer will hardly settle any more
 MOST_STRETCHES = 100  # of one history, in one visit
-# What a fault in an adapter raises on an answer that nobody thought of.
-FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +84,8 @@ class Visit:
         try:
             self.observation = yield from self._observe()
             yield from self._list_movements(self.observation)
-        except FAULTS as error:
-            raise UnexpectedResponse(
-                f"{self.provider.name}: {type(error).__name__}: {error}"[:300]
-            ) from error
+        except FAULTS as fault:
+            raise UnexpectedResponse(words_of(self.provider.name, fault)) from fault
 
     def _observe(self) -> Call[Observation]:
         found = yield from self._look()
@@ -170,11 +166,10 @@ class Visit:
     def _counted(self, call: Call[T]) -> Call[T]:
         """Pass `call` on and count its requests."""
 
-        def counted(request: Request) -> Request:
+        def count(_: Request) -> None:
             self.requests += 1
-            return request
 
-        return passed_on(call, counted)
+        return watched(call, count)
 
 
 def _check(history: History, asset: Asset) -> None:

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from accounts.models import Connection, SyncRun
 from accounts.verdicts import Verdict
-from providers.base import Authorizes, ListsMovements, TakesTypedBalances
+from providers.base import ListsMovements, RenewsTokens, TakesTypedBalances
 from providers.drivers.fleet import fleet
 from providers.errors import AuthenticationFailed, ProviderError
 
@@ -110,7 +110,10 @@ def _open(entry: Entry) -> bool:
 
 
 def _expires(entry: Entry, clock: Clock) -> bool:
-    return _open(entry) and tokens.expires_soon(entry.visit.connection, clock.moment)
+    visit = entry.visit
+    return _open(entry) and tokens.expires_soon(
+        visit.connection, visit.provider, clock.moment
+    )
 
 
 def _ask(
@@ -134,7 +137,7 @@ def _ask(
 
 def _renewable(entry: Entry) -> bool:
     return isinstance(entry.error, AuthenticationFailed) and isinstance(
-        entry.visit.provider, Authorizes
+        entry.visit.provider, RenewsTokens
     )
 
 

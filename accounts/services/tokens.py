@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from accounts.models import Connection
-from providers.base import Authorizes, Provider, Tokens
+from providers.base import Provider, RenewsTokens, Tokens
 from providers.drivers.fleet import fleet
 from providers.errors import (
     AuthenticationFailed,
@@ -42,8 +42,10 @@ class RefreshedElsewhere(Unavailable):
     code = "refresh_running"
 
 
-def expires_soon(connection: Connection, moment: datetime) -> bool:
+def expires_soon(connection: Connection, provider: Provider, moment: datetime) -> bool:
     """Return whether the token should be renewed before it is used."""
+    if isinstance(provider, RenewsTokens) and provider.lacks_token:
+        return True
     ends = connection.token_expires_at
     return ends is not None and ends - SOON < moment and not connection.needs_person
 
@@ -119,7 +121,7 @@ def _ask(
 
 
 def _refreshing(provider: Provider) -> Call[Tokens]:
-    if not isinstance(provider, Authorizes):
+    if not isinstance(provider, RenewsTokens):
         yield from ()
         raise AuthenticationFailed(f"{provider.name} has no tokens to renew")
     return (yield from provider.refresh())

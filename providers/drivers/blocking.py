@@ -36,10 +36,13 @@ class Blocking:
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def run(
-        self, provider: Provider, call: Call[T], *, deadline: float = policy.DEADLINE
+        self, provider: Provider, call: Call[T], *, deadline: float | None = None
     ) -> T:
-        """Return what `call` returns, within `deadline` seconds; raises ProviderError."""
-        ends = monotonic() + deadline
+        """Return what `call` returns, within `deadline` seconds; raises ProviderError.
+
+        Without one it is the provider's own.
+        """
+        ends = monotonic() + (provider.deadline if deadline is None else deadline)
         try:
             return drive(call, lambda request: self._ask(provider, request, ends))
         finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from functools import cache
 from time import monotonic
@@ -28,6 +28,7 @@ from providers.wire import Request, Response, query
 from .effects import Await, Consult, Effect, Failure, NotSent, Pause, Send, TooLarge
 from .gate import Gate
 from .queueing import CROWDED, nonces, numbered, paid, turns, weighed
+from .rations import digest
 
 CONNECT = 3.0  # seconds
 DEADLINE = 15.0  # seconds for a whole call: shorter than a transfer's lease
@@ -178,11 +179,6 @@ def address(provider: Provider, request: Request) -> str:
     return url + "?" + query(request.params)
 
 
-def credential_key(provider: Provider) -> Hashable:
-    """Return what is the same for the same credentials, and does not give them away."""
-    return hash((type(provider), tuple(sorted(provider.credentials.items()))))
-
-
 @cache
 def slug_of(adapter: type[Provider]) -> str:
     """Return the folder an adapter lives in, which is its slug."""
@@ -193,7 +189,7 @@ def slug_of(adapter: type[Provider]) -> str:
 def _in_turn(
     provider: Provider, request: Request, gate: Gate, deadline: float
 ) -> Generator[Effect, Any, Outcome]:
-    key = credential_key(provider)
+    key = digest(provider)
     turn = turns.take(key)
     try:
         if not turn.done() and not (yield Await(turn, deadline)):

@@ -69,6 +69,6 @@ def turnstile(name: str, store: Store) -> Turnstile:
 
 
 def digest(provider: Provider) -> str:
-    """Return what stands for the credentials where others may read it."""
-    told = repr(sorted(provider.credentials.items()))
-    return sha256(told.encode()).hexdigest()[:24]
+    """Return what stands for the credentials, there, where others may read it."""
+    told = type(provider).__qualname__, sorted(provider.credentials.items())
+    return sha256(repr(told).encode()).hexdigest()[:24]

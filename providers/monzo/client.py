@@ -18,7 +18,7 @@ from providers.base import (
     Observation,
     Place,
     Receipt,
-    SendsWebhooks,
+    RegistersWebhooks,
     form,
 )
 from providers.errors import (
@@ -43,7 +43,7 @@ from .answers import (
 )
 from .history import OPEN, HistoryClosed, Stretch
 from .oauth import FORM, OAuth
-from .webhooks import event_of, hooks_of
+from .webhooks import Hook, event_of, hooks_of
 
 # The code says more than the status, and grows new endings: only its beginning counts.
 CODES: Final[Mapping[str, type[ProviderError]]] = {
@@ -58,7 +58,7 @@ CODES: Final[Mapping[str, type[ProviderError]]] = {
 }
 
 
-class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
+class Monzo(OAuth, MovesMoney, ListsMovements, RegistersWebhooks):
     """A person's, a couple's or a firm's accounts at Monzo, with their pots."""
 
     name = "Monzo"
@@ -188,8 +188,7 @@ class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
 
     def listen(self, account: Place, url: str | None, *, ours: str) -> Call[None]:
         """Replace the webhooks that begin with `ours`. Source: docs, "Webhooks"."""
-        asked = self.get("/webhooks", ("account_id", account.external_id))
-        for hook in (yield from self.ask(asked, hooks_of)):
+        for hook in (yield from self._hooks(account)):
             if hook.url.startswith(ours) and hook.url != url:
                 path = f"/webhooks/{quote(hook.id, safe='')}"
                 gone = Request("DELETE", path, headers=self.bearer())
@@ -199,6 +198,14 @@ class Monzo(OAuth, MovesMoney, ListsMovements, SendsWebhooks):
             headers = {**self.bearer(), **FORM}
             made = Request("POST", "/webhooks", headers=headers, body=body)
             yield from self.ask(made, dict)
+
+    def hooks(self, account: Place) -> Call[Sequence[str]]:
+        """Return the addresses that are called. Source: docs, "Webhooks"."""
+        return [hook.url for hook in (yield from self._hooks(account))]
+
+    def _hooks(self, account: Place) -> Call[Sequence[Hook]]:
+        asked = self.get("/webhooks", ("account_id", account.external_id))
+        return (yield from self.ask(asked, hooks_of))
 
 
 def _code(response: Response) -> str:

@@ -125,6 +125,15 @@ def test_hold_keeps_all_processes_away(store):
     assert 99 < there.lease(1) <= 100
 
 
+def test_longer_hold_counts_whichever_came_first(store):
+    here, there = (Counter("k", LIMIT, store) for _ in range(2))
+
+    for seconds in (10, 100, 20):
+        here.hold(seconds)
+
+    assert 99 < there.lease(1) <= 100
+
+
 def test_without_the_store_each_process_goes_on_with_its_part(tmp_path):
     counter = Counter("k", LIMIT, Store(f"unix://{tmp_path}/nobody"))
 

@@ -15,6 +15,7 @@ from accounts.models import Connection, Stream
 from accounts.services.adapters import adapter_of
 from accounts.services.statements import ask, write
 from providers.base import Provider
+from providers.drivers.rations import digest
 from providers.errors import ProviderError
 from providers.streaming import Streams
 
@@ -80,8 +81,9 @@ class Wanted:
     """A stream that should be open, and with what."""
 
     key: Key
+    connection: Connection
     provider: Provider
-    credentials: str  # as they are sealed: another text is another key
+    credentials: str  # what stands for them: it gives nothing away
 
 
 def wanted() -> list[Wanted]:
@@ -94,9 +96,10 @@ def wanted() -> list[Wanted]:
         except ProviderError:
             continue  # its syncs say so
         if isinstance(provider, Streams):
-            told = repr(sorted(provider.credentials.items()))
+            told = digest(provider)
             found += [
-                Wanted(Key(row.pk, name), provider, told) for name in provider.streams()
+                Wanted(Key(row.pk, name), row, provider, told)
+                for name in provider.streams()
             ]
     return found
 

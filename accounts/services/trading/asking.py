@@ -7,9 +7,9 @@ from typing import TypeVar, cast
 
 from accounts.models import Connection
 from accounts.services.calling import call
-from accounts.services.reading import FAULTS
 from providers import Provider
 from providers.errors import (
+    FAULTS,
     AuthenticationFailed,
     CircuitOpen,
     ConsentNeeded,
@@ -17,9 +17,10 @@ from providers.errors import (
     RateLimited,
     Unavailable,
     UnexpectedResponse,
+    words_of,
 )
 from providers.trading import ReportsTrading
-from providers.wire import Call, Request, passed_on
+from providers.wire import Call, Request, watched
 
 T = TypeVar("T")
 HOPELESS = (AuthenticationFailed, ConsentNeeded)
@@ -52,17 +53,13 @@ class Asker:
     def _counted(
         self, provider: Provider, make: Callable[[ReportsTrading], Call[T]]
     ) -> Call[T]:
-        def counted(request: Request) -> Request:
+        def count(_: Request) -> None:
             self.requests += 1
-            return request
 
-        wanted = make(cast(ReportsTrading, provider))
         try:
-            return (yield from passed_on(wanted, counted))
-        except FAULTS as error:
-            raise UnexpectedResponse(
-                f"{provider.name}: {type(error).__name__}: {error}"[:300]
-            ) from error
+            return (yield from watched(make(cast(ReportsTrading, provider)), count))
+        except FAULTS as fault:
+            raise UnexpectedResponse(words_of(provider.name, fault)) from fault
 
 
 def gives_up(failures: dict[str, int], what: str, error: ProviderError) -> bool:

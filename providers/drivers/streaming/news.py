@@ -30,19 +30,18 @@ class News:
     whole: bool = False
     orders: dict[tuple[str, str, str], Order] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
-    heard: float = 0.0  # monotonic seconds
 
     def __bool__(self) -> bool:
         return bool(self.readings or self.whole or self.orders or self.trades)
 
     @classmethod
     def of(cls, told: Told | Traded) -> News:
-        """Return what one action tells, heard now."""
+        """Return what one action tells."""
         if isinstance(told, Told):
             by_id = {reading.external_id: reading for reading in told.readings}
-            return cls(by_id, told.whole, heard=monotonic())
+            return cls(by_id, told.whole)
         orders = {_name(order): order for order in told.orders}
-        return cls(orders=orders, trades=list(told.trades), heard=monotonic())
+        return cls(orders=orders, trades=list(told.trades))
 
     def add(self, later: News) -> None:
         """Take in what was told later: it counts more."""
@@ -52,7 +51,6 @@ class News:
         self.readings.update(later.readings)
         self.orders.update(later.orders)
         self.trades.extend(later.trades)
-        self.heard = max(self.heard, later.heard)
 
 
 @dataclass

@@ -12,15 +12,18 @@ from websockets.exceptions import ConnectionClosed
 
 from providers.base import Provider
 from providers.drivers import gates
-from providers.drivers.blocking import Blocking
+from providers.drivers.blocking import blocking
 from providers.drivers.gate import Gate
+from providers.drivers.policy import slug_of
 from providers.errors import (
+    FAULTS,
     AuthenticationFailed,
     CircuitOpen,
     ProviderError,
     RateLimited,
     Unavailable,
     UnexpectedResponse,
+    words_of,
 )
 from providers.streaming import (
     Action,
@@ -34,7 +37,7 @@ from providers.streaming import (
     Told,
     Traded,
 )
-from providers.wire import Call, Request, T, passed_on
+from providers.wire import Call, Request, T, watched
 
 from .line import Line, opened
 from .news import News, Report, State
@@ -42,8 +45,6 @@ from .news import News, Report, State
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before the next attempt
 LOOK_AGAIN = 5.0  # seconds before an open circuit is looked at again
 STEADY = 30.0  # seconds after which a failure is the first one again
-# What a fault in an adapter raises on a frame that nobody thought of.
-FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class _Over(Exception):
@@ -63,14 +64,13 @@ class Session:
         stream: str,
         *,
         may: Callable[[], bool] = lambda: True,
-        driver: Blocking | None = None,
     ) -> None:
         """Prepare; `may` says whether this process still speaks for the stream."""
         assert isinstance(provider, Streams)
         self.provider, self.stream = provider, stream
         self.report = Report()
         self._feed_of: Streams = provider
-        self._may, self._driver = may, driver or Blocking()
+        self._may, self._driver = may, blocking(slug_of(type(provider)))
         self._stop, self._lock, self._news = Event(), Lock(), News()
         self._feed: Feed | None = None
         self._failures = 0
@@ -136,8 +136,8 @@ class Session:
         except ProviderError as error:
             self._become(State.WAITING, str(error) or error.code)
             return self._pause(error, monotonic() - began)
-        except FAULTS as error:
-            self._become(State.WAITING, f"{type(error).__name__}: {error}"[:300])
+        except FAULTS as fault:
+            self._become(State.WAITING, words_of(self.provider.name, fault))
             return self._pause(UnexpectedResponse(), monotonic() - began)
         return 0.0
 
@@ -217,11 +217,10 @@ class Session:
             self._become(State.CONNECTING)
 
     def _ask(self, call: Call[T]) -> T:
-        def counted(request: Request) -> Request:
+        def count(_: Request) -> None:
             self.report.requests += 1
-            return request
 
-        return self._driver.run(self.provider, passed_on(call, counted))
+        return self._driver.run(self.provider, watched(call, count))
 
     def _become(self, state: State, reason: str = "") -> None:
         if (state, reason) != (self.report.state, self.report.reason):

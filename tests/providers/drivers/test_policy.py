@@ -14,6 +14,7 @@ import providers
 from providers.base import Limit
 from providers.drivers import policy
 from providers.drivers.queueing import Nonces
+from providers.drivers.rations import digest
 from providers.drivers.turns import Turns
 from providers.errors import (
     AuthenticationFailed,
@@ -187,10 +188,10 @@ def test_credentials_have_one_key_that_does_not_give_them_away():
         Bank({"token": "x"}),
     )
 
-    assert policy.credential_key(one) == policy.credential_key(same)
-    assert policy.credential_key(one) != policy.credential_key(other)
-    assert policy.credential_key(one) != policy.credential_key(Limited({"token": "s3"}))
-    assert "s3" not in repr(policy.credential_key(one))
+    assert digest(one) == digest(same)
+    assert digest(one) != digest(other)
+    assert digest(one) != digest(Limited({"token": "s3"}))
+    assert "s3" not in repr(digest(one))
 
 
 @pytest.mark.parametrize("slug", providers.slugs())
