@@ -281,7 +281,10 @@ class SharedBreaker:
         found = self._script(
             keys=[self.key], args=[*seen, *asked, *self.thresholds.numbers()]
         )
-        for kind, count in report.kinds.items():
-            self.store.redis.hincrby(self.kinds, kind, count)
+        if report.kinds:
+            with self.store.redis.pipeline(transaction=False) as counts:
+                for kind, count in report.kinds.items():
+                    counts.hincrby(self.kinds, kind, count)
+                counts.execute()
         state, left, mine, ok, failed = found
         return Verdict(State(state.decode()), left, bool(mine), ok, failed)

@@ -172,6 +172,8 @@ UPDATE accounts_connection c SET health = t.health, failures = t.failures,
   error_code = t.error_code, error = t.error, last_sync_at = now(),
   last_success_at = CASE WHEN t.worked THEN now() ELSE c.last_success_at END,
   next_sync_at = CASE
+    -- What streams tell puts nothing off: they are compared with REST all the same.
+    WHEN t.kind = 'stream' THEN c.next_sync_at
     -- The claim has set it; where it stays, no index has to be written.
     WHEN t.worked AND t.kind = 'periodic' AND c.next_sync_at > now()
       THEN least(c.next_sync_at, now() + t.next_in * interval '1 second')

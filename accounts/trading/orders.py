@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from providers.money import EXACT
 from providers.trading import CANCELLED, EXPIRED, FILLED, LIVE, REJECTED, Order
 
-from .figures import plain
-from .words import ABSENT, ORDER, OVER, Change, Key, KnownOrder, Most, key_of
+from .words import (
+    ABSENT,
+    ORDER,
+    OVER,
+    Change,
+    Key,
+    KnownOrder,
+    Most,
+    differences,
+    key_of,
+)
 
 TOLD = "the provider says so"
 BACK = "the provider tells of it again"
@@ -80,7 +88,8 @@ def _compare(verdict: Orders, before: KnownOrder, told: Order, reason: str) -> N
         if before.order.status == ABSENT:
             reason = BACK
         verdict.changed.append((before.id, after))
-        verdict.changes.extend(_differences(before, after, reason))
+        about = Change(ORDER, before.id, key_of(after), reason=reason)
+        verdict.changes += differences(about, before.order, after, WATCHED, GRAVE)
 
 
 def merged(before: Order, told: Order) -> Order:
@@ -109,26 +118,6 @@ def is_older(before: Order, told: Order) -> bool:
     if before.status in OVER and told.status in LIVE:
         return True
     return told.filled < before.filled
-
-
-def _differences(before: KnownOrder, after: Order, reason: str) -> Iterator[Change]:
-    old_order = before.order
-    for name in WATCHED:
-        old, new = getattr(old_order, name), getattr(after, name)
-        if old == new:
-            continue
-        words = isinstance(old, str)
-        yield Change(
-            ORDER,
-            before.id,
-            key_of(after),
-            name,
-            old if words else plain(old),
-            new if words else plain(new),
-            "" if words or old is None else plain(EXACT.subtract(new, old)),
-            severity="warning" if new in GRAVE else "info",
-            reason=reason,
-        )
 
 
 @dataclass(slots=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
-from providers.money import EXACT
 from providers.trading import Position
 
 from .figures import plain
-from .words import POSITION, Change, Key, KnownPosition, Most, key_of
+from .words import POSITION, Change, Key, KnownPosition, Most, differences, key_of
 
 WATCHED = (
     "side",
@@ -60,7 +59,8 @@ def meet(
             verdict.confirmed.append(before.id)
         else:
             verdict.changed.append((before.id, after))
-            verdict.changes.extend(_differences(before, after, reason))
+            about = Change(POSITION, before.id, key_of(after), reason=reason)
+            verdict.changes += differences(about, before.position, after, WATCHED)
     return verdict
 
 
@@ -75,27 +75,6 @@ def _opened(pk: UUID, position: Position, reason: str) -> Change:
         severity="warning",
         reason=reason,
     )
-
-
-def _differences(
-    before: KnownPosition, after: Position, reason: str
-) -> Iterator[Change]:
-    for name in WATCHED:
-        old, new = getattr(before.position, name), getattr(after, name)
-        if old == new:
-            continue
-        words = isinstance(old, str)
-        gap = "" if words or None in (old, new) else plain(EXACT.subtract(new, old))
-        yield Change(
-            POSITION,
-            before.id,
-            key_of(after),
-            name,
-            old if words else plain(old),
-            new if words else plain(new),
-            gap,
-            reason=reason,
-        )
 
 
 def settle(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
+from providers.money import EXACT
 from providers.trading import STATUSES, Market, Order, Position
+
+from .figures import plain
 
 # The provider says that it has no such order: not the same as cancelled.
 ABSENT: Final = "absent"
@@ -57,9 +61,9 @@ class Change:
     kind: str  # ORDER, TRADE or POSITION
     id: UUID
     key: Key
-    field: str
-    old: str
-    new: str
+    field: str = ""
+    old: str = ""
+    new: str = ""
     difference: str = ""  # in the field's own unit, if a figure
     severity: str = "info"
     reason: str = ""
@@ -68,6 +72,34 @@ class Change:
     def subject(self) -> str:
         """Return what it is about, for people."""
         return f"{self.key[1]} {self.key[2]}"
+
+
+def differences(
+    about: Change,
+    before: object,
+    after: object,
+    watched: Iterable[str],
+    grave: Collection[str] = (),
+) -> Iterator[Change]:
+    """Yield what is different of the `watched` fields: a warning where it is `grave` now.
+
+    `about` says of what, and why; a difference is only told between two figures.
+    """
+    for name in watched:
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        words = isinstance(old, str)
+        yield replace(
+            about,
+            field=name,
+            old=old if words else plain(old),
+            new=new if words else plain(new),
+            difference=""
+            if words or None in (old, new)
+            else plain(EXACT.subtract(new, old)),
+            severity="warning" if new in grave else "info",
+        )
 
 
 @dataclass(frozen=True, slots=True)

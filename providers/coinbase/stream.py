@@ -12,7 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from providers.base import Observation
-from providers.errors import AuthenticationFailed, UnexpectedResponse
+from providers.errors import (
+    FAULTS,
+    AuthenticationFailed,
+    UnexpectedResponse,
+    words_of,
+)
 from providers.streaming import Action, Ask, Feed, Hang, Look, Say, Told, Traded
 from providers.trading import Order
 from providers.wire import Call, parse_json
@@ -77,9 +82,8 @@ class OrderFeed(Feed):
             frame = parse_json(text)
             _complain(frame)
             actions = self._understood(frame, now)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            words = f"Coinbase's stream: {type(error).__name__}: {error}"
-            raise UnexpectedResponse(words[:300]) from error
+        except FAULTS as fault:
+            raise UnexpectedResponse(words_of("Coinbase's stream", fault)) from fault
         return [*actions, *self.tick(now)]
 
     def seen(

@@ -26,7 +26,7 @@ from providers.drivers import gates
 from providers.drivers.blocking import Blocking
 from providers.errors import ProviderError
 from providers.sandbox import registry, serve
-from providers.wire import Call, Request, T, passed_on
+from providers.wire import Call, Request, T, watched
 
 CONSOLE = Console()
 PATIENCE = 14.0  # seconds for one call, waiting for the budget included
@@ -117,12 +117,11 @@ def _counted(call: Call[T], spent: Spent) -> Call[T]:
     """Pass `call` on, and count what each request costs once it was answered."""
     pending: list[Request] = []
 
-    def noted(request: Request) -> Request:
+    def note(request: Request) -> None:
         _settle(pending, spent)
         pending.append(request)
-        return request
 
-    result = yield from passed_on(call, noted)
+    result = yield from watched(call, note)
     _settle(pending, spent)
     return result
 

@@ -22,7 +22,7 @@ from providers.base import Observation, Provider
 from providers.drivers import gates
 from providers.drivers.blocking import Blocking
 from providers.errors import ProviderError
-from providers.wire import Call, Request, passed_on
+from providers.wire import Call, Request, watched
 from tests.proofs.streams import Arena, arenas, streaming
 
 CONSOLE = Console()
@@ -70,11 +70,10 @@ class Poller:
         self.totals = {r.external_id: r.total for r in found.readings}
 
     def _counted(self) -> Call[Observation]:
-        def counted(request: Request) -> Request:
+        def count(_: Request) -> None:
             self.seen.requests += 1
-            return request
 
-        return passed_on(self.provider.observe(), counted)
+        return watched(self.provider.observe(), count)
 
 
 def main(argv: Sequence[str]) -> None:

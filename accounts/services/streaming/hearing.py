@@ -101,10 +101,11 @@ def _confirmed(
     for name, known in accounts.items():
         if known.closed or known.total is None or not row.covers(name):
             continue
+        if known.quarantined:
+            continue  # a person, or a sync, decides: told again it would be judged again
         reading = row.readings.get(name)
         if _agree(known, reading):
-            if not known.quarantined:
-                accepted.append(_again(known, moment))
+            accepted.append(_again(known, moment))
         elif reading is not None:
             otherwise.append(name)
     heard = Heard(Observation(()), moment, moment, Source.STREAM)

@@ -17,7 +17,7 @@ from time import monotonic
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db import connection as database
 
 from accounts.models import Connection, Stream
@@ -61,7 +61,7 @@ class Held:
     figures: dict[str, Reading] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     ended_at: float | None = None
-    was_live: bool = False
+    spoke: bool = False
 
     @property
     def speaks(self) -> bool:
@@ -159,8 +159,8 @@ class Supervisor:
         thread = Thread(
             target=session.run, name=f"stream-{row.key.stream}", daemon=True
         )
-        connection = Connection.objects.defer("credentials").get(pk=row.key.connection)
-        self.held[row.key] = Held(row.key, connection, row.credentials, session, thread)
+        held = Held(row.key, row.connection, row.credentials, session, thread)
+        self.held[row.key] = held
         thread.start()
 
     def _may(self) -> bool:
@@ -249,8 +249,8 @@ class Supervisor:
         by_connection: dict[UUID, list[Held]] = {}
         for held in self.held.values():
             by_connection.setdefault(held.key.connection, []).append(held)
-        live = {pk: all(h.session.live for h in hs) for pk, hs in by_connection.items()}
-        leases.put_off([pk for pk in live if live[pk]], STRETCH, CHECK_EVERY)
+        told = [pk for pk, hs in by_connection.items() if all(h.speaks for h in hs)]
+        leases.put_off(told, STRETCH, CHECK_EVERY)
         fallen = [pk for pk, hs in by_connection.items() if any(map(_fell, hs))]
         leases.due_now(fallen)
 
@@ -259,12 +259,12 @@ def _trade(held: Held, news: News) -> None:
     """Write down orders and trades; where that cannot be, let REST tell them."""
     try:
         trading.hear(held.connection, list(news.orders.values()), news.trades)
-    except ProviderError as error:
+    except (ProviderError, DataError, IntegrityError) as error:
         log.warning("Orders of a stream are not kept", error=str(error)[:300])
         leases.due_now([held.key.connection])
 
 
 def _fell(held: Held) -> bool:
-    """Say, once, that a stream that was live is so no more."""
-    before, held.was_live = held.was_live, held.session.live
-    return before and not held.was_live
+    """Say, once, that a stream that was believed is so no more."""
+    before, held.spoke = held.spoke, held.speaks
+    return before and not held.spoke

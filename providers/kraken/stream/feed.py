@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from providers.base import Observation
-from providers.errors import UnexpectedResponse
+from providers.errors import FAULTS, UnexpectedResponse, words_of
 from providers.streaming import (
     Action,
     Ask,
@@ -97,14 +97,8 @@ class KrakenFeed(Feed):
         """Return what a frame means; raises UnexpectedResponse for one without sense."""
         try:
             return self._understood(parse_json(text), now)
-        except (
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ) as e:
-            raise UnexpectedResponse(f"Kraken: {type(e).__name__}: {e}"[:300]) from e
+        except FAULTS as fault:
+            raise UnexpectedResponse(words_of("Kraken", fault)) from fault
 
     def tick(self, now: datetime) -> list[Action]:
         """Return what is due: a snapshot that did not come, a comparison, a look."""

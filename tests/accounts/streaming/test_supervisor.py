@@ -14,6 +14,7 @@ from accounts.models import (
     Connection,
     Event,
     Order,
+    QuarantinedReading,
     Stream,
     SyncRun,
     Trade,
@@ -79,6 +80,52 @@ def test_live_stream_makes_the_usual_syncs_wait_until_a_check_is_due(desk):
     assert due(desk) > now() + timedelta(seconds=20)
 
 
+def test_constant_news_does_not_put_off_the_comparison_with_rest(desk):
+    desk.live()
+    rows = Connection.objects.filter(pk=desk.connection.pk)
+    rows.update(next_sync_at=now() - timedelta(seconds=1))
+    before, runs = due(desk), desk.connection.sync_runs.filter(kind="stream")
+
+    (held,) = desk.supervisor.held.values()
+    told = [
+        hearing.Told(held.connection, list(held.figures.values()), True, covers_all)
+    ]
+    count = runs.count()
+    hearing.hear(told, now())
+
+    assert runs.count() == count + 1
+    assert due(desk) == before
+
+
+def covers_all(name: str) -> bool:
+    return True
+
+
+def test_reading_in_quarantine_is_not_told_again_and_again(desk):
+    desk.live()
+    balance = desk.account.balance
+    balance.total += 7
+    balance.save()
+    QuarantinedReading.objects.create(
+        connection=desk.connection,
+        account=desk.account,
+        external_id=desk.account.external_id,
+        sync=desk.connection.sync_runs.latest("created"),
+        rule="unrealistic",
+        severity="error",
+        text="?",
+        last_seen_at=now(),
+    )
+    runs = desk.connection.sync_runs.count()
+
+    desk.supervisor._confirm_at = 0
+    desk.supervisor.step()
+    desk.supervisor.step()
+
+    assert desk.connection.sync_runs.count() == runs
+    assert desk.shown() == desk.held() + 7
+
+
 def due(desk):
     return Connection.objects.get(pk=desk.connection.pk).next_sync_at
 
@@ -112,7 +159,7 @@ def test_what_is_known_otherwise_is_told_again(desk):
     balance.save()
 
     desk.supervisor._confirm_at = 0
-    desk.until(lambda: desk.shown() == desk.held())
+    assert desk.until(lambda: desk.shown() == desk.held())
 
 
 @pytest.mark.parametrize("slug", STREAMING, indirect=True)

@@ -264,7 +264,7 @@ def test_announced_end_is_followed_by_another_connection(vault, listen):
     session = live(listen())
     vault.tell({"about": "over"})
 
-    wait(lambda: vault.opened == 2 and session.live)
+    assert wait(lambda: vault.opened == 2 and session.live)
 
 
 def test_what_is_asked_comes_back_to_the_feed(vault, listen):
@@ -294,7 +294,7 @@ def test_institution_that_is_away_is_tried_again_later(box, vault, listen):
     assert session.report.reason
     assert session.report.next_try
 
-    wait(lambda: session.live)
+    assert wait(lambda: session.live)
 
 
 def test_stream_ends_when_somebody_else_speaks_for_it(vault, listen):
@@ -303,7 +303,7 @@ def test_stream_ends_when_somebody_else_speaks_for_it(vault, listen):
 
     allowed[0] = False
 
-    wait(lambda: session.report.state is State.ENDED)
+    assert wait(lambda: session.report.state is State.ENDED)
 
 
 def test_what_was_given_back_is_older_than_what_came_since(vault, listen):
@@ -321,4 +321,4 @@ def test_frame_that_nobody_thought_of_ends_the_connection(vault, listen):
     session = live(listen())
     vault.tell({"about": "gold", "gold": "much"})
 
-    wait(lambda: vault.opened == 2 and session.live)
+    assert wait(lambda: vault.opened == 2 and session.live)
