@@ -25,13 +25,19 @@ def fingerprint_of(reading: Reading) -> str:
     return sha256(told.encode()).hexdigest()
 
 
+def is_as_named(before: Known, reading: Reading) -> bool:
+    """Say whether these are the figures that the provider's name has always meant."""
+    named = before.named or {}
+    return named.get(reading.balance_id) == fingerprint_of(reading)
+
+
 def told_before(verdict: Verdict, before: Known, reading: Reading) -> None:
     """Judge figures that are not held now under a name that is known.
 
     The same as then are an answer that comes late; others make the name worthless, so
     the last good balance stays.
     """
-    if before.named and before.named[reading.balance_id] == fingerprint_of(reading):
+    if is_as_named(before, reading):
         verdict.results.append(result(reading, "older", reading.total))
         return
     why = REUSED.format(reading.balance_id)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from providers.base import Reading
 from providers.errors import ProviderError
 
+from .chaining import is_behind, is_replaced, moment_after, note
 from .doubting import (
     LONGEST_NAME,
     Judge,
@@ -24,7 +25,7 @@ from .doubting import (
     weigh,
 )
 from .missing import miss, with_zeros
-from .naming import name_of, told_before
+from .naming import is_as_named, name_of, told_before
 from .text import clean
 from .validation import Unacceptable, validate
 from .validator import Checks
@@ -181,13 +182,14 @@ def _hold(
         verdict.unknown.append((before.account_id, why))
         verdict.results.append(result(reading, "unknown", None, why))
         return
-    # A moment in the future would keep every later reading out.
-    as_of = min(reading.as_of or heard.asked_at, heard.fetched_at)
-    if _is_older(before, as_of, heard):
+    replaced = is_replaced(before, reading, heard.observation.superseded)
+    as_of = _moment(before, reading, heard, replaced)
+    if as_of is None:
         verdict.results.append(result(reading, "older", reading.total))
         return
     same, named = _same(before, reading), reading.balance_id in (before.named or ())
-    if named and not same:
+    # A chain may come back to a block that it had left.
+    if named and not same and not (replaced and is_as_named(before, reading)):
         told_before(verdict, before, reading)
         return
     # What was computed, not read, has no snapshot yet.
@@ -200,11 +202,24 @@ def _hold(
             return
     if before.quarantined:
         verdict.released.append(reading.external_id)
-    _believe(verdict, before, reading, as_of, changed)
+    _believe(verdict, before, reading, as_of, changed, named)
+    note(verdict, before, reading, replaced=replaced)
     told = result(reading, "changed" if changed else "ok", reading.total)
     if issues:
         told["warnings"] = [issue.text for issue in issues]
     verdict.results.append(told)
+
+
+def _moment(
+    before: Known, reading: Reading, heard: Heard, replaced: bool
+) -> datetime | None:
+    """Return as of when a reading counts; None where something newer is known."""
+    # A moment in the future would keep every later reading out.
+    as_of = min(reading.as_of or heard.asked_at, heard.fetched_at)
+    if replaced:
+        return moment_after(before, as_of)
+    older = is_behind(before, reading) or _is_older(before, as_of, heard)
+    return None if older else as_of
 
 
 def _was_made_up(before: Known, heard: Heard) -> bool:
@@ -218,7 +233,12 @@ def _same(before: Known, reading: Reading) -> bool:
 
 
 def _believe(
-    verdict: Verdict, before: Known, reading: Reading, as_of: datetime, changed: bool
+    verdict: Verdict,
+    before: Known,
+    reading: Reading,
+    as_of: datetime,
+    changed: bool,
+    named: bool,
 ) -> None:
     verdict.accepted.append(
         Accepted(
@@ -233,7 +253,7 @@ def _believe(
             before.available,
         )
     )
-    if changed and reading.balance_id:
+    if changed and reading.balance_id and not named:
         verdict.names.append(name_of(before.account_id, as_of, reading))
     if before.open_discrepancies:
         settled(verdict, before)

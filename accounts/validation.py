@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import ClassVar, Protocol
 
-from providers.base import Observation, Reading
+from providers.base import Block, Observation, Reading
 from providers.money import MoneyError, whole
 
 from .text import is_clean
 
 LONGEST_ID = 100  # characters
 LONGEST_BALANCE_ID = 255
+LONGEST_HASH = 80
 
 
 class Unacceptable(Exception):
@@ -60,6 +61,12 @@ class NoSuchParent(Unacceptable):
     code = "no_such_parent"
 
 
+class NoBlock(Unacceptable):
+    """What is said of a chain makes no sense."""
+
+    code = "no_block"
+
+
 class HasAsset(Protocol):
     @property
     def asset(self) -> str: ...
@@ -96,6 +103,24 @@ def _validate(
         _amount(reading.available)
     if _amount(reading.held) < 0:
         raise NotMoney(f"{name} holds back {reading.held}")
+    if reading.block is not None:
+        _chain(reading, reading.block)
+
+
+def _chain(reading: Reading, block: Block) -> None:
+    if not 0 <= block.number < 2**63 or not is_clean(block.hash, LONGEST_HASH):
+        raise NoBlock(repr(block)[:120])
+    if reading.unconfirmed is not None:
+        _amount(reading.unconfirmed)
+    allowances = reading.allowances or ()
+    spenders = {allowance.spender for allowance in allowances}
+    if len(spenders) < len(allowances):
+        raise NoBlock(f"{reading.external_id} names a spender twice")
+    for allowance in allowances:
+        if not is_clean(allowance.spender, LONGEST_ID):
+            raise NoBlock(repr(allowance.spender)[:120])
+        if _amount(allowance.amount) < 0:
+            raise NotMoney(f"{reading.external_id} allows {allowance.amount}")
 
 
 def _identify(reading: Reading, before: HasAsset | None) -> None:

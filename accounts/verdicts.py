@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from providers.base import Observation, Reading
+from providers.base import Block, Observation, Reading
 
 
 @dataclass(slots=True)  # a frozen one takes four times as long to make
@@ -37,6 +37,7 @@ class Known:
     quarantined: Mapping[str, datetime] | None = None  # by rule, and since when
     clean_syncs_left: int | None = None  # until its protection ends by itself
     named: Mapping[str, str] | None = None  # fingerprints by the ids told before
+    block: Block | None = None  # of its chain, that these figures are of
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +152,6 @@ class Verdict:
     released: list[str] = field(default_factory=list)  # external ids
     clean: list[tuple[UUID, int]] = field(default_factory=list)  # syncs still to come
     names: list[Name] = field(default_factory=list)  # of new snapshots
+    superseded: list[tuple[UUID, Block]] = field(default_factory=list)
+    chained: list[tuple[UUID, Reading]] = field(default_factory=list)  # believed ones
     results: list[dict[str, Any]] = field(default_factory=list)

@@ -51,6 +51,8 @@ RECOVERY_DAYS = env.int("RECOVERY_DAYS", default=30)
 FINDING_DAYS = env.int("FINDING_DAYS", default=400)
 # The mail server for notifications, as Apprise writes it: mailtos://user:pass@host
 MAIL_URL = env("BALSYNC_MAIL_URL", default="").strip()
+# What clients of older systems mean who ask for chain wallets without a currency.
+CHAIN_CURRENCY = env("BALSYNC_CHAIN_CURRENCY", default="USDC").strip()
 # Who shows it may read /metrics. Without one, only processes of this machine may.
 METRICS_TOKEN = env("BALSYNC_METRICS_TOKEN", default="").strip()
 # For tests and sandboxes only: events may be sent to http servers on this machine.

@@ -32,6 +32,7 @@ from .discrepancy import discrepancies_panel
 from .inputs import AmountField
 from .panels import (
     NEWEST,
+    chain_panel,
     days_panel,
     pots_panel,
     progress,
@@ -277,6 +278,8 @@ class AccountAdmin(WithCourse, ScopedAdmin):
     def panels(self, request, row: Account) -> Iterable[Panel]:
         if row.parent_id is None:
             yield pots_panel(row)
+        if hasattr(row, "chain"):
+            yield chain_panel(row)
         here = {"account__id__exact": row.pk}
         if row.discrepancies.exists():
             more = self.history_list(Discrepancy, **here)

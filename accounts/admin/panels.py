@@ -71,6 +71,32 @@ def snapshots_panel(row: Account, more: str) -> Panel:
     )
 
 
+def chain_panel(row: Account) -> Panel:
+    """Return who else may take money out of a wallet, and how much."""
+    state = row.chain
+    coming = state.unconfirmed
+    said = f"Of block {state.number}, asked {show.exact(state.read_at)}"
+    if coming is not None and coming != getattr(show.known(row), "total", None):
+        amount = f"{row.unit.major(coming)} {row.unit.code}"
+        said += f"; with what is not final yet: {amount} (unconfirmed)"
+    return Panel(
+        f"On the chain. {said}",
+        ["Who may take from it", "Address", "At most"],
+        [
+            [
+                allowed.name or show.NOTHING,
+                allowed.spender,
+                show.label("unlimited", "bad", "Everything, now and later")
+                if allowed.unlimited
+                else show.money(allowed.amount, row.asset),
+            ]
+            for allowed in row.allowances.all()
+        ],
+        right=("At most",),
+        empty="Nobody else may take anything from it, of those who were asked about.",
+    )
+
+
 def days_panel(row: Account) -> Panel:
     """Return the newest days of which only the figures are kept."""
     kept = row.days.filter(first_at__lt=row.days_only_until)

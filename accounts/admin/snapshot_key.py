@@ -17,12 +17,22 @@ class SnapshotKeyAdmin(HistoryAdmin):
 
     workspace = "account__workspace"
     list_display = ["key", "scope", "account", "moment", "replays"]
-    list_filter = ["scope"]
+    list_filter = ["scope", ("superseded_at", admin.EmptyFieldListFilter)]
     list_select_related = ["account"]
     search_fields = ["key", "account__name"]
     fieldsets = [
         (None, {"fields": ["key", ("scope", "client"), "account_link"]}),
-        (None, {"fields": ["snapshot", ("created", "replays"), "fingerprint"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "snapshot",
+                    ("created", "replays"),
+                    "superseded_at",
+                    "fingerprint",
+                ]
+            },
+        ),
     ]
 
     @admin.display(description="Snapshot of", ordering="as_of")

@@ -42,11 +42,32 @@ class HeldSerializer(serializers.Serializer):
     error = serializers.CharField(allow_null=True)
 
 
+class AllowanceSerializer(serializers.Serializer):
+    """What somebody else may take out; `unlimited` is what its chain takes for that."""
+
+    spender = serializers.CharField()
+    name = serializers.CharField()
+    amount = MoneySerializer()
+    unlimited = serializers.BooleanField()
+    read_at = serializers.DateTimeField()
+
+
+class ChainSerializer(serializers.Serializer):
+    """The final block that the balance is of, and what is not final yet."""
+
+    block = serializers.IntegerField()
+    block_hash = serializers.CharField()
+    read_at = serializers.DateTimeField()
+    unconfirmed = MoneySerializer(allow_null=True)
+    allowances = AllowanceSerializer(many=True)
+
+
 class AccountSerializer(serializers.ModelSerializer):
     """Anything that holds one asset. A pot is an account with a parent."""
 
     goal = MoneyOut(allow_null=True)
     balance = serializers.SerializerMethodField()
+    chain = serializers.SerializerMethodField()
 
     class Meta:
         model = Account
@@ -68,6 +89,7 @@ class AccountSerializer(serializers.ModelSerializer):
             "can_send",
             "can_receive",
             "balance",
+            "chain",
             "created",
             "closed_at",
             "protected_at",
@@ -90,6 +112,29 @@ class AccountSerializer(serializers.ModelSerializer):
             "fetched_at": held.fetched_at,
             "source": held.source,
             "error": held.error or None,
+        }
+
+    @extend_schema_field(ChainSerializer(allow_null=True))
+    def get_chain(self, account: Account) -> dict[str, Any] | None:
+        state = getattr(account, "chain", None)
+        if state is None:
+            return None
+        coming = state.unconfirmed
+        return {
+            "block": state.number,
+            "block_hash": state.hash,
+            "read_at": state.read_at,
+            "unconfirmed": None if coming is None else money(coming, account.asset),
+            "allowances": [
+                {
+                    "spender": allowed.spender,
+                    "name": allowed.name,
+                    "amount": money(allowed.amount, account.asset),
+                    "unlimited": allowed.unlimited,
+                    "read_at": allowed.read_at,
+                }
+                for allowed in account.allowances.all()
+            ],
         }
 
 
@@ -130,7 +175,8 @@ class Accounts(Api):
     serializer_class = AccountSerializer
 
     def get_queryset(self):
-        return Account.objects.of(self.request.user).select_related("balance")
+        rows = Account.objects.of(self.request.user)
+        return rows.select_related("balance", "chain").prefetch_related("allowances")
 
 
 class AccountList(Accounts, generics.ListAPIView):

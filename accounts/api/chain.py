@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404
 from django.utils.timezone import now
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,8 +22,10 @@ from providers.money import Asset
 from .balances import refresh
 from .base import Api, invalid
 
+CURRENCY = "Which to add up, where you hold several; else the installation's usual one."
 DERIVED, PROXY = "derived", "proxy"
 SECOND = 1_000_000
+UNLIMITED = "unlimited"
 
 
 class ChainBalanceSerializer(serializers.Serializer):
@@ -32,7 +35,13 @@ class ChainBalanceSerializer(serializers.Serializer):
     balance = serializers.CharField(allow_null=True)
     derived_balance = serializers.CharField(allow_null=True)
     proxy_balance = serializers.CharField(allow_null=True)
-    proxy_allowance = serializers.CharField(allow_null=True)
+    proxy_allowance = serializers.CharField(
+        allow_null=True,
+        help_text="The least that any named spender may take, or 'unlimited'.",
+    )
+    unconfirmed_balance = serializers.CharField(
+        allow_null=True, help_text="With what the chain has not made final yet."
+    )
     currency = serializers.CharField()
     timestamp = serializers.DateTimeField(allow_null=True)
     source = serializers.CharField(allow_null=True)
@@ -48,9 +57,7 @@ class ChainBalance(Api):
     serializer_class = ChainBalanceSerializer
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("currency", str, description="Needed with several.")
-        ],
+        parameters=[OpenApiParameter("currency", str, description=CURRENCY)],
         responses={200: ChainBalanceSerializer, 202: ChainBalanceSerializer},
     )
     def get(self, request):
@@ -58,17 +65,26 @@ class ChainBalance(Api):
         wallets = self.wallets()
         looks = [(w.role, instant.glance(w.pk)) for w in wallets]
         updating = any([renewed(look) for _, look in looks])
-        body = together(looks, Asset.parse(wallets[0].asset), updating=updating)
+        unit = Asset.parse(wallets[0].asset)
+        body = together(looks, unit, updating=updating)
+        body |= on_chain(wallets, unit)
         headers = {"Cache-Control": "no-store"}
         return Response(body, 200 if body["success"] else 202, headers=headers)
 
     def wallets(self) -> list[Account]:
         """Return the wallets of one currency; raises ValidationError and Http404."""
         mine = Account.objects.of(self.request.user).counted()
-        rows = list(mine.filter(role__in=(DERIVED, PROXY)).order_by("pk"))
+        held = list(
+            mine.filter(role__in=(DERIVED, PROXY))
+            .select_related("chain")
+            .prefetch_related("allowances")
+            .order_by("pk")
+        )
         wanted = self.request.query_params.get("currency")
-        if wanted is not None:
-            rows = [row for row in rows if row.unit.code == wanted]
+        rows = [row for row in held if row.unit.code == wanted]
+        if wanted is None:
+            usual = [r for r in held if r.unit.code == settings.CHAIN_CURRENCY]
+            rows = usual or held
         if not rows:
             raise Http404
         if len({row.asset for row in rows}) > 1:
@@ -98,7 +114,6 @@ def together(
         "balance": total(entries, unit),
         "derived_balance": part(looks, DERIVED, unit),
         "proxy_balance": part(looks, PROXY, unit),
-        "proxy_allowance": None,  # no provider here has told one
         "currency": unit.code,
         "timestamp": None if oldest is None else text_of(oldest),
         "source": source_of(known),
@@ -110,6 +125,28 @@ def together(
         "error": "; ".join(dict.fromkeys(errors)) or None,
         "complete": complete,
     }
+
+
+def on_chain(wallets: Sequence[Account], unit: Asset) -> dict[str, str | None]:
+    """Return what is not final yet, and what others may take of the proxy wallets."""
+    states = [getattr(wallet, "chain", None) for wallet in wallets]
+    coming = [None if state is None else state.unconfirmed for state in states]
+    known = [amount for amount in coming if amount is not None]
+    return {
+        "unconfirmed_balance": unit.major(sum(known))
+        if len(known) == len(coming)
+        else None,
+        "proxy_allowance": allowance(wallets, unit),
+    }
+
+
+def allowance(wallets: Sequence[Account], unit: Asset) -> str | None:
+    """Return the least that a spender may take of a proxy wallet; None if none is told."""
+    told = [a for w in wallets if w.role == PROXY for a in w.allowances.all()]
+    bounded = [allowed.amount for allowed in told if not allowed.unlimited]
+    if bounded:
+        return unit.major(min(bounded))
+    return UNLIMITED if told else None
 
 
 def part(looks: Sequence[tuple[str, Glance]], role: str, unit: Asset) -> str | None:

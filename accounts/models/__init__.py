@@ -6,6 +6,7 @@ from .account import Account, Pot
 from .audit import AuditEvent, AuditSeal, AuditWaiting
 from .balance import Balance, BalanceSnapshot
 from .base import Row, Source
+from .chain import Allowance, ChainState
 from .check import CheckSetting, DriftSetting
 from .connection import AuthorizationRequest, Connection
 from .event import Channel, Condition, Delivery, Event, Preference, Threshold
@@ -24,6 +25,7 @@ from .workspace import Membership, Workspace
 
 __all__ = [
     "Account",
+    "Allowance",
     "AuditEvent",
     "AuditSeal",
     "AuditWaiting",
@@ -33,6 +35,7 @@ __all__ = [
     "BalanceDay",
     "BalanceSnapshot",
     "BookCursor",
+    "ChainState",
     "Channel",
     "CheckSetting",
     "Condition",

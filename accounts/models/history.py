@@ -70,6 +70,9 @@ class SnapshotKey(models.Model):
         max_length=64, help_text="Of the request, or of the figures that it names."
     )
     replays = models.PositiveIntegerField(default=0)  # asked again so many times
+    superseded_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its chain has another block there."
+    )
 
     class Meta:
         ordering = ["-created"]

@@ -10,7 +10,7 @@ from functools import cache
 from uuid import UUID
 
 from accounts.verdicts import Known
-from providers.base import Place
+from providers.base import Block, Place
 from providers.money import Asset
 
 from . import statements
@@ -29,6 +29,11 @@ class Knowledge:
     cursors: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
     version: int = 0
 
+    @property
+    def chained(self) -> bool:
+        """Say whether any of these figures is of a block."""
+        return any(known.block for known in self.accounts.values())
+
     def before(self) -> dict[str, Before]:
         """Return what decides what is asked about each account."""
         return {
@@ -42,7 +47,7 @@ class Knowledge:
 def _place(name: str, known: Known) -> Place | None:
     if known.parent is not None or known.closed:
         return None
-    return Place(name, known.kind, asset=asset_of(known.asset))
+    return Place(name, known.kind, asset=asset_of(known.asset), block=known.block)
 
 
 @cache
@@ -104,6 +109,7 @@ def _known(
     gaps: str | None,
     quarantined: str | None,
     clean_syncs_left: int | None,
+    block: str | None,
 ) -> Known:
     return Known(
         pk,
@@ -127,7 +133,13 @@ def _known(
         None if gaps is None else _gaps(gaps),
         None if quarantined is None else _since(quarantined),
         clean_syncs_left,
+        block=None if block is None else _block(block),
     )
+
+
+def _block(text: str) -> Block:
+    number, _, hash = text.partition(":")
+    return Block(int(number), hash)
 
 
 def _gaps(discrepancies: str) -> dict[str, int]:

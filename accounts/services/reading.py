@@ -100,18 +100,24 @@ class Visit:
     def _look(self) -> Call[Observation]:
         asked, known = monotonic(), self._known()
         found = yield from self._counted(self.provider.observe(known))
-        self.listed = not known
+        self.listed = not known or any(place.block for place in known)
         self.asked, self.answered = asked, monotonic()
         return found
 
     def _known(self) -> list[Place]:
-        """Return the accounts to ask about; none where they have to be listed first."""
+        """Return the accounts to ask about; none where they have to be listed first.
+
+        A chain's are told always: it is asked whether it still has their blocks.
+        """
+        places = [b.place for b in self.before.values() if b.place is not None]
+        if any(place.block for place in places):
+            return places
         listed_at = self.connection.accounts_listed_at
         if self.kind != SyncRun.Kind.PERIODIC or listed_at is None:
             return []
         if listed_at < self.clock.moment - LIST_EVERY:
             return []
-        return [b.place for b in self.before.values() if b.place is not None]
+        return places
 
     def _list_movements(self, observation: Observation) -> Call[None]:
         if not isinstance(self.provider, ListsMovements):

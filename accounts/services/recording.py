@@ -19,7 +19,7 @@ from accounts.validator import Checks, checks_of
 from accounts.verdicts import Accepted, Heard, Known, Verdict
 from providers.errors import ProviderError
 
-from . import distrust, knowledge, snapshot_keys, statements, writing
+from . import chains, distrust, knowledge, snapshot_keys, statements, writing
 from .entries import Entry, State
 from .events import tell_changes
 from .instant.keeping import keep
@@ -70,6 +70,7 @@ def _record(entries: Sequence[Entry]) -> None:
         writing.write_accounts(present)
         writing.write_balances(present, known)
         snapshot_keys.write_names(present)
+        chains.write_chains(present)
         moved = writing.write_movements(present, known)
         writing.write_outcomes(present, states)
         writing.write_findings(present)

@@ -56,7 +56,10 @@ SELECT (SELECT clock_timestamp()::text), a.connection_id, a.external_id, a.movem
              FROM accounts_quarantinedreading q
              WHERE q.connection_id = a.connection_id AND q.external_id = a.external_id
              AND q.status = 'open') END,
-       a.clean_syncs_left
+       a.clean_syncs_left,
+       CASE WHEN (SELECT EXISTS (SELECT 1 FROM accounts_chainstate))
+       THEN (SELECT s.number || ':' || s.hash FROM accounts_chainstate s
+             WHERE s.account_id = a.id) END
 FROM (SELECT 1) AS one
 LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
 LEFT JOIN accounts_balance b ON b.account_id = a.id
@@ -77,7 +80,7 @@ INSERT INTO accounts_account
    kind, role, category, asset, goal, active, automates, can_send, can_receive,
    missing_reads, movements_cursor)
 SELECT t.id, now(), c.workspace_id, c.id, t.parent_id, c.provider, t.external_id, t.name,
-       t.kind, '', '', t.asset, t.goal, true,
+       t.kind, t.role, '', t.asset, t.goal, true,
        t.may_automate AND t.first AND NOT EXISTS (
          SELECT 1 FROM accounts_account o WHERE o.provider = c.provider
          AND o.external_id = t.external_id AND o.automates),
@@ -85,8 +88,9 @@ SELECT t.id, now(), c.workspace_id, c.id, t.parent_id, c.provider, t.external_id
 FROM (SELECT u.*, row_number() OVER (
         PARTITION BY c.provider, u.external_id ORDER BY c.created, c.id) = 1 AS first
       FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-                  %s::text[], %s::numeric[], %s::boolean[], %s::boolean[], %s::boolean[])
-        AS u(id, connection_id, parent_id, external_id, name, kind, asset, goal,
+                  %s::text[], %s::text[], %s::numeric[], %s::boolean[], %s::boolean[],
+                  %s::boolean[])
+        AS u(id, connection_id, parent_id, external_id, name, kind, role, asset, goal,
              can_send, can_receive, may_automate)
       JOIN accounts_connection c ON c.id = u.connection_id) AS t
 JOIN accounts_connection c ON c.id = t.connection_id

@@ -81,7 +81,9 @@ def _enter(
         return Entry(run, error=error)
     if isinstance(provider, TakesTypedBalances):
         return Entry(run, settled=Verdict())  # there is nobody to ask
-    listing = known is not None and isinstance(provider, ListsMovements)
+    listing = known is not None and (
+        isinstance(provider, ListsMovements) or known.chained
+    )
     before = known.before() if listing else {}
     if kind == SyncRun.Kind.EMERGENCY:
         since = clock.moment - timedelta(days=settings.RECOVERY_DAYS)

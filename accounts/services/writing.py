@@ -9,12 +9,15 @@ from uuid import UUID
 
 from accounts import health
 from accounts.models import SyncRun
+from accounts.text import clean
 from accounts.trading.progress import Progress
 from accounts.verdicts import Known
 
 from . import movements, statements
 from .entries import Entry, State
 from .statements import ask, write
+
+LONGEST_ROLE = 30
 
 
 def write_accounts(entries: Iterable[Entry]) -> None:
@@ -27,6 +30,7 @@ def write_accounts(entries: Iterable[Entry]) -> None:
             new.reading.external_id,
             new.name,
             new.reading.kind,
+            clean(new.reading.role, LONGEST_ROLE),
             new.reading.asset,
             new.reading.goal,
             new.reading.can_send,

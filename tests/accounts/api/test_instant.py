@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from accounts import services, signals, tasks
 from accounts.api import callers, throttling
-from accounts.models import Balance, Membership, SyncRun
+from accounts.models import Balance, ChainState, Membership, SyncRun
 from accounts.services import instant
 from accounts.services.instant import cache
 from tests.fixtures_api import ASSET, V1, absent, account, expect_problem, hold
@@ -335,6 +335,37 @@ def test_chain_wallets_are_told_together_and_never_in_part(world, published):
     )
     assert fields_needed(world.viewer.get(url)) == "currency"
     assert world.viewer.get(url, {"currency": "EUR"}).json()["balance"] == "0.01"
+
+
+def test_chain_wallets_tell_what_others_may_take_and_what_is_not_final(
+    world, published, settings
+):
+    owner = world.mine.connection
+    proxy = account(owner, "P", 2400, role="proxy")
+    ChainState.objects.create(
+        account=proxy, number=7, hash="0x7", read_at=now(), unconfirmed=2500
+    )
+    spender = {"account": proxy, "read_at": now()}
+    most = 2**256 - 1
+    proxy.allowances.create(spender="0xe", amount=most, unlimited=True, **spender)
+
+    told = world.viewer.get("/api/balance").json()
+    assert (told["balance"], told["unconfirmed_balance"]) == ("24.00", "25.00")
+    assert told["proxy_allowance"] == "unlimited"
+
+    proxy.allowances.create(spender="0xf", amount=150, **spender)
+    assert world.viewer.get("/api/balance").json()["proxy_allowance"] == "1.50"
+
+    shown = world.viewer.get(f"{V1}/accounts/{proxy.pk}/").json()["chain"]
+    assert (shown["block"], shown["block_hash"]) == (7, "0x7")
+    assert shown["unconfirmed"]["minor"] == "2500"
+    assert [a["amount"]["minor"] for a in shown["allowances"]] == [str(most), "150"]
+
+    account(owner, "E", 1, role="derived").__class__.objects.filter(name="E").update(
+        asset="EUR/2"
+    )
+    settings.CHAIN_CURRENCY = "EUR"
+    assert world.viewer.get("/api/balance").json()["balance"] == "0.01"
 
 
 def fields_needed(answer) -> str:
