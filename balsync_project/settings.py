@@ -60,8 +60,8 @@ WEBHOOKS_TO_LOOPBACK = env.bool("BALSYNC_WEBHOOKS_TO_LOOPBACK", default=False)
 
 # --- Times that fit each other: each is safe only because the next is longer ---
 
-# A call to a provider (15 s, `providers.drivers.policy`) < the lease of a transfer
-# (45 s, `automation.machine.transfer`) < these.
+# A call that moves money (15 s, `Provider.deadline`) < the lease of a transfer (45 s,
+# `automation.machine.transfer`) < the slowest call that only reads (60 s) < these.
 TASK_SOFT_LIMIT = timedelta(seconds=75)
 TASK_HARD_LIMIT = timedelta(seconds=90)
 BROKER_VISIBILITY = timedelta(seconds=300)

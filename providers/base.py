@@ -72,7 +72,8 @@ class Provider(ABC):
     # Whether an answer of 200 may hold an error, so that `trouble` has to look.
     errors_in_body: ClassVar[bool] = False
     dedupe_horizon: ClassVar[int] = 3600  # seconds for which a dedupe id is trusted
-    deadline: ClassVar[float] = 15.0  # seconds for all requests of one call together
+    # Seconds for all requests of one call together: 60 at most, and 15 where money moves.
+    deadline: ClassVar[float] = 15.0
     # Credentials that the provider gives out by itself: nobody types them in.
     issued: ClassVar[Sequence[str]] = ()
 

@@ -114,7 +114,8 @@ def read_live(accounts: Sequence[Account]) -> dict[UUID, Said]:
             continue
         jobs.append((provider, looking(provider)))
         asked.append(mine)
-    answers = fleet().run_all(jobs, seconds=SECONDS) if jobs else []
+    seconds = max([SECONDS, *(provider.deadline for provider, _ in jobs)])
+    answers = fleet().run_all(jobs, seconds=seconds) if jobs else []
     for mine, answer in zip(asked, answers, strict=True):
         found |= told_by(answer, mine)
     return found

@@ -26,6 +26,7 @@ from .trading import is_due
 
 TOGETHER = 500  # connections written in one transaction
 BLANK = tuple(column.get_default() for column in SyncRun._meta.concrete_fields)
+USUAL = 15.0  # seconds for all answers, unless a provider may take longer
 LINGER = 1.0  # seconds for which an answer may wait for others before it is written
 
 
@@ -33,13 +34,14 @@ def sync(
     connections: Iterable[Connection],
     kind: str,
     *,
-    seconds: float = 15,
+    seconds: float = USUAL,
     runs: Mapping[UUID, SyncRun] | None = None,
     full: bool = False,
 ) -> list[SyncRun]:
     """Read every account of `connections` and record what was heard, or why nothing was.
 
-    Answers are written as they come; none waits for the slowest. `runs` are rows that
+    Answers are written as they come; none waits for the slowest. With fewer `seconds`
+    than usual a provider that may take longer is not waited for. `runs` are rows that
     were requested before, by connection; `full` reads all movements again. Returns one
     run per connection, in order.
     """
@@ -124,8 +126,11 @@ def _ask(
     """Visit all `entries` and record each; return those that need a new token first."""
     rejected: list[Entry] = []
     jobs = [(entry.visit.provider, entry.visit.call()) for entry in entries]
+    longest = seconds
+    if seconds >= USUAL:  # nobody is in a hurry: who is known to be slow is waited for
+        longest = max([seconds, *(provider.deadline for provider, _ in jobs)])
     answers = fleet().run_each(
-        jobs, seconds=seconds, each=seconds, chunk=TOGETHER, linger=LINGER
+        jobs, seconds=longest, least=seconds, chunk=TOGETHER, linger=LINGER
     )
     for chunk in answers if jobs else ():
         ready = []

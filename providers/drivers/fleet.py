@@ -50,11 +50,11 @@ class Fleet:
         jobs: Sequence[tuple[Provider, Call[T]]],
         *,
         seconds: float,
-        each: float = policy.DEADLINE,
+        least: float = 0.0,
     ) -> list[T | ProviderError]:
         """Return the answer or the failure of each call, in order, within `seconds`."""
         found: dict[int, T | ProviderError] = {}
-        for chunk in self.run_each(jobs, seconds=seconds, each=each, chunk=len(jobs)):
+        for chunk in self.run_each(jobs, seconds=seconds, least=least, chunk=len(jobs)):
             found.update(chunk)
         return [found[index] for index in range(len(jobs))]
 
@@ -63,18 +63,19 @@ class Fleet:
         jobs: Sequence[tuple[Provider, Call[T]]],
         *,
         seconds: float,
-        each: float = policy.DEADLINE,
+        least: float = 0.0,
         chunk: int = CHUNK,
         linger: float = LINGER,
     ) -> Iterator[list[tuple[int, T | ProviderError]]]:
         """Yield (index, answer or failure) in chunks as they come, all within `seconds`.
 
-        A call has `each` seconds from when it starts. What is no ProviderError is a
+        A call has as many seconds from when it starts as its provider may take, and at
+        least `least`. What is no ProviderError is a
         fault of the adapter: it is raised here, and the rest is given up.
         """
         ends = monotonic() + seconds
         harvest: Harvest[T] = Harvest(len(jobs), chunk)
-        working = self._work(jobs, harvest, ends, each)
+        working = self._work(jobs, harvest, ends, least)
         running = asyncio.run_coroutine_threadsafe(working, self.loop)
         running.add_done_callback(harvest.stop)
         try:
@@ -119,13 +120,14 @@ class Fleet:
         jobs: Sequence[tuple[Provider, Call[T]]],
         harvest: Harvest[T],
         ends: float,
-        each: float,
+        least: float,
     ) -> None:
         waiting = iter(enumerate(jobs))
 
         async def work() -> None:
             for index, (provider, call) in waiting:
-                deadline = min(ends, monotonic() + each)
+                longest = max(least, provider.deadline)
+                deadline = min(ends, monotonic() + longest)
                 harvest.put(index, await self._result(provider, call, deadline))
 
         count = min(self.in_flight, len(jobs))

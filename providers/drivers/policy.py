@@ -31,7 +31,6 @@ from .queueing import CROWDED, nonces, numbered, paid, turns, weighed
 from .rations import digest
 
 CONNECT = 3.0  # seconds
-DEADLINE = 15.0  # seconds for a whole call: shorter than a transfer's lease
 LARGEST = 10 * 2**20  # bytes of one answer, unpacked
 ATTEMPTS = 3  # of a read, within its deadline
 FIRST_PAUSE = 0.2  # seconds before the second attempt; then it doubles

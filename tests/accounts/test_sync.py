@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import time
 from datetime import timedelta
 
@@ -120,6 +121,18 @@ def test_failing_slow_and_babbling_connections_stop_nobody_and_write_no_zero(
     stale = Balance.objects.exclude(error="")
     assert {b.account.connection for b in stale.select_related("account")} == failed
     assert 0 not in totals().values()
+
+
+def test_provider_that_is_known_to_be_slow_is_waited_for(people, bank, monkeypatch):
+    ((_, connection),) = people(1, pots=1)
+    monkeypatch.setattr(connection.adapter.__class__, "deadline", 4.0)
+    monkeypatch.setattr(sys.modules[services.sync.__module__], "USUAL", 0.1)
+    bank.fault("delay", times=None, seconds=0.5)
+
+    (hurried,) = services.sync([connection], "periodic", seconds=0.05)
+    (patient,) = services.sync([connection], "periodic", seconds=0.1)
+
+    assert (hurried.status, patient.status) == ("failed", "ok")
 
 
 def spoil(bank, broken) -> None:

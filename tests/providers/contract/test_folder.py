@@ -12,7 +12,7 @@ import pytest
 
 import providers
 from providers import errors, sandbox
-from providers.base import Place
+from providers.base import MovesMoney, Place
 from providers.wire import Response, drive
 
 from .parties import ALONE, EVERYBODY, FOLDER, SAMPLES
@@ -31,6 +31,13 @@ def test_folder_is_complete(slug):
     assert adapter.name
     assert set(sandbox.load(slug).mounts) == set(adapter.hosts)
     assert all(url.startswith(("https://", "wss://")) for url in adapter.hosts.values())
+
+
+@pytest.mark.parametrize("slug", providers.slugs())
+def test_call_ends_before_whoever_waits_for_it(slug):
+    adapter = providers.load(slug)
+
+    assert adapter.deadline <= (15 if issubclass(adapter, MovesMoney) else 60)
 
 
 @pytest.mark.parametrize("slug", ALONE)

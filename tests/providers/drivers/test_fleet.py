@@ -170,11 +170,12 @@ def test_each_result_is_handed_back_once(fleet, bank):
     assert sorted(found) == list(range(200))
 
 
-def test_slow_call_ends_by_its_own_deadline(fleet, bank, institution):
+def test_slow_call_ends_by_its_own_deadline(fleet, bank, institution, monkeypatch):
+    monkeypatch.setattr(type(bank), "deadline", 1.0)
     institution.plan.extend([of_customer("t1", slow(60))] * 9)
     began = time.monotonic()
 
-    found = fleet.run_all(jobs(bank, 3), seconds=30, each=1.0)
+    found = fleet.run_all(jobs(bank, 3), seconds=30)
 
     assert [type(r).__name__ for r in found] == ["Response", "Unavailable", "Response"]
     assert time.monotonic() - began < 15
