@@ -45,6 +45,7 @@ HISTORY = [
     _list("Snapshot names", "sell", "accounts_snapshotkey"),
     _list("Sync runs", "sync", "accounts_syncrun"),
     _list("Streams", "sensors", "accounts_stream"),
+    _list("Webhooks", "webhook", "accounts_webhookinbox"),
     _list("Corrections", "edit_note", "accounts_correction"),
     _list("Quarantine", "gpp_maybe", "accounts_quarantinedreading"),
     _list("Discrepancies", "difference", "accounts_discrepancy"),

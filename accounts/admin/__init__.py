@@ -19,6 +19,7 @@ from . import (
     sync,
     trading,
     transaction,
+    webhook,
     workspace,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "sync",
     "trading",
     "transaction",
+    "webhook",
     "workspace",
 ]

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
@@ -12,13 +14,19 @@ from django.utils.timezone import now
 import providers
 from accounts import services
 from accounts.models import Connection
-from providers.base import Authorizes, TakesTypedBalances
+from providers.base import (
+    Authorizes,
+    RegistersWebhooks,
+    SendsWebhooks,
+    TakesTypedBalances,
+)
+from providers.errors import ProviderError
 
 from . import show
 from .account import request_emergency, request_syncs
 from .base import Panel, Role, ScopedAdmin, tell, verb, warn
 from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
-from .panels import accounts_panel, syncs_panel
+from .panels import accounts_panel, syncs_panel, webhooks_panel
 from .traded import trading_panels
 
 
@@ -35,6 +43,18 @@ def can(port: type):
 
 takes_typed = can(TakesTypedBalances)
 authorizes = can(Authorizes)
+
+
+sends_webhooks = can(SendsWebhooks)
+registers_webhooks = can(RegistersWebhooks)
+
+
+def listens(row: Connection) -> bool:
+    return sends_webhooks(row) and row.webhook_digest is not None
+
+
+def tells_hooks(row: Connection) -> bool:
+    return listens(row) and registers_webhooks(row)
 
 
 def in_use(row: Connection) -> bool:
@@ -63,6 +83,9 @@ class ConnectionAdmin(ScopedAdmin):
         "test",
         "archive",
         "replace_credentials",
+        "open_webhooks",
+        "show_webhooks",
+        "close_webhooks",
         "add_account",
     )
     actions = ["sync_chosen"]
@@ -194,6 +217,8 @@ class ConnectionAdmin(ScopedAdmin):
         yield accounts_panel(row)
         yield from trading_panels(row, self.history_list)
         yield syncs_panel(row, self.history_list)
+        if sends_webhooks(row):
+            yield webhooks_panel(row, self.history_list)
 
     def add_view(self, request, form_url="", extra_context=None) -> HttpResponse:
         """Choose a provider, then say what it needs."""
@@ -243,6 +268,67 @@ class ConnectionAdmin(ScopedAdmin):
     def replace_credentials(self, request, row: Connection, **typed: str) -> None:
         services.update_credentials(row, typed)
         tell(request, "The credentials are replaced.")
+
+    @verb(
+        "Receive webhooks",
+        role=Role.ADMIN,
+        hint="Open a new secret address; an older one is dead from then on",
+        shown=sends_webhooks,
+    )
+    def open_webhooks(self, request, row: Connection) -> HttpResponse | None:
+        try:
+            opened = services.listen(row)
+        except ProviderError as error:
+            warn(request, f"The provider could not be told: {error}")
+            return None
+        if opened.where:
+            return self.shown_once(request, row, opened)
+        tell(request, "The provider calls a new secret address from now on.")
+        return None
+
+    def shown_once(
+        self, request, row: Connection, opened: services.Opened
+    ) -> HttpResponse:
+        """Return the one page that holds the address; no message and no cache keeps it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Address for webhooks",
+            "row": row,
+            "opened": opened,
+            "back": show.page(row),
+        }
+        shown = TemplateResponse(request, "accounts/webhook_address.html", context)
+        add_never_cache_headers(shown)
+        return shown
+
+    @verb(
+        "List webhooks",
+        role=Role.ADMIN,
+        hint="Ask the provider which addresses it calls",
+        shown=tells_hooks,
+    )
+    def show_webhooks(self, request, row: Connection) -> None:
+        try:
+            found = services.hooks(row)
+        except ProviderError as error:
+            warn(request, f"The provider does not say: {error}")
+            return
+        tell(request, "It calls: " + (", ".join(found) or "nobody"))
+
+    @verb(
+        "Stop webhooks",
+        role=Role.ADMIN,
+        hint="Close the address",
+        shown=listens,
+    )
+    def close_webhooks(self, request, row: Connection) -> None:
+        try:
+            services.stop_listening(row)
+        except ProviderError as error:
+            warn(request, f"It is closed here, but the provider was not told: {error}")
+            return
+        tell(request, "The address is closed: nobody can call it any more.")
 
     @verb("Add account", role=Role.ADMIN, form=TypedAccountForm, shown=takes_typed)
     def add_account(self, request, row: Connection, **typed) -> HttpResponse:

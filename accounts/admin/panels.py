@@ -186,3 +186,26 @@ def syncs_panel(row: Connection, history_list) -> Panel:
         more_text="All syncs",
         right=("API calls",),
     )
+
+
+def webhooks_panel(row: Connection, history_list) -> Panel:
+    """Return what a provider told of by itself, and what became of that."""
+    heard = row.webhook_events.all()
+    listening = "no address is open" if row.webhook_digest is None else "open"
+    return Panel(
+        f"Webhooks: {listening}",
+        ["When", "Event", "Status", "Came"],
+        [
+            [
+                show.link(event, show.exact(event.created)),
+                event.event_id,
+                show.status(event.status),
+                f"{event.deliveries}×",
+            ]
+            for event in heard.defer("body")[:NEWEST]
+        ],
+        more=history_list(heard.model, connection__id__exact=row.pk),
+        more_text="All events",
+        right=("Came",),
+        empty="Nothing was told yet.",
+    )

@@ -165,6 +165,8 @@ TONES = {
     "awaiting_approval": "warn",
     "notified": "info",
     "unknown": "warn",
+    "fetched": "ok",
+    "given_up": "bad",
     "stranded": "bad",
     "failed": "bad",
     "refused": "bad",

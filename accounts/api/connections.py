@@ -43,6 +43,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
     is_silent = serializers.BooleanField(
         read_only=True, help_text="No sync was good for hours."
     )
+    listening = serializers.SerializerMethodField(
+        help_text="Whether the provider may call an address of ours."
+    )
     key_may_withdraw = serializers.BooleanField(
         read_only=True, help_text="Whoever has this key can take the money."
     )
@@ -62,6 +65,8 @@ class ConnectionSerializer(serializers.ModelSerializer):
             "external_user",
             "consent_expires_at",
             "consent_days_left",
+            "token_expires_at",
+            "listening",
             "last_sync_at",
             "last_success_at",
             "next_sync_at",
@@ -75,6 +80,9 @@ class ConnectionSerializer(serializers.ModelSerializer):
             "archived_at",
         ]
         read_only_fields = fields
+
+    def get_listening(self, connection: Connection) -> bool:
+        return connection.webhook_digest is not None
 
     @extend_schema_field(BreakerSerializer)
     def get_breaker(self, connection: Connection) -> dict[str, Any]:

@@ -54,23 +54,47 @@ def problem(status: int, code: str, detail: str) -> JsonResponse:
 
 
 class ListeningSerializer(serializers.Serializer):
-    """Whether the provider calls us. The address is a secret that nobody needs to know."""
+    """Whether the provider calls us, and at which address if a person must tell it."""
 
     listening = serializers.BooleanField()
+    address = serializers.CharField(
+        allow_null=True,
+        help_text="A secret, shown this once; null where the provider was told of it.",
+    )
+    where = serializers.CharField(
+        allow_null=True, help_text="Where a person types the address in."
+    )
+
+
+class HooksSerializer(serializers.Serializer):
+    """What the provider calls, as it says itself; our own secrets are blotted out."""
+
+    hooks = serializers.ListField(child=serializers.CharField())
 
 
 class ConnectionWebhook(Connections):
-    roles = {"POST": ADMIN, "DELETE": ADMIN}
+    roles = {"GET": ADMIN, "HEAD": ADMIN, "POST": ADMIN, "DELETE": ADMIN}
+
+    @extend_schema(responses=HooksSerializer)
+    @problems(*OF_PROVIDER)
+    def get(self, request, pk):
+        """Ask the provider which addresses it calls."""
+        return Response({"hooks": services.hooks(self.usable())})
 
     @extend_schema(request=Nothing, responses=ListeningSerializer)
     @problems(*OF_PROVIDER)
     @idempotent(goes_out=True)
     def post(self, request, pk):
-        """Open a new secret address and let the provider call it; older ones are dead."""
+        """Open a new secret address and let the provider call it; older ones are dead.
+
+        Where the provider cannot be told, this answer alone shows the address.
+        """
         connection = self.usable()
         self.body(Nothing)
-        services.listen(connection)
-        return Response({"listening": True})
+        opened = services.listen(connection)
+        address = opened.url if opened.where else None
+        where = opened.where or None
+        return Response({"listening": True, "address": address, "where": where})
 
     @extend_schema(responses={204: None})
     @problems(*OF_PROVIDER)

@@ -27,12 +27,17 @@ class WebhookInbox(Row):
         GIVEN_UP = "given_up"
 
     KEPT = timedelta(days=30)
+    BODY_KEPT = timedelta(days=7)  # for whoever wants to see what was said
     GIVEN_UP = timedelta(days=1)  # after which what it hinted at is no news any more
 
     connection = models.ForeignKey(
         Connection, models.CASCADE, related_name="webhook_events"
     )
     event_id = models.CharField(max_length=100)
+    body = models.BinaryField(
+        null=True, editable=False, help_text="As it came; erased after some days."
+    )
+    deliveries = models.PositiveIntegerField(default=1, help_text="It counts once.")
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)  # None: given up
     fetched_at = models.DateTimeField(null=True, blank=True)
@@ -57,6 +62,11 @@ class WebhookInbox(Row):
 
     def __str__(self) -> str:
         return self.event_id
+
+    @property
+    def text(self) -> str:
+        """What was said, for people; it never decides anything."""
+        return "" if self.body is None else bytes(self.body).decode("utf-8", "replace")
 
     @property
     def status(self) -> str:

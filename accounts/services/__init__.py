@@ -68,11 +68,13 @@ from .tickers import refresh_rates
 from .trading import MAY_TRADE, MAY_WITHDRAW, carry_on, see_through, warnings_of
 from .webhooks import (
     NoWebhooks,
+    Opened,
     UnknownWebhook,
     announce_all,
     announce_fetched,
     claim_unfetched,
     forget_old_hints,
+    hooks,
     listen,
     stop_listening,
 )
@@ -93,6 +95,7 @@ __all__ = [
     "NoWebhooks",
     "NotTyped",
     "NotWithItsChange",
+    "Opened",
     "Proof",
     "Rotation",
     "SignatureRefused",
@@ -127,6 +130,7 @@ __all__ = [
     "forget_old_nonces",
     "forget_old_transactions",
     "fresh_balances",
+    "hooks",
     "keep_history",
     "keep_quotes",
     "keep_rate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -20,8 +21,7 @@ from django.utils.timezone import now
 from accounts.models import Connection, SyncRun, WebhookInbox
 from accounts.models.idempotency import delete_in_batches
 from accounts.signals import webhook_fetched
-from providers import Provider
-from providers.base import Place, SendsWebhooks
+from providers.base import Place, RegistersWebhooks, SendsWebhooks
 from providers.errors import ProviderError
 from providers.money import Asset
 
@@ -49,18 +49,26 @@ class UnknownWebhook(ProviderError):
     code = "unknown_webhook"
 
 
-def listen(connection: Connection) -> str:
-    """Return a new secret address, known to the provider from now on; older ones are dead.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new secret address, and where a person has to type it in, if one has to."""
 
-    Raises NoWebhooks, and ProviderError where the provider would not be told.
+    url: str
+    where: str
+
+
+def listen(connection: Connection) -> Opened:
+    """Open a new secret address; older ones are dead.
+
+    A provider that can be told knows it from now on. Raises NoWebhooks, and
+    ProviderError where the provider would not be told.
     """
     secret = secrets.token_urlsafe(32)  # 256 bits: nothing else protects the address
     path = reverse("webhook", kwargs={"slug": connection.provider, "secret": secret})
     url = settings.BALSYNC_PUBLIC_URL.rstrip("/") + path
     # Known here before it is known there: no event may find the door closed.
     _keep(connection, digest(secret))
-    _tell(connection, url)
-    return url
+    return Opened(url, _tell(connection, url))
 
 
 def stop_listening(connection: Connection) -> None:
@@ -79,21 +87,56 @@ def _keep(connection: Connection, value: str | None) -> None:
     connection.save(update_fields=["webhook_digest"])
 
 
-def _listening(connection: Connection) -> Provider:
+def _listening(connection: Connection) -> SendsWebhooks:
     provider = adapter_of(connection)
     if not isinstance(provider, SendsWebhooks):
         raise NoWebhooks
     return provider
 
 
-def _tell(connection: Connection, url: str | None) -> None:
-    ours = settings.BALSYNC_PUBLIC_URL.rstrip("/") + f"/webhooks/{connection.provider}/"
-    open_ = connection.accounts.filter(parent=None, closed_at=None, active=True)
-    for account in open_:
-        place = Place(
-            account.external_id, account.kind, asset=Asset.parse(account.asset)
-        )
+def hooks(connection: Connection) -> list[str]:
+    """Return the addresses that the provider calls, ours with its secret blotted out.
+
+    Raises NoWebhooks where it cannot be asked for them, and ProviderError.
+    """
+    if not isinstance(_listening(connection), RegistersWebhooks):
+        raise NoWebhooks("This provider shows its webhooks in its own pages alone")
+    found: dict[str, None] = {}
+    for place in _places(connection):
+        for url in call(connection, lambda p, place=place: p.hooks(place)):
+            found[_blotted(connection, url)] = None
+    return list(found)
+
+
+def _blotted(connection: Connection, url: str) -> str:
+    ours = _ours(connection)
+    if not url.startswith(ours):
+        return url
+    secret = url.removeprefix(ours).strip("/")
+    known = digest(secret) == connection.webhook_digest
+    return f"{ours}… ({'this one' if known else 'an older one'})"
+
+
+def _ours(connection: Connection) -> str:
+    return settings.BALSYNC_PUBLIC_URL.rstrip("/") + f"/webhooks/{connection.provider}/"
+
+
+def _tell(connection: Connection, url: str | None) -> str:
+    """Let the provider know; return where a person must, if it cannot be told."""
+    provider = _listening(connection)
+    if not isinstance(provider, RegistersWebhooks):
+        return provider.webhooks_where
+    ours = _ours(connection)
+    for place in _places(connection):
         call(connection, lambda p, place=place: p.listen(place, url, ours=ours))
+    return ""
+
+
+def _places(connection: Connection) -> list[Place]:
+    rows = connection.accounts.filter(parent=None, closed_at=None, active=True)
+    return [
+        Place(row.external_id, row.kind, asset=Asset.parse(row.asset)) for row in rows
+    ]
 
 
 def receive(
@@ -108,15 +151,22 @@ def receive(
     connection = rows.filter(webhook_digest=digest(secret)).first()
     if connection is None:
         raise UnknownWebhook
-    hint = _listening(connection).hint(headers, body)
+    try:
+        hint = _listening(connection).hint(headers, body)
+    except ProviderError as error:
+        log.warning("webhook_refused", connection=str(connection.pk), code=error.code)
+        raise
     with transaction.atomic():
         event, new = WebhookInbox.objects.get_or_create(
-            connection=connection, event_id=_fitting(hint.event_id)
+            connection=connection,
+            event_id=_fitting(hint.event_id),
+            defaults={"body": body},
         )
-        # By the database's clock, which also tells when a sync began.
-        if new:
-            mine = WebhookInbox.objects.filter(pk=event.pk)
+        mine = WebhookInbox.objects.filter(pk=event.pk)
+        if new:  # by the database's clock, which also tells when a sync began
             mine.update(created=Now(), next_try_at=Now() + FIRST_TRY)
+        else:
+            mine.update(deliveries=F("deliveries") + 1)
         run = request_sync(connection, SyncRun.Kind.WEBHOOK) if new else None
         if new:
             stale = partial(instant.hint, connection.pk)
@@ -204,6 +254,11 @@ def _pause() -> Func:
 
 
 def forget_old_hints() -> int:
-    """Delete the events that are older than 30 days, and return how many."""
+    """Delete the events that are older than 30 days, and return how many.
+
+    Of those that are older than a week, what was said is erased.
+    """
+    said = WebhookInbox.objects.exclude(body=None)
+    said.filter(created__lt=now() - WebhookInbox.BODY_KEPT).update(body=None)
     old = WebhookInbox.objects.filter(created__lt=now() - WebhookInbox.KEPT)
     return delete_in_batches(old)

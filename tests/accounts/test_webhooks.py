@@ -14,7 +14,9 @@ from accounts import services, tasks
 from accounts.models import Connection, SyncRun, WebhookInbox
 from accounts.services.webhooks import digest
 from accounts.signals import webhook_fetched
-from providers.base import TakesTypedBalances
+from providers import sandbox
+from providers.base import RegistersWebhooks, SendsWebhooks, TakesTypedBalances
+from providers.errors import AuthenticationFailed
 
 from .conftest import BANK
 
@@ -84,7 +86,7 @@ def test_event_that_comes_five_times_counts_once(knock, heard):
     answers = [knock(told("tx_1")).json()["status"] for _ in range(5)]
 
     assert answers == ["accepted", *["duplicate"] * 4]
-    assert WebhookInbox.objects.count() == 1
+    assert WebhookInbox.objects.get().deliveries == 5
     assert SyncRun.objects.filter(kind="webhook").count() == 1
     assert len(heard) == 1
 
@@ -256,6 +258,58 @@ def test_events_are_forgotten_after_a_month(knock):
     assert services.forget_old_hints() == 1
 
 
+def test_what_was_said_is_kept_for_a_week(knock):
+    knock(told("tx_1"))
+    assert WebhookInbox.objects.get().text == told("tx_1")
+
+    WebhookInbox.objects.update(created=now() - timedelta(days=8))
+    services.forget_old_hints()
+
+    assert WebhookInbox.objects.get().text == ""
+
+
+def test_forgery_is_neither_noted_nor_answered_with_what_was_sent(knock, monkeypatch):
+    adapter = providers.load(BANK)
+
+    def forged(*_):
+        raise AuthenticationFailed("The signature is not the provider's")
+
+    monkeypatch.setattr(adapter, "hint", forged)
+
+    answer = knock(told("tx_1"))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "authentication_failed")
+    assert not WebhookInbox.objects.exists()
+
+
+def by_hand() -> str:
+    """Return a provider that calls, and has to be told the address by a person."""
+    return next(
+        s
+        for s in providers.slugs()
+        if issubclass(providers.load(s), SendsWebhooks)
+        and not issubclass(providers.load(s), RegistersWebhooks)
+    )
+
+
+def test_address_that_a_person_must_type_in_is_told_with_the_place_for_it(workspace):
+    slug = by_hand()
+    given = sandbox.load(slug)().credentials()
+    row = services.connect(workspace, slug, given)
+
+    opened = services.listen(row)
+
+    secret = opened.url.rstrip("/").rpartition("/")[2]
+    row.refresh_from_db()
+    assert opened.where
+    assert row.webhook_digest == digest(secret)
+    with pytest.raises(services.NoWebhooks):
+        services.hooks(row)
+    services.stop_listening(row)
+    row.refresh_from_db()
+    assert row.webhook_digest is None
+
+
 def test_providers_that_never_call_say_so(workspace):
     typed = (
         s
@@ -275,11 +329,13 @@ def test_bank_itself_calls_and_the_balance_follows(
     settings.BALSYNC_PUBLIC_URL = live_server.url
     customer, connection = person
     services.sync([connection], "start_up")
-    first = services.listen(connection)
-    second = services.listen(connection)
+    first = services.listen(connection).url
+    second = services.listen(connection).url
     hooks = bank.ledger.topic("webhooks").values()
     assert [hook["url"] for hook in hooks] == [second]  # the older one is gone
     assert first != second
+    here, _, _ = second.rpartition(second.rstrip("/").rpartition("/")[2])
+    assert services.hooks(connection) == [f"{here}… (this one)"]
     assert second not in json.dumps(list(Connection.objects.values()), default=str)
 
     main = customer.account.external_id

@@ -36,7 +36,7 @@ def event(home) -> Event:
 
 
 def add_webhook(owner, hearing, address: str = "http://127.0.0.1:9/SECRET-PATH"):
-    sent = {"kind": "webhook", "name": "hook", "address": address}
+    sent = {"kind": "webhook", "name": "claxon", "address": address}
     return owner.post(verb(hearing, "add-channel"), sent, follow=True)
 
 
@@ -155,7 +155,7 @@ def test_settings_and_channels_are_ones_own(who, request, owner, hearing):
         assert other.get(page(row)).status_code in (302, 404)
     for name in ("send-test", "replace-key", "remove"):
         assert other.post(verb(channel, name)).status_code == 404
-    assert "hook" not in text(other.get(listing(Channel)))
+    assert "claxon" not in text(other.get(listing(Channel)))
     assert Channel.objects.exists()
 
 

@@ -11,6 +11,7 @@ from accounts import publishing, services
 from accounts.models import Account, AuthorizationRequest, Connection, SyncRun
 from accounts.services import TestResult as Verdict
 from automation.models import Rule, RuleRun
+from providers.errors import Unavailable
 
 from .conftest import BANK, SECRET, TYPED
 from .pages import adding, listing, nonce, page, text, verb
@@ -278,6 +279,67 @@ def test_a_connection_that_waits_for_a_person_says_so_everywhere(owner, home):
         shown = owner.get(where)
         assert "Consent has ended" in text(shown), where
         assert here in shown.content.decode(), where
+
+
+ADDRESS = "https://here.example/webhooks/bank/THE-SECRET/"
+
+
+def test_an_address_for_webhooks_is_shown_once(owner, home, monkeypatch):
+    opened = services.Opened(ADDRESS, "In its dashboard, under Webhooks")
+    monkeypatch.setattr(services, "listen", lambda row: opened)
+
+    answer = owner.post(verb(home.connection, "open-webhooks"))
+
+    assert "THE-SECRET" in text(answer)
+    assert "In its dashboard" in text(answer)
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "THE-SECRET" not in text(owner.get(page(home.connection)))
+
+
+def test_an_address_that_the_provider_was_told_is_shown_to_nobody(
+    owner, home, monkeypatch
+):
+    monkeypatch.setattr(services, "listen", lambda row: services.Opened(ADDRESS, ""))
+
+    answer = owner.post(verb(home.connection, "open-webhooks"), follow=True)
+
+    assert "calls a new secret address" in text(answer)
+    assert "THE-SECRET" not in text(answer)
+
+
+def test_webhooks_are_listed_and_stopped_or_it_is_said_why_not(
+    owner, home, monkeypatch
+):
+    Connection.objects.filter(pk=home.connection.pk).update(webhook_digest="d" * 64)
+    monkeypatch.setattr(services, "hooks", lambda row: ["https://old.example/x"])
+    listed = owner.post(verb(home.connection, "show-webhooks"), follow=True)
+    assert "https://old.example/x" in text(listed)
+
+    def away(row):
+        raise Unavailable("It is away")
+
+    monkeypatch.setattr(services, "hooks", away)
+    monkeypatch.setattr(services, "stop_listening", away)
+    for name in ("show-webhooks", "close-webhooks"):
+        answer = owner.post(verb(home.connection, name), follow=True)
+        assert "It is away" in text(answer)
+
+
+def test_an_operator_opens_no_address(operator, home):
+    assert operator.post(verb(home.connection, "open-webhooks")).status_code == 403
+
+
+def test_the_inbox_shows_what_was_said_and_never_as_a_page(owner, home):
+    event = home.connection.webhook_events.create(
+        event_id="e1", body=b"<script>alert(1)</script>\xff", deliveries=5
+    )
+
+    shown = owner.get(page(event)).content.decode()
+
+    assert "&lt;script&gt;alert(1)" in shown
+    assert "<script>alert" not in shown
+    assert "e1" in text(owner.get(page(home.connection)))
+    assert "e1" in text(owner.get(listing(type(event))))
 
 
 def test_the_list_of_connections_posts_its_buttons(owner, home, published):

@@ -132,7 +132,7 @@ class Keeper:
         self.note_credentials(Connection.objects.get(pk=row.pk).open_credentials())
 
     def is_called_back(self, row: Connection) -> None:
-        address = services.listen(row)
+        address = services.listen(row).url
         self.secrets["webhook address"] = address.rstrip("/").rsplit("/", 1)[1]
         path = urlsplit(address).path
         for body in ("{}", "[", '{"type": "x", "data": {"id": "y"}}'):
