@@ -109,6 +109,12 @@ def refresh_rates() -> None:
 
 
 @shared_task
+def read_keys() -> None:
+    """Ask what keys may do, and when they end."""
+    services.read_keys()
+
+
+@shared_task
 def keep_history() -> None:
     """Add the months that snapshots will come in, and give up what is kept no longer."""
     services.keep_history()

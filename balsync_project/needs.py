@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from accounts.admin import show
+from accounts.admin.connection import has_credentials
 from accounts.models import Connection, Discrepancy, QuarantinedReading
 from accounts.services.events.watches import SOON
 from automation.models import RuleRun, Transfer
@@ -61,6 +62,8 @@ def reconnect(request: HttpRequest, row: Connection) -> Need:
     buttons = pages.buttons(request, row)
     main = next((b for b in buttons if b["mark"].tone == "main"), None)
     text = format_html("{} {}", show.health(row), row.error)
+    if main is None and has_credentials(row):
+        text = format_html("{} {}", text, pages.reconnect_link(row))
     return need("bad", show.link(row), text, main)
 
 

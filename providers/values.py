@@ -215,4 +215,5 @@ class Permissions:
     withdraw: bool | None = None
     transfer: bool | None = None  # between the customer's own accounts there
     only_from_some_addresses: bool | None = None  # whether others' requests are refused
+    ends: datetime | None = None  # when the key is worth nothing any more
     notes: Sequence[str] = ()  # for people

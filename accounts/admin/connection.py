@@ -180,9 +180,18 @@ class ConnectionAdmin(ScopedAdmin):
         """Return the one button that matters most in a list."""
         if row.needs_person and authorizes(row):
             return self._button(row, "connect_in_browser", "Reconnect", "main")
+        if row.needs_person and has_credentials(row):
+            return self.reconnect_link(row)
         if can_be_asked(row):
             return self._button(row, "sync_now", "Sync now", "small")
         return format_html("")
+
+    def reconnect_link(self, row: Connection) -> SafeString:
+        """Return the way to where new credentials are typed in."""
+        return format_html(
+            '<a class="bs-button bs-button--main" href="{}">Reconnect</a>',
+            show.page(row),
+        )
 
     def _button(self, row: Connection, name: str, text: str, tone: str) -> SafeString:
         # The list is one form already: the button only says where it goes.

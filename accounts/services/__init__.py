@@ -65,7 +65,14 @@ from .signing_keys import (
 )
 from .sync import sync
 from .tickers import refresh_rates
-from .trading import MAY_TRADE, MAY_WITHDRAW, carry_on, see_through, warnings_of
+from .trading import (
+    MAY_TRADE,
+    MAY_WITHDRAW,
+    carry_on,
+    read_keys,
+    see_through,
+    warnings_of,
+)
 from .webhooks import (
     NoWebhooks,
     Opened,
@@ -140,6 +147,7 @@ __all__ = [
     "progress_told",
     "proof_of",
     "protect",
+    "read_keys",
     "receive_webhook",
     "record_typed_balance",
     "refresh",

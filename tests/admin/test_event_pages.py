@@ -142,7 +142,7 @@ def test_test_message_key_and_removal_are_buttons(owner, hearing):
     assert channel.open_address()["key"] in text(answer)
     assert owner.post(verb(channel, "remove"), follow=True).status_code == 200
     assert not Channel.objects.exists()
-    assert Delivery.objects.get().channel_name == "hook"
+    assert Delivery.objects.get().channel_name == "claxon"
 
 
 @pytest.mark.parametrize("who", ["operator", "viewer", "superuser"])

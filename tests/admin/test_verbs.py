@@ -7,10 +7,12 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+import providers
 from accounts import publishing, services
 from accounts.models import Account, AuthorizationRequest, Connection, SyncRun
 from accounts.services import TestResult as Verdict
 from automation.models import Rule, RuleRun
+from providers.base import Authorizes
 from providers.errors import Unavailable
 
 from .conftest import BANK, SECRET, TYPED
@@ -279,6 +281,26 @@ def test_a_connection_that_waits_for_a_person_says_so_everywhere(owner, home):
         shown = owner.get(where)
         assert "Consent has ended" in text(shown), where
         assert here in shown.content.decode(), where
+
+
+def test_a_connection_without_consent_in_the_browser_is_reconnected_on_its_page(
+    owner, home
+):
+    dead = {"health": "reconnect_needed", "error": "The key is dead"}
+    Connection.objects.update(provider=keyed(), **dead)
+
+    for where in ("/admin/", listing(Connection)):
+        shown = owner.get(where).content.decode()
+        assert f'href="{page(home.connection)}">Reconnect</a>' in shown, where
+
+
+def keyed() -> str:
+    """Return a provider that is connected by typing in a key."""
+    return next(
+        s
+        for s in providers.slugs()
+        if (adapter := providers.load(s)).fields and not issubclass(adapter, Authorizes)
+    )
 
 
 ADDRESS = "https://here.example/webhooks/bank/THE-SECRET/"

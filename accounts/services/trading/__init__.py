@@ -12,7 +12,7 @@ from .carrying import (
     see_through,
 )
 from .hearing import hear
-from .keys import MAY_TRADE, MAY_WITHDRAW, note_permissions, warnings_of
+from .keys import MAY_TRADE, MAY_WITHDRAW, note_permissions, read_keys, warnings_of
 
 __all__ = [
     "MAY_TRADE",
@@ -24,6 +24,7 @@ __all__ = [
     "hear",
     "is_due",
     "note_permissions",
+    "read_keys",
     "reports_trading",
     "see_through",
     "warnings_of",

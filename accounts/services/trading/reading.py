@@ -20,12 +20,11 @@ from providers.errors import ProviderError
 from . import books, known, writing
 from .asking import gives_up
 from .gains import work_out
-from .keys import note_permissions
+from .keys import KEY_EVERY, note_permissions
 from .looking import Looking
 
 Step = Callable[[], None]
 A_MOMENT = timedelta(minutes=1)  # in which a stream may have told of a trade meanwhile
-KEY_EVERY = timedelta(days=1)  # what a key may do is asked at least so often
 
 
 class Reading(Looking):

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from accounts import services
 from accounts.models import (
     BookCursor,
+    Connection,
     Correction,
     Order,
     Position,
@@ -20,7 +21,7 @@ from accounts.models import (
 )
 from accounts.services.instant.answering import row_answer
 from accounts.services.trading.hearing import hear
-from providers.errors import AuthenticationFailed, Refused
+from providers.errors import AuthenticationFailed, Refused, Unavailable
 
 from .desk import HERE, read
 from .exchange import history
@@ -194,6 +195,29 @@ def test_key_that_may_withdraw_is_known(connection, bourse):
     assert found.may == ["read", "list_trades", "trade", "withdraw"]
     connection.refresh_from_db()
     assert connection.key_may_withdraw
+
+
+def test_keys_are_looked_at_daily_and_their_end_is_known(connection, bourse):
+    ends = now() + timedelta(days=5)
+    bourse.may = replace(bourse.may, ends=ends)
+
+    assert services.read_keys() == 1
+    assert services.read_keys() == 0  # not again today
+
+    connection.refresh_from_db()
+    assert connection.consent_expires_at == ends
+    assert connection.consent_days_left == 4
+    Connection.objects.update(key_read_at=now() - timedelta(days=2))
+    assert services.read_keys() == 1
+
+
+def test_key_that_cannot_be_read_is_asked_about_again(connection, bourse):
+    bourse.failing = lambda what: Unavailable() if what == "permissions" else None
+
+    assert services.read_keys() == 0
+
+    connection.refresh_from_db()
+    assert connection.key_read_at is None
 
 
 def test_balance_is_not_called_updating_while_trades_are_read(connection, bourse):
