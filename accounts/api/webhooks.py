@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -10,7 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from accounts import publishing, services, tasks
+from accounts import behind, publishing, services, tasks
 from providers.errors import ProviderError
 
 from .base import ADMIN
@@ -33,18 +35,24 @@ STATUS = {
 @never_cache
 @require_POST
 def webhook(request: HttpRequest, slug: str, secret: str) -> JsonResponse:
-    """Note that something happened and ask the provider; an event counts once."""
+    """Note that something happened; the provider is asked behind this answer, once."""
     length = request.headers.get("Content-Length") or "0"
     if not PLAIN_NUMBER.fullmatch(length) or int(length) > LARGEST:
         return problem(413, "too_large", "No event is that long")
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        run, new = services.receive_webhook(slug, secret, headers, request.body)
+        noted = services.receive_webhook(slug, secret, headers, request.body)
     except ProviderError as error:
         return problem(STATUS.get(error.code, 400), error.code, str(error))
-    if run is not None:
-        publishing.publish(tasks.run_sync, str(run.pk))
-    return JsonResponse({"status": "accepted" if new else "duplicate"})
+    if noted.new:
+        behind.leave(look, noted.connection_id)
+    return JsonResponse({"status": "accepted" if noted.new else "duplicate"})
+
+
+def look(connection_id: UUID) -> None:
+    """Let the provider be asked what is true at a connection."""
+    run = services.follow_webhook(connection_id)
+    publishing.publish(tasks.run_sync, str(run.pk))
 
 
 def problem(status: int, code: str, detail: str) -> JsonResponse:

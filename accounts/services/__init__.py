@@ -85,6 +85,7 @@ from .webhooks import (
     listen,
     stop_listening,
 )
+from .webhooks import follow as follow_webhook
 from .webhooks import receive as receive_webhook
 
 __all__ = [
@@ -132,6 +133,7 @@ __all__ = [
     "create_typed_account",
     "decide_discrepancies",
     "finish_authorization",
+    "follow_webhook",
     "forget_old_findings",
     "forget_old_hints",
     "forget_old_nonces",

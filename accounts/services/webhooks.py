@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
+from django.db import connection as database
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Func, Value
 from django.db.models.functions import Now
@@ -34,6 +34,18 @@ log = structlog.get_logger(__name__)
 FIRST_TRY = timedelta(seconds=10)  # a fetch that was lost is asked for again
 LAST_TRY = timedelta(minutes=10)
 LONGEST_ID = 100
+# By the database's clock, which also tells when a sync began. It waits for no lock that a
+# sync of the connection holds.
+NOTE = """
+INSERT INTO accounts_webhookinbox AS w
+  (id, created, connection_id, event_id, tries, next_try_at, body, deliveries)
+SELECT t.id, statement_timestamp(), t.connection_id, t.event_id, 0,
+       statement_timestamp() + t.first_try, t.body, 1
+FROM (VALUES (%s::uuid, %s::uuid, %s::text, %s::interval, %s::bytea))
+  AS t(id, connection_id, event_id, first_try, body)
+ON CONFLICT (connection_id, event_id) DO UPDATE SET deliveries = w.deliveries + 1
+RETURNING xmax = 0
+"""
 HEARD = (SyncRun.Status.OK, SyncRun.Status.PARTIAL)
 
 
@@ -139,13 +151,18 @@ def _places(connection: Connection) -> list[Place]:
     ]
 
 
-def receive(
-    slug: str, secret: str, headers: Mapping[str, str], body: bytes
-) -> tuple[SyncRun | None, bool]:
-    """Note an event, and return the sync that will find out, and whether it is new.
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An event that was told, whose it is, and whether it is told for the first time."""
 
-    The caller publishes `accounts.tasks.run_sync`. Raises UnknownWebhook, and what
-    `SendsWebhooks.hint` raises.
+    connection_id: UUID
+    new: bool
+
+
+def receive(slug: str, secret: str, headers: Mapping[str, str], body: bytes) -> Noted:
+    """Note an event once, and wait for nothing else: `follow` asks what is true.
+
+    Raises UnknownWebhook, and what `SendsWebhooks.hint` raises.
     """
     rows = Connection.objects.in_use().filter(provider=slug)
     connection = rows.filter(webhook_digest=digest(secret)).first()
@@ -156,23 +173,22 @@ def receive(
     except ProviderError as error:
         log.warning("webhook_refused", connection=str(connection.pk), code=error.code)
         raise
-    with transaction.atomic():
-        event, new = WebhookInbox.objects.get_or_create(
-            connection=connection,
-            event_id=_fitting(hint.event_id),
-            defaults={"body": body},
-        )
-        mine = WebhookInbox.objects.filter(pk=event.pk)
-        if new:  # by the database's clock, which also tells when a sync began
-            mine.update(created=Now(), next_try_at=Now() + FIRST_TRY)
-        else:
-            mine.update(deliveries=F("deliveries") + 1)
-        run = request_sync(connection, SyncRun.Kind.WEBHOOK) if new else None
-        if new:
-            stale = partial(instant.hint, connection.pk)
-            transaction.on_commit(stale, robust=True)
+    told = (uuid4(), connection.pk, _fitting(hint.event_id), FIRST_TRY, body)
+    with database.cursor() as cursor:
+        cursor.execute(NOTE, told)
+        (new,) = cursor.fetchone()
     log.info("webhook_received", connection=str(connection.pk), new=new)
-    return run, new
+    return Noted(connection.pk, new)
+
+
+def follow(connection_id: UUID) -> SyncRun:
+    """Return a sync that will find out what is true; until then nothing kept is fresh.
+
+    The caller publishes `accounts.tasks.run_sync`.
+    """
+    instant.hint(connection_id)
+    connection = Connection.objects.get(pk=connection_id)
+    return request_sync(connection, SyncRun.Kind.WEBHOOK)
 
 
 def _fitting(event_id: str) -> str:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import connections
+from django.db import connections, transaction
 from django.utils.timezone import now
 
 import providers
-from accounts import services, tasks
+from accounts import behind, publishing, services, tasks
 from accounts.models import Connection, SyncRun, WebhookInbox
 from accounts.services.webhooks import digest
 from accounts.signals import webhook_fetched
@@ -52,7 +54,17 @@ def listening(person) -> Connection:
 
 
 @pytest.fixture
-def knock(client, listening, django_capture_on_commit_callbacks):
+def at_once(monkeypatch):
+    """Let what is left behind an answer be done before it: one transaction sees it."""
+
+    def submit(work, args):
+        work(*args)
+
+    monkeypatch.setattr(behind, "_submit", submit)
+
+
+@pytest.fixture
+def knock(client, listening, at_once, django_capture_on_commit_callbacks):
     """Call the address, and let the workers do what it queues."""
 
     def knock(body: str = "", *, slug: str = BANK, secret: str = SECRET, **headers):
@@ -244,7 +256,8 @@ def test_periodic_sync_tells_of_an_event_whose_own_sync_failed(knock, bank, hear
 def test_only_the_databases_clock_tells_what_a_sync_has_read(listening, heard, hours):
     """The clock of the machine that was called may be wrong."""
     with time_machine.travel(now() + timedelta(hours=hours)):
-        run, _ = services.receive_webhook(BANK, SECRET, {}, told("tx_1").encode())
+        noted = services.receive_webhook(BANK, SECRET, {}, told("tx_1").encode())
+        run = services.follow_webhook(noted.connection_id)
 
     tasks.run_sync(str(run.pk))
 
@@ -320,6 +333,67 @@ def test_providers_that_never_call_say_so(workspace):
 
     with pytest.raises(services.NoWebhooks):
         services.listen(cash)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answer_waits_for_nothing_that_is_done_behind_it(
+    client, listening, monkeypatch
+):
+    """Neither for a queue that hangs, nor for a sync that is being written."""
+    hangs, asked = threading.Event(), threading.Event()
+
+    def publish(task, *args):
+        asked.set()
+        hangs.wait(30)
+
+    monkeypatch.setattr(publishing, "publish", publish)
+    path = f"/webhooks/{BANK}/{SECRET}/"
+    try:
+        with transaction.atomic():
+            Connection.objects.select_for_update(no_key=True).get(pk=listening.pk)
+            answers = in_thread(lambda: post(client, path, "tx_1"))
+            again = in_thread(lambda: post(client, path, "tx_1"))
+            assert not asked.is_set()  # that waits for us
+        assert (answers, again) == ("accepted", "duplicate")
+        assert asked.wait(30)
+        assert post(client, path, "tx_2") == "accepted"
+    finally:
+        hangs.set()
+        behind._pool.shutdown()
+        behind._after_fork()
+    assert SyncRun.objects.filter(kind="webhook").exists()
+
+
+def post(client, path: str, name: str) -> str:
+    answer = client.post(path, told(name), content_type="application/json")
+    return answer.json()["status"]
+
+
+def in_thread(work):
+    """Return what `work` returns, on a database connection of its own."""
+
+    def alone():
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(alone).result(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_too_much_is_left_to_the_beat(listening, monkeypatch):
+    monkeypatch.setattr(behind, "_room", threading.BoundedSemaphore(1))
+    behind._room.acquire()
+    done = []
+
+    behind.leave(done.append, 1)
+    behind._room.release()
+    behind.leave(done.append, 2)
+
+    wait_for(lambda: done)
+    assert done == [2]
 
 
 @pytest.mark.django_db(transaction=True)
