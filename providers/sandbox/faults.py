@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from providers.money import PLAIN_DECIMAL
 
-from .wire import Answer, Asked, Dropped, Late
+from .wire import Answer, Asked, Dropped, Late, as_json
 
 Act = Callable[[], Answer]
 Spoil = Callable[[Any, "Fault"], Any]
@@ -147,10 +147,14 @@ def _spoiled(
 ) -> Callable[[Fault, Act], Answer]:
     def apply(fault: Fault, act: Act) -> Answer:
         answer = act()
-        found = _walk(json.loads(answer.body), lambda k, v: change(k, v, fault))
-        return replace(answer, body=json.dumps(found).encode())
+        found = _walk(_read(answer), lambda k, v: change(k, v, fault))
+        return replace(answer, body=as_json(found).encode())
 
     return apply
+
+
+def _read(answer: Answer) -> Any:
+    return json.loads(answer.body, parse_float=Decimal)
 
 
 def _walk(value: Any, change: Callable[[str, Any], Any], key: str = "") -> Any:
@@ -164,11 +168,13 @@ def _walk(value: Any, change: Callable[[str, Any], Any], key: str = "") -> Any:
 def _is_money(key: str, value: Any) -> bool:
     if isinstance(value, str):
         return bool(PLAIN_DECIMAL.fullmatch(value)) and any(w in key for w in AMOUNTS)
-    return type(value) is int and any(word in key for word in AMOUNTS)
+    return type(value) in (int, Decimal) and any(word in key for word in AMOUNTS)
 
 
 def _like(value: Any, amount: Decimal) -> Any:
     """Return `amount` in the form of `value`: a number, or a text without an exponent."""
+    if isinstance(value, Decimal):
+        return amount
     return f"{amount:f}" if isinstance(value, str) else int(amount)
 
 
@@ -196,11 +202,8 @@ def _replace(key: str, value: Any, fault: Fault) -> Any:
 
 def _reordered(fault: Fault, act: Act) -> Answer:
     answer = act()
-    found = {
-        k: v[::-1] if isinstance(v, list) else v
-        for k, v in json.loads(answer.body).items()
-    }
-    return replace(answer, body=json.dumps(found).encode())
+    found = {k: v[::-1] if isinstance(v, list) else v for k, v in _read(answer).items()}
+    return replace(answer, body=as_json(found).encode())
 
 
 def _as_asked(fault: Fault, act: Act) -> Answer:

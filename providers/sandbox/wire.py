@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -62,8 +63,27 @@ class Answer:
         cls, body: Any, status: int = 200, headers: Mapping[str, str] = NOTHING
     ) -> Answer:
         """Return `body` as JSON, or as it is where it is bytes."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) else as_json(body).encode()
         return cls(raw, status, headers)
+
+
+def as_json(value: Any) -> str:
+    """Return `value` as JSON; a Decimal stands there as the number that it is."""
+    try:
+        return json.dumps(value)
+    except TypeError:
+        return _exactly(value)
+
+
+def _exactly(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(k)}: {_exactly(v)}" for k, v in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_exactly, value)) + "]"
+    return json.dumps(value)
 
 
 class Dropped(Exception):

@@ -62,13 +62,16 @@ def with_mark(body: bytes, path: tuple) -> str:
 
 
 def is_right(wrong: str, right: Any) -> bool:
-    """Say whether a value is as good as the right one: an amount, where amounts are texts.
+    """Say whether a value is as good as the right one: another amount of the same form.
 
-    A number is as good there: one institution documents texts, and shows numbers.
+    Where amounts are texts a number is as good: one institution documents texts, and
+    shows numbers. Where they are numbers of whole units, only a number is.
     """
+    told = json.loads(wrong, parse_float=Decimal)
+    if isinstance(right, float):
+        return type(told) in (int, Decimal) and abs(told) < 10**30
     if not isinstance(right, str) or not PLAIN_DECIMAL.fullmatch(right):
         return False
-    told = json.loads(wrong, parse_float=Decimal)
     if isinstance(told, str):
         return len(told) < 79 and bool(PLAIN_DECIMAL.fullmatch(told))
     return type(told) in (int, Decimal) and abs(told) < 10**30

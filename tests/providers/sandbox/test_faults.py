@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -120,6 +121,31 @@ def test_refusal_of_no_kind_is_a_plain_no_and_leaves_nothing_open(till):
 
     assert json.loads(till.answer(FILL).body) == {"said": "refused"}
     assert till.balance("purse") == 500
+
+
+EXACT = Decimal("90071992547409.93")  # no float holds this
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        (
+            "wrong_currency",
+            '{"available_balance": 90071992547409.93, "currency": "USD"}',
+        ),
+        ("wrong_amount", '{"available_balance": 90071992547410.93, "currency": "NGN"}'),
+        ("negative", '{"available_balance": -90071992547410.93, "currency": "NGN"}'),
+        ("nan", '{"available_balance": NaN, "currency": "NGN"}'),
+    ],
+)
+def test_number_with_a_fraction_is_written_exactly_and_spoiled_like_any(action, told):
+    row = {"available_balance": EXACT, "currency": "NGN"}
+    answer = Answer.of({"data": [row], "none": None})
+
+    spoiled = ACTIONS[action](Fault(action), lambda: answer)
+
+    assert b'"available_balance": 90071992547409.93' in answer.body
+    assert spoiled.body.decode() == f'{{"data": [{told}], "none": null}}'
 
 
 def test_rate_limit_names_its_seconds(till):
