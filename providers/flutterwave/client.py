@@ -1,0 +1,159 @@
+"""Flutterwave's wallets. Source: developer.flutterwave.com, versions 3 and 4 of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any, Final
+from uuid import uuid4
+
+from providers.base import (
+    Hint,
+    Observation,
+    Place,
+    Provider,
+    RenewsTokens,
+    SendsWebhooks,
+    Tokens,
+    form,
+)
+from providers.errors import AuthenticationFailed, ConsentNeeded, Refused
+from providers.wire import Call, Request, Response
+
+from . import balances, naming, realms, webhooks
+
+TOKEN_PATH: Final = "/realms/flutterwave/protocol/openid-connect/token"
+FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+# A key that is missing or wrong is also told by these words, whatever the status.
+BAD_KEY: Final = ("secret key required", "authorization required", "authorization key")
+
+
+class Flutterwave(Provider, RenewsTokens, SendsWebhooks):
+    """One business's wallets, by the version of the API that its credentials are for."""
+
+    name = "Flutterwave"
+    hosts = {
+        "api": "https://api.flutterwave.com/v3",
+        "v4": "https://f4bexperience.flutterwave.com",
+        "v4_sandbox": "https://developersandbox-api.flutterwave.com",
+        "auth": "https://idp.flutterwave.com",
+    }
+    fields = realms.FIELDS
+    issued = ("access_token",)
+    webhooks_where = (
+        "In Flutterwave's dashboard, Settings → Webhooks, with the same secret hash"
+    )
+
+    @classmethod
+    def check_credentials(cls, given: Mapping[str, str]) -> None:
+        """Raise BadCredentials unless exactly one version's credentials are there."""
+        realms.check(given)
+
+    @cached_property
+    def realm(self) -> realms.Realm:
+        return realms.realm_of(self.credentials)
+
+    # -- asking
+
+    def get(self, path: str, *params: tuple[str, str]) -> Request:
+        key = "secret_key" if self.realm.version == 3 else "access_token"
+        headers = {
+            "Authorization": f"Bearer {self.credentials.get(key, '')}",
+            "Content-Type": "application/json",
+        }
+        return Request("GET", path, self.realm.host, params, headers)
+
+    def sign(self, request: Request, now: datetime, nonce: int) -> Request:
+        """Return `request` with an id of its own (v4). Source: docs, "API Headers"."""
+        if not request.host.startswith("v4"):
+            return request
+        traced = {**request.headers, "X-Trace-Id": uuid4().hex}
+        return replace(request, headers=traced)
+
+    def check(self, response: Response) -> None:
+        """Raise what a refusal means. Source: docs, "Common Errors", "API Headers"."""
+        if 400 <= response.status < 500 and response.status != 429:
+            words = _words(response)
+            if any(known in words.lower() for known in BAD_KEY):
+                raise AuthenticationFailed(f"{self.name}: {words}")
+            if response.status == 403 and words:
+                raise ConsentNeeded(f"{self.name}: {words}")
+        super().check(response)
+
+    def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
+        """Return every wallet, one for each currency.
+
+        Source: v3 "Get wallet balances" and, once, "Get all transactions" for whose
+        they are; v4 "Fetch wallet balance for multiple currencies".
+        """
+        business = naming.remembered(self.realm.name, known)
+        if self.realm.version == 4:
+            business = business or naming.digest("client", self._given("client_id"))
+            asked = self.get("/wallets/balances")
+            return (yield from self.ask(asked, self._reader(business)))
+        if not business:
+            listing = self.get("/transactions", ("page", "1"))
+            business = yield from self.ask(listing, naming.merchant)
+            business = business or naming.digest("key", self._given("secret_key"))
+        return (yield from self.ask(self.get("/balances"), self._reader(business)))
+
+    def _reader(self, business: str) -> Callable[[Any], Observation]:
+        total = "ledger_balance" if self.realm.version == 3 else "available_balance"
+        name = naming.namer(self.realm.name, business)
+        return partial(balances.seen, name, total)
+
+    def _given(self, name: str) -> str:
+        return self.credentials.get(name, "")
+
+    # -- tokens
+
+    @property
+    def lacks_token(self) -> bool:
+        return self.realm.version == 4 and not self._given("access_token")
+
+    def refresh(self) -> Call[Tokens]:
+        """Return a token for the client's secret. Source: v4 docs, "Authentication".
+
+        Raises AuthenticationFailed where only a person can go on.
+        """
+        if self.realm.version == 3:
+            raise AuthenticationFailed("A secret key cannot be renewed, only replaced")
+        body = form(
+            client_id=self._given("client_id"),
+            client_secret=self._given("client_secret"),
+            grant_type="client_credentials",
+        )
+        asked = Request("POST", TOKEN_PATH, "auth", headers=FORM, body=body)
+        try:
+            return (yield from self.ask(asked, _tokens))
+        except Refused as error:
+            raise AuthenticationFailed(str(error)) from error
+
+    # -- webhooks
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> Hint:
+        """Return what happened. Source: docs, "Webhooks", of the credentials' version."""
+        secret = self._given("webhook_hash")
+        return webhooks.hint(self.realm.version, secret, headers, body)
+
+
+def _tokens(body: Any) -> Tokens:
+    token, lasts = body["access_token"], body["expires_in"]
+    if not isinstance(token, str) or not token:
+        raise TypeError("A token is a text")
+    if type(lasts) is not int or lasts <= 0:
+        raise ValueError(f"expires_in is {lasts!r:.60}")
+    return Tokens({"access_token": token}, lasts)
+
+
+def _words(response: Response) -> str:
+    """Return what a refusal says in the envelope of either version, "" if in neither."""
+    try:
+        body = response.json()
+        about = body["error"] if body.get("status") == "failed" else body
+        words = about["message"]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return words[:200] if isinstance(words, str) else ""
