@@ -1,0 +1,304 @@
+"""What a wallet holds is told exactly, and it keeps its name for ever."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import errors
+from providers.base import Place
+from providers.flutterwave import Provider
+from providers.flutterwave.currencies import asset_of
+from providers.money import EXACT, Asset, MoneyError
+from providers.sandbox.inside import sender
+from providers.sandbox.wire import as_json
+from providers.wire import Response, drive
+from tests.providers.contract.test_wrong_answers import (
+    WRONG,
+    amounts,
+    is_right,
+    places,
+    value_at,
+    with_mark,
+)
+
+V3 = {"secret_key": "FLWSECK-1-X"}
+V4 = {"client_id": "c", "client_secret": "s", "access_token": "t"}
+KNOWN = [Place("v3:73362:NGN", "wallet", None, Asset("NGN", 2))]
+
+
+def observed(*rows, credentials=V3, known=KNOWN):
+    raw = as_json({"status": "success", "message": "", "data": list(rows)}).encode()
+    call = Provider(credentials).observe(known)
+    return drive(call, lambda request: Response(200, {}, raw))
+
+
+def wallet(currency="NGN", available=1, ledger=1):
+    about = {"currency": currency, "available_balance": available}
+    return {**about, "ledger_balance": ledger}
+
+
+def places_of(seen):
+    return [Place(r.external_id, r.kind, r.parent, r.asset) for r in seen.readings]
+
+
+# -- amounts
+
+
+@given(
+    minor=st.integers(-(10**30), 10**30),
+    currency=st.sampled_from(["NGN", "UGX", "KWD", "USDC"]),
+)
+def test_any_amount_of_minor_units_is_read_as_it_is(minor, currency):
+    asset = asset_of(currency)
+    told = EXACT.scaleb(Decimal(minor), -asset.decimals)
+
+    for credentials in (V3, V4):
+        row = wallet(currency, told, told)
+        (reading,) = observed(row, credentials=credentials).readings
+        assert (reading.total, reading.available) == (minor, minor)
+        assert (reading.asset, reading.kind) == (asset, "wallet")
+
+
+def test_whole_numbers_are_whole_units_and_never_minor_ones():
+    (reading,) = observed(wallet("NGN", 2367840, Decimal("253125.82"))).readings
+
+    assert (reading.total, reading.available) == (253_125_82, 2_367_840_00)
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals"),
+    [
+        ("NGN", 2),
+        ("USD", 2),
+        ("UGX", 0),
+        ("RWF", 0),
+        ("XAF", 0),
+        ("TND", 3),
+        ("USDT", 6),
+    ],
+)
+def test_currencies_have_the_decimals_of_iso_4217(currency, decimals):
+    assert asset_of(currency).decimals == decimals
+
+
+@pytest.mark.parametrize("currency", ["", "ngn", "N", "NG1", "₦₦₦", None, 5, "A" * 11])
+def test_what_is_no_currency_has_a_name(currency):
+    with pytest.raises(MoneyError):
+        asset_of(currency)
+    with pytest.raises(errors.UnexpectedResponse):
+        observed(wallet(), wallet(currency))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal("1.005"), Decimal("1E-3"), "1.00", None, True, [], {}, 10**90, "gone"],
+)
+@pytest.mark.parametrize("field", ["available_balance", "ledger_balance"])
+def test_odd_amount_leaves_its_wallet_unknown_and_no_other(field, value):
+    row = wallet("USD") | {field: value}
+    if value == "gone":
+        del row[field]
+
+    seen = observed(wallet(), row, wallet("UGX"))
+
+    first, odd, last = seen.readings
+    assert (odd.total, odd.available, odd.held) == (None, None, 0)
+    assert odd.error
+    assert (first.total, last.total) == (100, 1)
+    assert not seen.complete
+
+
+def test_wallet_of_version_4_holds_what_is_available():
+    row = {"currency": "NGN", "available_balance": Decimal("1200.09")}
+
+    (reading,) = observed(row, credentials=V4).readings
+
+    assert (reading.total, reading.available) == (1200_09, 1200_09)
+
+
+def test_no_moment_and_no_name_of_a_balance_are_invented():
+    for credentials in (V3, V4):
+        (reading,) = observed(wallet(), credentials=credentials).readings
+        assert (reading.as_of, reading.balance_id, reading.held) == (None, "", 0)
+
+
+def test_pending_payment_is_in_the_ledger_and_not_available(bank, alex, ask):
+    account = alex.account.external_id
+    entry = bank.pay(account, 100_00, pending=True)
+    before = bank.balance(account) - 100_00
+
+    def first():
+        return next(r for r in ask(alex).readings if r.external_id == account)
+
+    was = first()
+    assert (was.total, was.total - was.available) == (before + 100_00, 250_25)
+    bank.settle(entry.id)
+    assert (first().total, first().available) == (was.total, was.available + 100_00)
+
+
+def test_version_4_reads_what_its_sandbox_holds(bank, nia, ask):
+    bank.pay(nia.account.external_id, 2**53 + 1)  # no float holds this
+
+    seen = {r.external_id: r for r in ask(nia).readings}
+
+    assert set(seen) == {h.external_id for h in nia.holdings}
+    for holding in nia.holdings:
+        held = bank.balance(holding.external_id)
+        coming = {"NGN/2": 150_25, "USD/2": 12_03}.get(holding.asset, 0)
+        assert seen[holding.external_id].total == held - coming
+        assert str(seen[holding.external_id].asset) == holding.asset
+
+
+def test_wrong_value_of_version_4_is_an_error_or_nothing(bank, nia):
+    adapter = Provider(nia.credentials)
+    tokens = drive(adapter.refresh(), sender(adapter, bank))
+    adapter = Provider({**nia.credentials, **tokens.credentials})
+    request = next(adapter.observe())
+    answer = sender(adapter, bank)(request)
+    told = amounts(drive(adapter.observe(), lambda r: answer)) | {None}
+    refused = 0
+
+    for path in places(json.loads(answer.body)):
+        right, marked = value_at(answer.body, path), with_mark(answer.body, path)
+        for wrong in (w for w in WRONG if not is_right(w, right)):
+            bent = marked.replace('"here-stands-what-is-wrong"', wrong).encode()
+            spoiled = replace(answer, body=bent)
+            try:
+                seen = drive(adapter.observe(), lambda r, a=spoiled: a)
+            except errors.ProviderError:
+                refused += 1
+                continue
+            assert amounts(seen) <= told, (path, wrong)
+            refused += not seen.complete
+
+    assert refused > 100
+
+
+# -- names
+
+
+def test_two_businesses_never_share_a_wallet(bank, ask):
+    for wish in ({}, {"version": 4}, {"untouched": True}):
+        one, two = bank.add_customers([f"a{wish}", f"b{wish}"], **wish)
+        names = [{r.external_id for r in ask(c).readings} for c in (one, two)]
+        assert names[0].isdisjoint(names[1])
+
+
+def test_wallets_are_named_by_the_merchant_and_only_asked_for_that_once(
+    bank, alex, ask
+):
+    seen = ask(alex)
+    assert {r.external_id.split(":")[1] for r in seen.readings} == {"73362"}
+    asked = bank.requests
+
+    again = ask(alex, lambda adapter: adapter.observe(places_of(seen)))
+
+    assert bank.requests == asked + 1
+    assert [r.external_id for r in again.readings] == [
+        r.external_id for r in seen.readings
+    ]
+
+
+@pytest.mark.parametrize("wish", [{}, {"version": 4}, {"untouched": True}])
+def test_wallets_keep_their_names_when_the_key_is_replaced(bank, ask, wish):
+    customer = bank.add_customers(["rota"], **wish)[0]
+    seen = ask(customer)
+
+    bank.do("rotate", name="rota")
+    fresh = bank.customer("rota")
+
+    assert fresh.credentials != customer.credentials
+    again = ask(fresh, lambda adapter: adapter.observe(places_of(seen)))
+    assert [r.external_id for r in again.readings] == [
+        r.external_id for r in seen.readings
+    ]
+
+
+def test_new_key_of_a_known_merchant_names_the_same_wallets(bank, alex, ask):
+    """So a second connection of one business shows it once, and not twice."""
+    names = {r.external_id for r in ask(alex).readings}
+
+    bank.do("rotate", name="alex")
+
+    assert {r.external_id for r in ask(bank.customer("alex")).readings} == names
+
+
+def test_play_money_is_never_taken_for_real_money(bank, ask):
+    realms = set()
+    for version in (3, 4):
+        for sandbox in (False, True):
+            name = f"{version}{sandbox}"
+            customer = bank.add_customers([name], version=version, sandbox=sandbox)[0]
+            realms |= {r.external_id.split(":")[0] for r in ask(customer).readings}
+
+    assert realms == {"v3", "v3test", "v4", "v4test"}
+
+
+def test_first_payment_changes_no_name(bank, ask):
+    customer = bank.add_customers(["new"], untouched=True)[0]
+    seen = ask(customer)
+    bank.pay(customer.account.external_id, 1_00)
+
+    again = ask(customer, lambda adapter: adapter.observe(places_of(seen)))
+
+    assert [r.external_id for r in again.readings] == [
+        r.external_id for r in seen.readings
+    ]
+    assert again.readings[0].total == 1_00
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [{"account_id": "73362"}, {"account_id": "73363"}],
+        [{"account_id": None}],
+        [{}],
+        [{"account_id": "-5"}],
+        [{"account_id": 1.5}],
+        [{"account_id": "٣"}],
+    ],
+)
+def test_merchant_that_is_not_told_for_certain_is_not_guessed(rows):
+    answers = iter([rows, [wallet()]])
+
+    def answer(request):
+        told = {"status": "success", "message": "", "data": next(answers)}
+        return Response(200, {}, as_json(told).encode())
+
+    (reading,) = drive(Provider(V3).observe(), answer).readings
+
+    assert reading.external_id.startswith("v3:key-")
+
+
+def test_merchant_is_one_and_the_same_as_text_and_as_a_number():
+    names = set()
+    for rows in ([{"account_id": 73362}], [{"account_id": "073362"}] * 2):
+        answers = iter([rows, [wallet()]])
+
+        def answer(request, answers=answers):
+            told = {"status": "success", "message": "", "data": next(answers)}
+            return Response(200, {}, as_json(told).encode())
+
+        names |= {r.external_id for r in drive(Provider(V3).observe(), answer).readings}
+
+    assert names == {"v3:73362:NGN"}
+
+
+def test_accounts_of_another_version_or_mode_do_not_lend_their_name():
+    """A connection whose credentials are of another version shows other accounts."""
+    foreign = [Place("v4:client-1:NGN", "wallet"), Place("v3test:1:NGN", "wallet")]
+
+    assert next(Provider(V3).observe(foreign)).path == "/transactions"
+
+
+def test_wallet_that_was_opened_later_is_there(bank, alex, ask):
+    opened = bank.do("open_wallet", name="alex", asset="TZS/2")
+
+    assert opened in {r.external_id for r in ask(alex).readings}
