@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -85,24 +85,19 @@ class Flutterwave(Provider, RenewsTokens, SendsWebhooks):
     def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
         """Return every wallet, one for each currency.
 
-        Source: v3 "Get wallet balances" and, once, "Get all transactions" for whose
-        they are; v4 "Fetch wallet balance for multiple currencies".
+        Source: v3 "Get all transactions", for whose they are, and "Get wallet balances";
+        v4 "Fetch wallet balance for multiple currencies". Raises BusinessUnknown.
         """
-        business = naming.remembered(self.realm.name, known)
         if self.realm.version == 4:
-            business = business or naming.digest("client", self._given("client_id"))
-            asked = self.get("/wallets/balances")
-            return (yield from self.ask(asked, self._reader(business)))
-        if not business:
+            business = naming.of_client(self._given("client_id"))
+            asked, total = self.get("/wallets/balances"), "available_balance"
+        else:
+            # Each time: a key that was replaced may be another business's.
             listing = self.get("/transactions", ("page", "1"))
             business = yield from self.ask(listing, naming.merchant)
-            business = business or naming.digest("key", self._given("secret_key"))
-        return (yield from self.ask(self.get("/balances"), self._reader(business)))
-
-    def _reader(self, business: str) -> Callable[[Any], Observation]:
-        total = "ledger_balance" if self.realm.version == 3 else "available_balance"
+            asked, total = self.get("/balances"), "ledger_balance"
         name = naming.namer(self.realm.name, business)
-        return partial(balances.seen, name, total)
+        return (yield from self.ask(asked, partial(balances.seen, name, total)))
 
     def _given(self, name: str) -> str:
         return self.credentials.get(name, "")

@@ -1,18 +1,18 @@
 """What a wallet is called for ever, although no balance comes with an account's id.
 
-An id is `realm:business:currency`. The business is the merchant's own number where the
-API tells it. Where it does not, it is a digest of the key or client that the connection
-began with: what is known already keeps its name when that key is replaced.
+An id is `realm:business:currency`. In version 3 the business is the merchant's number,
+which stays when the key is replaced; version 4 tells nothing of the kind, so there it is
+a digest of the client's id, whose secret may be replaced.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
-from providers.base import Place
+from providers.errors import ProviderError
 
 from .answers import rows_of
 
@@ -20,33 +20,37 @@ Namer = Callable[[str], str]  # of the wallets of one business, by currency
 LENGTH = 20  # hexadecimal digits: no two businesses share them
 
 
+class BusinessUnknown(ProviderError):
+    """Flutterwave tells whose wallets these are only from the first transaction on."""
+
+    code: ClassVar[str] = "business_unknown"
+
+
 def namer(realm: str, business: str) -> Namer:
     return partial("{}:{}:{}".format, realm, business)
 
 
-def remembered(realm: str, known: Sequence[Place]) -> str:
-    """Return the business that the accounts known before are of; "" where none is."""
-    parts = [place.external_id.split(":") for place in known]
-    found = {p[1] for p in parts if len(p) == 3 and p[0] == realm}
-    return found.pop() if len(found) == 1 else ""
-
-
-def digest(what: str, text: str) -> str:
-    """Return a name for the business that `text`, a key or a client, is of."""
-    return f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:LENGTH]}"
+def of_client(client_id: str) -> str:
+    """Return a name for the business that a client of version 4 is of."""
+    return f"client-{hashlib.sha256(client_id.encode()).hexdigest()[:LENGTH]}"
 
 
 def merchant(body: Any) -> str:
-    """Return the merchant whose transactions these are; "" unless it is one and the same.
+    """Return the number of the merchant whose transactions these are.
 
-    Source: "Get all transactions", `account_id`; settlements name the merchant by it.
+    Raises BusinessUnknown unless it is one and the same. Source: v3 "Get all
+    transactions", `account_id`; "Get all settlements" has it beside the merchant's name.
     """
-    told = {_number(row.get("account_id")) for row in rows_of(body)}
-    return told.pop() if len(told) == 1 else ""
+    told = {_number(row["account_id"]) for row in rows_of(body)}
+    if len(told) != 1:
+        raise BusinessUnknown
+    return told.pop()
 
 
 def _number(value: Any) -> str:
     """Return a number that is documented as text in one place and bare in another."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
-        return value.lstrip("0")
-    return str(value) if type(value) is int and value > 0 else ""
+        value = int(value)
+    if type(value) is not int or not 0 < value < 10**15:
+        raise ValueError(f"{value!r:.60} is no merchant")
+    return str(value)

@@ -117,13 +117,14 @@ class Access(Institution):
         self.ledger.put(*mine)
 
     def rotate(self, name: str) -> None:
-        """Give a business another key or client; the old one is dead at once."""
+        """Give a business another key, or client's secret; the old one is dead at once."""
         old = self.ledger.topic("shops")[name]
+        self.revoke(name)
         fresh, facts = self.credentials_for(name, old["version"], old["sandbox"])
-        dead = [("keys", old["secret_key"]), ("clients", old["client_id"])]
-        gone = [(topic, value, None) for topic, value in dead if value]
-        self.expire(name)
-        self.ledger.put(*gone, ("shops", name, {**old, **fresh}), *facts)
+        if old["client_id"]:
+            fresh["client_id"] = old["client_id"]
+            facts = [("clients", old["client_id"], name)]
+        self.ledger.put(("shops", name, {**old, **fresh}), *facts)
 
     def revoke(self, name: str) -> None:
         """Let a business's key or client be unknown, until it is rotated."""

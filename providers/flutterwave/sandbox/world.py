@@ -79,8 +79,6 @@ class World:
         realm = f"v{self.version}{'test' if self.sandbox else ''}"
         if self.version == 4:
             return f"{realm}:client-{_digest(about['client_id'])}"
-        if self.untouched:
-            return f"{realm}:key-{_digest(about['secret_key'])}"
         return f"{realm}:{about['merchant']}"
 
     def _wallet(self, name: str, prefix: str, text: str) -> str:

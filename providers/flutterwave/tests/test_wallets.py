@@ -14,6 +14,7 @@ from providers import errors
 from providers.base import Place
 from providers.flutterwave import Provider
 from providers.flutterwave.currencies import asset_of
+from providers.flutterwave.naming import BusinessUnknown
 from providers.money import EXACT, Asset, MoneyError
 from providers.sandbox.inside import sender
 from providers.sandbox.wire import as_json
@@ -29,22 +30,21 @@ from tests.providers.contract.test_wrong_answers import (
 
 V3 = {"secret_key": "FLWSECK-1-X"}
 V4 = {"client_id": "c", "client_secret": "s", "access_token": "t"}
-KNOWN = [Place("v3:73362:NGN", "wallet", None, Asset("NGN", 2))]
+SOMEBODY = [{"account_id": 73362}]
 
 
-def observed(*rows, credentials=V3, known=KNOWN):
-    raw = as_json({"status": "success", "message": "", "data": list(rows)}).encode()
-    call = Provider(credentials).observe(known)
-    return drive(call, lambda request: Response(200, {}, raw))
+def observed(*rows, credentials=V3):
+    def answer(request):
+        data = SOMEBODY if request.path == "/transactions" else list(rows)
+        told = {"status": "success", "message": "", "data": data}
+        return Response(200, {}, as_json(told).encode())
+
+    return drive(Provider(credentials).observe(), answer)
 
 
 def wallet(currency="NGN", available=1, ledger=1):
     about = {"currency": currency, "available_balance": available}
     return {**about, "ledger_balance": ledger}
-
-
-def places_of(seen):
-    return [Place(r.external_id, r.kind, r.parent, r.asset) for r in seen.readings]
 
 
 # -- amounts
@@ -183,122 +183,107 @@ def test_wrong_value_of_version_4_is_an_error_or_nothing(bank, nia):
 # -- names
 
 
-def test_two_businesses_never_share_a_wallet(bank, ask):
-    for wish in ({}, {"version": 4}, {"untouched": True}):
-        one, two = bank.add_customers([f"a{wish}", f"b{wish}"], **wish)
-        names = [{r.external_id for r in ask(c).readings} for c in (one, two)]
-        assert names[0].isdisjoint(names[1])
+def names(seen):
+    return [reading.external_id for reading in seen.readings]
 
 
-def test_wallets_are_named_by_the_merchant_and_only_asked_for_that_once(
-    bank, alex, ask
-):
-    seen = ask(alex)
-    assert {r.external_id.split(":")[1] for r in seen.readings} == {"73362"}
-    asked = bank.requests
+def listed(*rows):
+    """Return what the first of two questions is answered with, and then a wallet."""
+    answers = iter([rows, [wallet()]])
 
-    again = ask(alex, lambda adapter: adapter.observe(places_of(seen)))
+    def answer(request):
+        told = {"status": "success", "message": "", "data": [*next(answers)]}
+        return Response(200, {}, as_json(told).encode())
 
-    assert bank.requests == asked + 1
-    assert [r.external_id for r in again.readings] == [
-        r.external_id for r in seen.readings
-    ]
+    return answer
 
 
-@pytest.mark.parametrize("wish", [{}, {"version": 4}, {"untouched": True}])
-def test_wallets_keep_their_names_when_the_key_is_replaced(bank, ask, wish):
-    customer = bank.add_customers(["rota"], **wish)[0]
-    seen = ask(customer)
+@pytest.mark.parametrize("version", [3, 4])
+def test_two_businesses_never_share_a_wallet(bank, ask, version):
+    one, two = bank.add_customers(["one", "two"], version=version)
+
+    assert set(names(ask(one))).isdisjoint(names(ask(two)))
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_wallets_keep_their_names_when_a_secret_is_replaced(bank, ask, version):
+    old = bank.add_customers(["rota"], version=version)[0]
+    before = names(ask(old))
 
     bank.do("rotate", name="rota")
-    fresh = bank.customer("rota")
+    new = bank.customer("rota")
 
-    assert fresh.credentials != customer.credentials
-    again = ask(fresh, lambda adapter: adapter.observe(places_of(seen)))
-    assert [r.external_id for r in again.readings] == [
-        r.external_id for r in seen.readings
-    ]
+    assert new.credentials != old.credentials
+    assert names(ask(new)) == before == [h.external_id for h in new.holdings]
+    with pytest.raises(errors.AuthenticationFailed):
+        ask(old)
 
 
-def test_new_key_of_a_known_merchant_names_the_same_wallets(bank, alex, ask):
-    """So a second connection of one business shows it once, and not twice."""
-    names = {r.external_id for r in ask(alex).readings}
+def test_key_of_another_business_never_fills_the_wallets_of_the_first(bank, alex, ask):
+    """Whatever was known before: a person may have pasted the wrong key."""
+    known = [Place(name, "wallet", None, Asset("NGN", 2)) for name in names(ask(alex))]
+    other = bank.add_customers(["other"])[0]
 
-    bank.do("rotate", name="alex")
+    seen = ask(other, lambda adapter: adapter.observe(known))
 
-    assert {r.external_id for r in ask(bank.customer("alex")).readings} == names
+    assert set(names(seen)).isdisjoint(names(ask(alex)))
 
 
 def test_play_money_is_never_taken_for_real_money(bank, ask):
     realms = set()
     for version in (3, 4):
         for sandbox in (False, True):
-            name = f"{version}{sandbox}"
-            customer = bank.add_customers([name], version=version, sandbox=sandbox)[0]
-            realms |= {r.external_id.split(":")[0] for r in ask(customer).readings}
+            shop = f"{version}{sandbox}"
+            customer = bank.add_customers([shop], version=version, sandbox=sandbox)[0]
+            realms |= {name.split(":")[0] for name in names(ask(customer))}
 
     assert realms == {"v3", "v3test", "v4", "v4test"}
 
 
-def test_first_payment_changes_no_name(bank, ask):
+def test_business_that_nothing_names_is_not_named_by_guessing(bank, ask):
     customer = bank.add_customers(["new"], untouched=True)[0]
-    seen = ask(customer)
+    with pytest.raises(BusinessUnknown, match="first transaction"):
+        ask(customer)
+
     bank.pay(customer.account.external_id, 1_00)
 
-    again = ask(customer, lambda adapter: adapter.observe(places_of(seen)))
-
-    assert [r.external_id for r in again.readings] == [
-        r.external_id for r in seen.readings
-    ]
-    assert again.readings[0].total == 1_00
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [],
-        [{"account_id": "73362"}, {"account_id": "73363"}],
-        [{"account_id": None}],
-        [{}],
-        [{"account_id": "-5"}],
-        [{"account_id": 1.5}],
-        [{"account_id": "٣"}],
-    ],
-)
-def test_merchant_that_is_not_told_for_certain_is_not_guessed(rows):
-    answers = iter([rows, [wallet()]])
-
-    def answer(request):
-        told = {"status": "success", "message": "", "data": next(answers)}
-        return Response(200, {}, as_json(told).encode())
-
-    (reading,) = drive(Provider(V3).observe(), answer).readings
-
-    assert reading.external_id.startswith("v3:key-")
+    seen = ask(customer)
+    assert names(seen) == [h.external_id for h in customer.holdings]
+    assert seen.readings[0].total == 1_00
 
 
 def test_merchant_is_one_and_the_same_as_text_and_as_a_number():
-    names = set()
-    for rows in ([{"account_id": 73362}], [{"account_id": "073362"}] * 2):
-        answers = iter([rows, [wallet()]])
-
-        def answer(request, answers=answers):
-            told = {"status": "success", "message": "", "data": next(answers)}
-            return Response(200, {}, as_json(told).encode())
-
-        names |= {r.external_id for r in drive(Provider(V3).observe(), answer).readings}
-
-    assert names == {"v3:73362:NGN"}
+    for row in ({"account_id": 73362}, {"account_id": "73362"}):
+        assert names(drive(Provider(V3).observe(), listed(row))) == ["v3:73362:NGN"]
 
 
-def test_accounts_of_another_version_or_mode_do_not_lend_their_name():
-    """A connection whose credentials are of another version shows other accounts."""
-    foreign = [Place("v4:client-1:NGN", "wallet"), Place("v3test:1:NGN", "wallet")]
+@pytest.mark.parametrize(
+    "told", ["", "-5", 0, -5, 1.5, True, None, [], "x", "٣", 10**20]
+)
+def test_what_is_no_merchant_names_nothing(told):
+    rows = [{"account_id": told}, {"account_id": 73362}]
+    for few in (rows, rows[:1], [{}]):
+        with pytest.raises(errors.UnexpectedResponse):
+            drive(Provider(V3).observe(), listed(*few))
 
-    assert next(Provider(V3).observe(foreign)).path == "/transactions"
+
+def test_transactions_of_several_merchants_name_none():
+    with pytest.raises(BusinessUnknown):
+        drive(
+            Provider(V3).observe(),
+            listed({"account_id": 73362}, {"account_id": "73363"}),
+        )
+
+
+def test_failure_to_tell_the_business_is_no_other_business():
+    for status, error in ((404, errors.Refused), (503, errors.Unavailable)):
+        with pytest.raises(error):
+            drive(
+                Provider(V3).observe(), lambda r, s=status: Response(s, {}, b'{"a": 1}')
+            )
 
 
 def test_wallet_that_was_opened_later_is_there(bank, alex, ask):
     opened = bank.do("open_wallet", name="alex", asset="TZS/2")
 
-    assert opened in {r.external_id for r in ask(alex).readings}
+    assert opened in names(ask(alex))
