@@ -66,6 +66,13 @@ def test_any_amount_of_minor_units_is_read_as_it_is(minor, currency):
 
 
 def test_whole_numbers_are_whole_units_and_never_minor_ones():
+    (reading,) = observed(wallet("NGN", 10, Decimal("253125.82"))).readings
+
+    assert (reading.total, reading.available) == (253_125_82, 10_00)
+
+
+def test_figures_that_contradict_each_other_stand_as_they_are_told():
+    """So they stand in the documented sample, and the documentation does not say why."""
     (reading,) = observed(wallet("NGN", 2367840, Decimal("253125.82"))).readings
 
     assert (reading.total, reading.available) == (253_125_82, 2_367_840_00)
