@@ -46,6 +46,6 @@ def _reading(name: Namer, total: str, row: Mapping[str, Any]) -> Reading:
 
 def _minor(row: Mapping[str, Any], field: str, asset: Asset) -> int:
     value = row.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if not isinstance(value, int | Decimal):  # texts are none here
         raise MoneyError(f"{field} is {value!r:.60}")
     return asset.minor(value)

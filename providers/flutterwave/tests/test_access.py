@@ -232,6 +232,7 @@ def test_identity_host_is_strict(bank, nia, client):
             b'{"status":"error","message":"x","data":null}',
             errors.UnexpectedResponse,
         ),
+        (200, b'{"status":"error","message":"x","data":[]}', errors.UnexpectedResponse),
         (200, b'{"status":"failed","error":{}}', errors.UnexpectedResponse),
         (200, b'{"status":"success","data":{}}', errors.UnexpectedResponse),
         (200, b'{"status":"success","data":[1]}', errors.UnexpectedResponse),
