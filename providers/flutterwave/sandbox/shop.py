@@ -33,9 +33,9 @@ class Flutterwave(Calls):
     mounts = {"api": "/v3", "v4": "/v4", "v4_sandbox": "/v4-sandbox", "auth": "/idp"}
     happenings = (
         "hook",
-        "resend",
-        "release",
-        "forge",
+        "withhold_webhooks",
+        "resend_webhook",
+        "forge_webhook",
         "expire",
         "rotate",
         "revoke",
