@@ -251,6 +251,7 @@ def _believe(
             changed,
             before.total,
             before.available,
+            changed and as_of == before.as_of,
         )
     )
     if changed and reading.balance_id and not named:

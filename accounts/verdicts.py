@@ -73,6 +73,7 @@ class Accepted:
     changed: bool
     old: int | None = None
     old_available: int | None = None
+    again: bool = False  # other figures were told as of the same moment
 
 
 @dataclass(frozen=True, slots=True)

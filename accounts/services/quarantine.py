@@ -95,7 +95,8 @@ def accept_reading(row: QuarantinedReading, *, user, reason: str) -> None:
 def _believe(row: QuarantinedReading, before: Balance | None, why: str) -> None:
     amounts = row.total, row.available, row.held
     moments = row.as_of, row.fetched_at
-    write(statements.BALANCES, [(row.account_id, *amounts, *moments, True, row.source)])
+    told = (row.account_id, *amounts, *moments, True, row.source, True)
+    write(statements.BALANCES, [told])
     balances_rewritten.send(sender=Balance, accounts=[row.account_id])
     account: Account = row.account
     old = before.total if before else None

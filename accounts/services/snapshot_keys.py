@@ -24,10 +24,15 @@ FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, key)
 JOIN accounts_snapshotkey k ON k.account_id = t.account_id AND k.key = t.key
 WHERE k.scope = 'provider'
 """
+# The snapshot of a moment that had one already is a little later.
 NAME = """
 INSERT INTO accounts_snapshotkey
   (created, account_id, as_of, scope, client, key, fingerprint, replays)
-SELECT now(), t.account_id, t.as_of, 'provider', '', t.key, t.fingerprint, 0
+SELECT now(), t.account_id, coalesce(
+    (SELECT max(s.as_of) FROM accounts_balancesnapshot s
+     WHERE s.account_id = t.account_id AND s.as_of >= t.as_of
+     AND s.as_of < t.as_of + interval '1 second'), t.as_of),
+  'provider', '', t.key, t.fingerprint, 0
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[])
   AS t(account_id, as_of, key, fingerprint)
 """

@@ -121,12 +121,13 @@ JOIN accounts_account a ON a.connection_id = t.connection_id
 WHERE b.account_id = a.id AND a.closed_at IS NULL
 """
 
-# Only a change makes a snapshot.
+# Only a change makes a snapshot. Of several at one moment each is a microsecond later.
 BALANCES = """
 WITH told AS (
   SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[], %s::numeric[],
-                       %s::timestamptz[], %s::timestamptz[], %s::boolean[], %s::text[])
-    AS t(account_id, total, available, held, as_of, fetched_at, changed, source)
+                       %s::timestamptz[], %s::timestamptz[], %s::boolean[], %s::text[],
+                       %s::boolean[])
+    AS t(account_id, total, available, held, as_of, fetched_at, changed, source, again)
 ), kept AS (
   INSERT INTO accounts_balance
     (account_id, total, available, held, as_of, fetched_at, source, error)
@@ -138,7 +139,13 @@ WITH told AS (
     error_at = NULL, distrusted = false
 )
 INSERT INTO accounts_balancesnapshot (account_id, total, available, held, as_of, source)
-SELECT account_id, total, available, held, as_of, source FROM told WHERE changed
+SELECT account_id, total, available, held,
+  CASE WHEN again THEN coalesce(
+    (SELECT max(s.as_of) + interval '1 microsecond' FROM accounts_balancesnapshot s
+     WHERE s.account_id = told.account_id AND s.as_of >= told.as_of
+     AND s.as_of < told.as_of + interval '1 second'), as_of)
+  ELSE as_of END, source
+FROM told WHERE changed
 ON CONFLICT (account_id, as_of) DO NOTHING
 """
 

@@ -86,6 +86,7 @@ def write_balances(
                 entry.heard.fetched_at,
                 b.changed,
                 entry.heard.source,
+                b.again,
             )
             for entry in entries
             if entry.connection_id not in steady

@@ -211,4 +211,4 @@ def test_beat_knows_the_dispatcher_and_few_others():
     rows = PeriodicTask.objects.filter(task__startswith="accounts.")
 
     assert rows.get(task="accounts.tasks.dispatch_due_syncs").interval.every == 5
-    assert rows.count() < 10
+    assert rows.count() < 12

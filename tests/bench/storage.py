@@ -219,7 +219,7 @@ def write_all(ids: Sequence[UUID], begun: datetime, count: int, batch: int) -> N
     """Write `count` snapshots as a sync does, with the balances and days."""
     for start in range(0, count, batch):
         rows = [
-            (ids[n % len(ids)], n, n, 0, moment, moment, True, "live")
+            (ids[n % len(ids)], n, n, 0, moment, moment, True, "live", False)
             for n in range(start, min(start + batch, count))
             for moment in [begun + n // len(ids) * SECOND]
         ]

@@ -108,6 +108,21 @@ def test_of_two_balances_of_one_moment_the_one_heard_last_counts(workspace):
         tell(owner, 100 * number, asked=asked, as_of=NOON)
 
     assert Balance.objects.get().total == 500
+    past = list(BalanceSnapshot.objects.order_by("as_of").values_list("total", "as_of"))
+    assert [total for total, _ in past] == [100, 200, 300, 400, 500]
+    assert past[-1][1] - NOON < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+def test_name_is_of_the_snapshot_that_was_told_last_of_one_moment(workspace):
+    owner = open_connection(workspace)
+    for number in (1, 2):
+        asked = NOON + number * MINUTE
+        tell(owner, number, asked=asked, as_of=NOON, balance_id=f"b{number}")
+
+    for name, total in (("b1", 1), ("b2", 2)):
+        key = SnapshotKey.objects.get(key=name)
+        assert BalanceSnapshot.objects.get(as_of=key.as_of).total == total
 
 
 @pytest.mark.django_db
