@@ -101,16 +101,16 @@ def renewed(look: Glance) -> bool:
 def together(
     looks: Sequence[tuple[str, Glance]], unit: Asset, *, updating: bool
 ) -> dict[str, Any]:
-    """Return all wallets as one; a part that is not known leaves the sum unknown."""
+    """Return all wallets as one; a part that was never known leaves the sum unknown."""
     entries = [look.sheet.entry for _, look in looks]
     known = [entry for entry in entries if entry.known]
-    complete = len(known) == len(entries)
+    whole = len(known) == len(entries)
     oldest = min((entry.as_of for entry in known), default=None)
     errors = [entry.error for entry in entries if entry.error]
-    if not complete:
+    if not whole:
         errors.append("A balance is being read for the first time")
     return {
-        "success": complete,
+        "success": whole,
         "balance": total(entries, unit),
         "derived_balance": part(looks, DERIVED, unit),
         "proxy_balance": part(looks, PROXY, unit),
@@ -123,7 +123,8 @@ def together(
         if oldest is None
         else max(0, (micros(now()) - oldest) // SECOND),
         "error": "; ".join(dict.fromkeys(errors)) or None,
-        "complete": complete,
+        # With the last good figure of a part that cannot be read the sum is not whole.
+        "complete": whole and not errors,
     }
 
 
