@@ -104,6 +104,14 @@ class Provider(ABC):
         """Return the address of `request` without its parameters."""
         return self.urls[request.host].rstrip("/") + request.path
 
+    def line(self, host: str) -> str:
+        """Return what the breaker calls the way to a host, by its key.
+
+        Who lets people choose the address names each of them: what one person's server
+        fails to do must not keep the others from theirs.
+        """
+        return host
+
     def check(self, response: Response) -> None:
         """Raise what a 4xx means. Extend where a provider is more specific."""
         if response.status in (401, 403):

@@ -77,7 +77,7 @@ def gate_for(slug: str, host: str = "api") -> Gate:
 
 def gate_of(provider: Provider, request: Request) -> Gate:
     """Return the gate that `request` has to pass: hosts of one provider fail apart."""
-    name = _name(slug_of(type(provider)), request.host)
+    name = _name(slug_of(type(provider)), provider.line(request.host))
     return _gates.get(name, provider.limits.get(request.host))
 
 

@@ -139,7 +139,7 @@ def together(provider: Provider, requests: list[Request]) -> bool:
 
 def repeat_after(request: Request, outcome: Outcome, attempt: int) -> float | None:
     """Return the seconds after which to ask again, or None: never what may move money."""
-    if request.may_move_money or attempt >= ATTEMPTS:
+    if request.may_move_money or attempt >= ATTEMPTS or request.patience is not None:
         return None
     backoff = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
     if isinstance(outcome, ProviderError):
@@ -164,6 +164,8 @@ def signed(
     for value in ready.headers.values():
         if UNSENDABLE.search(value):
             raise AuthenticationFailed("The credentials hold what no header can")
+    if request.patience is not None:
+        deadline = min(deadline, monotonic() + request.patience)
     return Send(ready, address(provider, ready), deadline)
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.events import Phase
-from accounts.events.addresses import AddressRefused, parse
+from providers.addresses import AddressRefused, parse
 from accounts.events.signing import new_secret
 from accounts.models import Channel, Delivery, Event, Preference, Severity
 from accounts.signals import events_written

@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 
-from accounts.events.addresses import AddressRefused, judge, parse
+from providers.addresses import AddressRefused, judge, parse
 from accounts.events.signing import headers
 from accounts.models import Channel
 from providers.drivers import tls

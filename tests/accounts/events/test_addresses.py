@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from accounts.events.addresses import AddressRefused, judge, parse
+from providers.addresses import AddressRefused, judge, parse
 
 REFUSED = [
     "http://example.com/",

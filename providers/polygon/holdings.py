@@ -1,0 +1,202 @@
+"""What is asked of the contracts at one block, and what the answers say is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from providers.base import Allowance, Place, Reading
+from providers.errors import UnexpectedResponse
+from providers.money import Asset
+
+from . import abi
+from .blocks import Head
+from .rpc import Ask, data
+from .wallet import NATIVE, Named, Owned, Wallet, checksummed
+
+MULTICALL: Final = "0xca11bde05977b3631167028862be2a173976ca11"
+GAS: Final = Asset(NATIVE, 18)  # by the rules of the chain
+MOST_DECIMALS: Final = 36
+NATIVE_KEY: Final = "native"
+Key = tuple[str, ...]
+Question = tuple[Key, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the contracts said at one block: a number, or why there is none."""
+
+    number: int
+    told: Mapping[Key, int | str]
+
+    def failed(self, *keys: Key) -> str:
+        """Return why one of these is not known, or nothing."""
+        found = [self.told[key] for key in keys]
+        return next((text for text in found if isinstance(text, str)), "")
+
+    def amount(self, *key: str) -> int:
+        """Return a number that has not failed."""
+        found = self.told[key]
+        assert isinstance(found, int)
+        return found
+
+
+def final_questions(wallet: Wallet) -> list[Question]:
+    """Return everything: decimals, balances, and what spenders may take."""
+    found = latest_questions(wallet)
+    for token in wallet.tokens:
+        found.append((("decimals", token.address), token.address, abi.DECIMALS))
+        for one in wallet.addresses:
+            for spender in wallet.spenders:
+                ends = one.address, spender.address
+                words = b"".join(map(abi.address_word, ends))
+                key = ("allowance", one.address, token.address, spender.address)
+                found.append((key, token.address, abi.ALLOWANCE + words))
+    return found
+
+
+def latest_questions(wallet: Wallet) -> list[Question]:
+    """Return balances only, and which block they are of."""
+    found: list[Question] = [(("block",), MULTICALL, abi.BLOCK_NUMBER)]
+    for one in wallet.addresses:
+        who = abi.address_word(one.address)
+        key = ("balance", one.address, NATIVE_KEY)
+        found.append((key, MULTICALL, abi.NATIVE_BALANCE + who))
+        for token in wallet.tokens:
+            key = ("balance", one.address, token.address)
+            found.append((key, token.address, abi.BALANCE_OF + who))
+    return found
+
+
+def aggregate(questions: Sequence[Question], block: str) -> Ask:
+    """Return one call for all, so that all answers are of one block."""
+    called = abi.encode_calls([(target, inner) for _, target, inner in questions])
+    return Ask("eth_call", ({"to": MULTICALL, "data": "0x" + called.hex()}, block))
+
+
+def state(questions: Sequence[Question], value: Any) -> State:
+    """Return what an aggregate told; raises UnexpectedResponse."""
+    results = abi.decode_results(data(value))
+    if len(results) != len(questions):
+        raise UnexpectedResponse("There are more or fewer answers than questions")
+    told = {
+        key: _number(*result)
+        for (key, _, _), result in zip(questions, results, strict=True)
+    }
+    number = told["block",]
+    if isinstance(number, str):
+        raise UnexpectedResponse(f"Of which block this is, is not told: {number}")
+    return State(number, told)
+
+
+def _number(ok: bool, returned: bytes) -> int | str:
+    """Return what one contract said, or why that is nothing: never zero in its place."""
+    if not ok:
+        return "The contract refuses to answer"
+    try:
+        return abi.uint(returned)
+    except abi.AbiError as error:
+        return str(error)
+
+
+class Readings:
+    """Puts together what both states say of each address and token."""
+
+    def __init__(
+        self, wallet: Wallet, final: State, latest: State, head: Head, note: str
+    ) -> None:
+        self.wallet, self.final, self.latest = wallet, final, latest
+        self.head, self.note = head, note
+
+    def all(self, known: Sequence[Place]) -> tuple[list[Reading], bool]:
+        """Return every reading that can be made, and whether all of them tell a total.
+
+        Where a token's decimals were never told there is no asset, so no reading.
+        """
+        assets = {p.external_id: p.asset for p in known if p.asset is not None}
+        found: list[Reading] = []
+        for one in self.wallet.addresses:
+            for token in self.wallet.tokens:
+                asset, error = self._asset(token, assets.get(_id(one, token.address)))
+                if asset is not None:
+                    found.append(self._token(one, token, asset, error))
+            found.append(self._reading(one, NATIVE_KEY, GAS))
+        count = len(self.wallet.addresses) * (len(self.wallet.tokens) + 1)
+        whole = len(found) == count and all(r.total is not None for r in found)
+        return found, whole
+
+    def _asset(self, token: Named, known: Asset | None) -> tuple[Asset | None, str]:
+        """Return what a token is counted in, and what is wrong with that."""
+        error = self.final.failed(("decimals", token.address))
+        if error:
+            return known, f"Its decimals are not known. {error}"
+        decimals = self.final.amount("decimals", token.address)
+        if decimals > MOST_DECIMALS:
+            return known, f"No token has {decimals} decimals"
+        if known is not None and known.decimals != decimals:
+            return known, f"It had {known.decimals} decimals, and now {decimals}"
+        return Asset(token.name, decimals), ""
+
+    def _token(self, one: Owned, token: Named, asset: Asset, error: str) -> Reading:
+        allowed, unknown = self._allowances(one, token)
+        more = {"allowances": unknown} if unknown else {}
+        return self._reading(one, token.address, asset, error, allowed, more)
+
+    def _reading(
+        self,
+        one: Owned,
+        token: str,
+        asset: Asset,
+        error: str = "",
+        allowances: Sequence[Allowance] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Reading:
+        """Return one holding: what is final, and of that what has not left since."""
+        key = ("balance", one.address, token)
+        error = error or self.final.failed(key) or self.latest.failed(key)
+        block = self.head.block
+        about = {"address": checksummed(one.address), "second_endpoint": self.note}
+        if token != NATIVE_KEY:
+            about["token"] = checksummed(token)
+        total = available = unconfirmed = None
+        if not error:
+            total, unconfirmed = self.final.amount(*key), self.latest.amount(*key)
+            available = min(total, unconfirmed)
+        return Reading(
+            _id(one, token),
+            asset,
+            total,
+            available,
+            held=0 if total is None or available is None else total - available,
+            name=f"{asset.code} ({one.role})",
+            kind="wallet",
+            as_of=self.head.moment,
+            error=error,
+            details={**about, "latest_block": self.latest.number, **(more or {})},
+            balance_id=f"{block.number}:{block.hash}",
+            role=one.role,
+            block=block,
+            unconfirmed=unconfirmed,
+            allowances=None if error else allowances,
+        )
+
+    def _allowances(
+        self, one: Owned, token: Named
+    ) -> tuple[list[Allowance] | None, str]:
+        """Return what each spender may take, or why one of them is not known."""
+        keys = {
+            spender: ("allowance", one.address, token.address, spender.address)
+            for spender in self.wallet.spenders
+        }
+        if error := self.final.failed(*keys.values()):
+            return None, error
+        found = [(spender, self.final.amount(*key)) for spender, key in keys.items()]
+        return [
+            Allowance(who.address, amount, amount == abi.LARGEST, who.name)
+            for who, amount in found
+        ], ""
+
+
+def _id(one: Owned, token: str) -> str:
+    return f"{one.address}:{token}"
