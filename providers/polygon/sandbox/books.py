@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import Any, Final
 
 from providers.money import MoneyError, parse_minor
+from providers.sandbox.clock import Clock
 from providers.sandbox.institution import Institution
 from providers.sandbox.ledger import OUTSIDE, Entry
 
@@ -26,6 +28,12 @@ Row = dict[str, Any]
 class Books(Institution):
     """The part that knows what was true at which block."""
 
+    def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:
+        super().__init__(path, clock)
+        self._chain, self._written = Chain(), self.ledger.topic("chain")
+        self._blocks: dict[int, list[str]] = {}
+        self._seen, self._counted = self.ledger.entries, 0
+
     @property
     def chain(self) -> Chain:
         """Return the blocks, as they are written down."""
@@ -35,9 +43,6 @@ class Books(Institution):
         for stretch in islice(written.values(), self._chain.count, None):
             self._chain.add(Stretch(**stretch))
         return self._chain
-
-    _chain = Chain()
-    _written: Mapping[str, Any] | None = None
 
     def made_in(self, number: int) -> list[Entry]:
         """Return the transfers in a block."""
@@ -49,10 +54,6 @@ class Books(Institution):
         self._counted = len(entries)
         found = [entries[id] for id in self._blocks.get(number, ())]
         return [entry for entry in found if entry.declined != GONE]
-
-    _seen: Mapping[str, Entry] | None = None
-    _blocks: ClassVar[dict[int, list[str]]] = {}
-    _counted = 0
 
     @property
     def now(self) -> int:

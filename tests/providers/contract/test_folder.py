@@ -12,7 +12,7 @@ import pytest
 
 import providers
 from providers import errors, sandbox
-from providers.base import MovesMoney, Place
+from providers.base import Block, MovesMoney, Place
 from providers.wire import Response, drive
 
 from .parties import ALONE, EVERYBODY, FOLDER, SAMPLES
@@ -64,6 +64,8 @@ def revive(arguments):
     for name, value in arguments.items():
         if isinstance(value, dict):
             value = Place(**value)
+        elif name == "known":
+            value = [Place(**{**v, "block": Block(**v["block"])}) for v in value]
         elif name in ("now", "since"):
             value = datetime.fromisoformat(value)
         found[name] = value
@@ -89,14 +91,20 @@ def body_of(exchange):
     return json.dumps(exchange["body"]).encode()
 
 
+def sent_in(body):
+    """Return what a request's body says, a form or JSON."""
+    if body[:1] in (b"{", b"["):
+        return json.loads(body)
+    return {k: v[0] for k, v in parse_qs(body.decode()).items()}
+
+
 def asked_for(request):
-    sent = {k: v[0] for k, v in parse_qs(request.body.decode()).items()}
     found = {
         "method": request.method,
         "host": request.host,
         "path": request.path,
         "params": dict(request.params),
-        "sent": sent,
+        "sent": sent_in(request.body),
         "authorized": "Authorization" in request.headers,
     }
     return {k: v for k, v in found.items() if v or k == "authorized"}

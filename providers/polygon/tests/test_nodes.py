@@ -1,0 +1,194 @@
+"""Nodes fail, lag and lie; the next one is asked, and nothing of two is mixed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from providers import errors
+from providers.polygon import Provider
+from providers.polygon.rpc import meaning
+from providers.sandbox.inside import sender
+from providers.wire import Response, drive
+
+from .test_reading import places
+
+
+def notes(seen):
+    (note,) = {reading.details["second_endpoint"] for reading in seen.readings}
+    return note
+
+
+@pytest.mark.parametrize("refusal", ["no", "400", "413"])
+def test_node_that_takes_no_lists_is_asked_one_by_one(ask, bank, refusal):
+    whole = ask()
+    bank.configure(extra={"lists": refusal})
+    before = bank.requests
+
+    assert ask() == whole
+    assert bank.requests - before == 1 + 3 + 3  # a list is tried once only
+
+
+def test_answers_are_matched_by_number_in_whatever_order_they_come(bank, adapter):
+    send, turned = sender(adapter, bank), []
+
+    def other_way_round(request):
+        answer = send(request)
+        rows = json.loads(answer.body)[::-1]
+        turned.append(len(rows))
+        return Response(200, {}, json.dumps(rows).encode())
+
+    whole = drive(adapter.observe(), send)
+    assert drive(adapter.observe(), other_way_round) == whole
+    assert turned == [3, 3]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda rows: rows[:-1],
+        lambda rows: [*rows, rows[0]],
+        lambda rows: [{**row, "id": row["id"] + 1} for row in rows],
+        lambda rows: [{**row, "id": str(row["id"])} for row in rows],
+        lambda rows: [{**row, "error": None} for row in rows],
+    ],
+)
+def test_answers_without_their_question_are_refused(bank, adapter, spoil):
+    send = sender(adapter, bank)
+
+    def bent(request):
+        rows = spoil(json.loads(send(request).body))
+        return Response(200, {}, json.dumps(rows).encode())
+
+    with pytest.raises(errors.UnexpectedResponse):
+        drive(adapter.observe(), bent)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        (-32005, "limit exceeded", errors.RateLimited),
+        (-32029, "slow down", errors.RateLimited),
+        (-32000, "Too many requests, retry later", errors.RateLimited),
+        (-32000, "header not found", errors.Unavailable),
+        (-32000, "missing trie node 12ab", errors.Unavailable),
+        (-32603, "internal error", errors.Unavailable),
+        (3, "execution reverted", errors.UnexpectedResponse),
+        (-32603, "VM Exception: reverted with reason", errors.UnexpectedResponse),
+        (-32000, "execution reverted: Paused", errors.UnexpectedResponse),
+        (-32601, "the method does not exist", errors.UnexpectedResponse),
+        (-32004, "unsupported", errors.UnexpectedResponse),
+        (-32602, "invalid argument 0", errors.UnexpectedResponse),
+        ("3", "text", errors.UnexpectedResponse),
+        (1, None, errors.UnexpectedResponse),
+    ],
+)
+def test_errors_are_told_apart_by_their_words_where_codes_are_not_enough(
+    code, message, error
+):
+    assert type(meaning({"code": code, "message": message})) is error
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "5xx"},
+        {"action": "429"},
+        {"action": "drop_before"},
+        {"action": "garbage"},
+        {"action": "nan"},
+        {"action": "refuse", "code": "authentication_failed"},
+        {"action": "refuse", "code": "rate_limited"},
+    ],
+)
+@pytest.mark.parametrize("skip", [0, 1])
+def test_next_endpoint_is_asked_when_one_fails(several, ask, bank, fault, skip):
+    whole = ask()
+    bank.fault(**fault, skip=skip)
+
+    seen = several()
+
+    assert seen.complete
+    assert [r.total for r in seen.readings] == [r.total for r in whole.readings]
+    assert notes(seen).startswith("api failed")
+    assert notes(seen).endswith("rpc2: yes")
+
+
+@pytest.mark.parametrize("how", [{"chain": 1}, {"lag": 9}])
+def test_node_of_another_chain_or_behind_is_passed_over(several, bank, how):
+    bank.mine(20)
+    known = places(several())
+    bank.behave(**how)
+
+    assert notes(several(known)).startswith("api failed")
+
+
+def test_all_endpoints_behind_is_an_error_that_names_each(several, bank):
+    bank.mine(20)
+    known = places(several())
+    for node in ("", "node2", "node3"):
+        bank.behave(node, lag=9)
+
+    with pytest.raises(errors.Unavailable) as raised:
+        several(known)
+
+    assert all(
+        f"{host}: This node is behind" in str(raised.value)
+        for host in ("api", "rpc1", "rpc2")
+    )
+
+
+@pytest.mark.parametrize("liar", ["", "node2"])
+def test_two_endpoints_that_disagree_are_both_refused(several, bank, liar):
+    bank.behave(liar, lies=True)
+
+    with pytest.raises(errors.UnexpectedResponse, match="disagree"):
+        several()
+
+
+def test_second_endpoint_that_does_not_know_yet_is_said_and_the_next_is_asked(
+    several, bank
+):
+    bank.mine(5)
+    bank.behave("node2", lag=5)
+
+    assert notes(several()) == "rpc1: does not know the block yet; rpc2: yes"
+    bank.behave("node3", lag=5)
+    assert notes(several()).endswith("rpc2: does not know the block yet")
+
+
+def test_second_endpoint_that_answers_nonsense_changes_nothing(several, bank):
+    bank.fault("garbage", path="/node2")
+
+    assert notes(several()) == "rpc1: failed (unexpected_response); rpc2: yes"
+
+
+def test_dead_endpoint_does_not_take_the_time_of_the_others(alex):
+    urls = ["https://a.example", "https://b.example"]
+    adapter = Provider({**alex.credentials, "rpc_urls": json.dumps(urls)})
+    call = adapter.observe()
+
+    first = next(call)
+    then = call.throw(errors.Unavailable())
+
+    assert (first.host, then.host) == ("api", "rpc1")
+    assert first.patience < adapter.deadline / 2
+    assert then.patience is None  # the last hope has all the time that is left
+
+
+def test_an_element_that_fails_is_no_answer_of_the_others(bank, adapter):
+    """The figures at the latest block are missing: nothing is told half."""
+    send = sender(adapter, bank)
+
+    def partly(request):
+        rows = json.loads(send(request).body)
+        error = {"code": -32000, "message": "header not found"}
+        rows = [
+            row if row["id"] != 2 else {"jsonrpc": "2.0", "id": 2, "error": error}
+            for row in rows
+        ]
+        return Response(200, {}, json.dumps(rows).encode())
+
+    with pytest.raises(errors.Unavailable, match="header not found"):
+        drive(adapter.observe(), partly)
