@@ -192,3 +192,48 @@ def test_an_element_that_fails_is_no_answer_of_the_others(bank, adapter):
 
     with pytest.raises(errors.Unavailable, match="header not found"):
         drive(adapter.observe(), partly)
+
+
+def mixed(send, change):
+    """Return a sender whose answers went through `change`, each with its question."""
+
+    def mix(request):
+        rows = json.loads(send(request).body)
+        for row in rows:
+            change(json.loads(request.body)[row["id"] - 1]["params"], row)
+        return Response(200, {}, json.dumps(rows).encode())
+
+    return mix
+
+
+def test_list_that_two_machines_answered_is_refused_if_one_is_behind(bank, adapter):
+    send, older = sender(adapter, bank), []
+
+    def keep(params, row):
+        if params[-1:] == ["latest"]:
+            older.append(row["result"])
+
+    def put_back(params, row):
+        if params[-1:] == ["latest"]:
+            row["result"] = older[0]
+
+    drive(adapter.observe(), mixed(send, keep))
+    bank.mine(9)
+    with pytest.raises(errors.Unavailable, match="behind"):
+        drive(adapter.observe(), mixed(send, put_back))
+
+
+def test_list_that_two_machines_answered_is_refused_if_their_blocks_differ(
+    bank, adapter
+):
+    send, asked = sender(adapter, bank), []
+    known = places(drive(adapter.observe(), send))
+
+    def turn(params, row):
+        asked.append(params)
+        if params[:1] == [hex(known[0].block.number)]:
+            row["result"] = {**row["result"], "hash": "0x" + "12" * 32}
+
+    with pytest.raises(errors.Unavailable, match="changed"):
+        drive(adapter.observe(known), mixed(send, turn))
+    assert len(asked) == 4  # balances were not even asked for

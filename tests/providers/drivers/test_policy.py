@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from time import monotonic
 from urllib.parse import urlencode
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 import providers
 from providers.base import Limit
-from providers.drivers import policy
+from providers.drivers import gates, policy
 from providers.drivers.queueing import Nonces
 from providers.drivers.rations import digest
 from providers.drivers.turns import Turns
@@ -172,6 +174,31 @@ def test_nonces_of_many_threads_differ():
         thread.join()
 
     assert len(set(found)) == 4000
+
+
+def test_question_that_can_be_asked_elsewhere_is_asked_once_and_not_for_long():
+    hurried = replace(GET, patience=2.0)
+    before = monotonic()
+
+    sent = policy.signed(Bank({}), hurried, before + 60)
+
+    assert before + 2.0 <= sent.deadline <= monotonic() + 2.0
+    assert policy.signed(Bank({}), hurried, before + 1).deadline == before + 1
+    assert policy.repeat_after(hurried, Unavailable(), 1) is None
+    assert policy.repeat_after(GET, Unavailable(), 1) is not None
+
+
+def test_lines_with_names_of_their_own_have_gates_of_their_own():
+    class Chosen(Bank):
+        def line(self, host):
+            return f"{host}-{self.credentials['url']}"
+
+    def gate(adapter, url):
+        return gates.gate_of(adapter({"url": url}), GET)
+
+    assert gate(Chosen, "a") is gate(Chosen, "a")
+    assert gate(Chosen, "a") is not gate(Chosen, "b")
+    assert gate(Bank, "a") is gate(Bank, "b")
 
 
 def test_header_that_would_start_another_is_never_sent():
