@@ -46,18 +46,47 @@ def oracles() -> list[str]:
 
 
 def environment(slug: str) -> Path:
-    """Return the Python that has the oracle's own requirements, installed if need be."""
-    wanted = FOLDER / slug / "oracle.txt"
-    folder = Path(settings.BASE_DIR) / "var" / "oracle" / slug
+    """Return the Python that has the oracle's own requirements, installed if need be.
+
+    A folder `oracle_npm` holds what comes from npm instead, exact versions with their
+    hashes; it is installed beside, in `npm`.
+    """
+    wanted, node = FOLDER / slug / "oracle.txt", FOLDER / slug / "oracle_npm"
+    folder = home_of(slug)
     python, stamp = folder / "bin" / "python", folder / "installed"
-    known = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()
+    pinned = [wanted.read_bytes(), *(path.read_bytes() for path in locks_in(node))]
+    known = hashlib.sha256(b"".join([*pinned, sys.version.encode()])).hexdigest()
     if stamp.exists() and stamp.read_text() == known:
         return python
     shutil.rmtree(folder, ignore_errors=True)
     for command in installation(folder, python, wanted):
         run(command)
+    if node.exists():
+        install_node(slug, node, folder / "npm")
     stamp.write_text(known)
     return python
+
+
+def home_of(slug: str) -> Path:
+    """Return where the environment of one oracle is."""
+    return Path(settings.BASE_DIR) / "var" / "oracle" / slug
+
+
+def locks_in(folder: Path) -> list[Path]:
+    """Return the two files that say what npm installs, none where nothing is."""
+    return sorted(folder.glob("package*.json"))
+
+
+def install_node(slug: str, wanted: Path, folder: Path) -> None:
+    """Install what npm has locked; raises CommandError where there is no npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise CommandError(f"{slug}: its oracle needs npm, and there is none here")
+    folder.mkdir()
+    for path in locks_in(wanted):
+        shutil.copy(path, folder)
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    run([npm, "ci", *quiet, "--prefix", str(folder)])
 
 
 def installation(folder: Path, python: Path, wanted: Path) -> list[list[str]]:
@@ -84,7 +113,9 @@ def judge(slug: str, python: Path) -> str:
     with serve(slug) as box, tempfile.TemporaryDirectory() as home:
         bank = box[slug]
         customer = bank.demo_world()
-        told = {"hosts": box.hosts(slug), "customer": person(customer)}
+        told: dict[str, Any] = {"hosts": box.hosts(slug), "customer": person(customer)}
+        if (FOLDER / slug / "oracle_npm").exists():
+            told["tools"] = str(home_of(slug) / "npm" / "node_modules")
         script = str(FOLDER / slug / "oracle.py")
         said = json.loads(run([str(python), script], told=told, home=home))
         clients = said if isinstance(said, list) else [said]
@@ -128,6 +159,8 @@ def run(command: list[str], *, told: object = None, home: str | None = None) -> 
     """Return what a command prints; raises CommandError with its last words."""
     surroundings = {**os.environ, **({"HOME": home} if home else {})}
     surroundings.pop("PYTHONPATH", None)
+    if home:  # an oracle may try the adapter itself, which needs nothing else
+        surroundings["PYTHONPATH"] = str(settings.BASE_DIR)
     done = subprocess.run(
         command,
         input=json.dumps(told),

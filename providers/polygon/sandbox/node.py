@@ -20,6 +20,7 @@ from .world import SPENDER, USDC, World, address_for
 
 CHAIN: Final = 137
 LONGEST_LIST: Final = 100  # questions in one request
+STEPS: Final = 21  # of the story that the oracle lets happen on a genuine node
 HTTP: Final = {
     "authentication_failed": (401, -32000, "Must be authenticated"),
     "consent_needed": (403, -32600, "MATIC_MAINNET is not enabled for this app"),
@@ -132,6 +133,22 @@ class Polygon(Methods):
         self.settings = replace(
             self.settings, extra={**self.settings.extra, "nodes": nodes}
         )
+
+    def disputes(self, said: Mapping[str, Any]) -> list[str]:
+        """Return where a client's blocks and allowances are none of the books'."""
+        top = self.chain.top(self.now)
+        wrong = [
+            f"block {number} is {self.chain.hash(int(number))}, not {hash}"
+            for number, hash in said.get("blocks", {}).items()
+            if self.chain.hash(int(number)) != hash
+        ]
+        for ends, amount in said.get("allowances", {}).items():
+            allowed = self.allowed_at(*ends.split(":"), top)
+            if str(allowed) != amount:
+                wrong.append(f"{ends} may take {allowed}, not {amount}")
+        if "figures" in said and len(said["steps"]) < STEPS:
+            wrong.append(f"{len(said['steps'])} steps were gone, not {STEPS}")
+        return wrong
 
     # -- what is asked
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from django.core.management.base import CommandError
 
 import providers
-from balsync_project.management.commands.oracle import FOLDER, differences, oracles
+from balsync_project.management.commands.oracle import (
+    FOLDER,
+    differences,
+    install_node,
+    oracles,
+)
 from providers import sandbox
 from providers.base import MovesMoney
 
@@ -59,3 +67,25 @@ def test_every_oracle_has_its_requirements_pinned_by_hash():
         pinned = [line for line in lines if "==" in line]
         assert pinned
         assert lines[-1].strip().startswith("--hash=sha256:")
+
+
+def test_what_npm_installs_is_pinned_by_hash_and_from_no_certain_host():
+    locks = [FOLDER / slug / "oracle_npm" / "package-lock.json" for slug in oracles()]
+    packages = [
+        about
+        for lock in locks
+        if lock.exists()
+        for name, about in json.loads(lock.read_text())["packages"].items()
+        if name
+    ]
+
+    assert packages
+    assert all(about["integrity"].startswith("sha512-") for about in packages)
+    assert not any("resolved" in about for about in packages)
+
+
+def test_missing_npm_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(CommandError, match="needs npm"):
+        install_node("one", tmp_path, tmp_path / "npm")
