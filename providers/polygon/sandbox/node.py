@@ -143,7 +143,8 @@ class Polygon(Methods):
             if self.chain.hash(int(number)) != hash
         ]
         for ends, amount in said.get("allowances", {}).items():
-            allowed = self.allowed_at(*ends.split(":"), top)
+            owner, token, spender = ends.split(":")
+            allowed = self.allowed_at(owner, token, spender, top)
             if str(allowed) != amount:
                 wrong.append(f"{ends} may take {allowed}, not {amount}")
         if "figures" in said and len(said["steps"]) < STEPS:
