@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nan
 from typing import Any, Final
 
 from providers.sandbox.faults import Fault
@@ -213,6 +214,6 @@ class Polygon(Methods):
         if fault.action == "nan":
             told = json.loads(self._speak(asked).body)
             rows = told if isinstance(told, list) else [told]
-            spoiled = [{**row, "result": float("nan")} for row in rows]
+            spoiled = [{**row, "result": nan} for row in rows]
             return Answer.of(spoiled if isinstance(told, list) else spoiled[0])
         return super()._fail(asked, fault)
