@@ -1,4 +1,4 @@
-"""Where the chain is, and whether it still is where it was. Source: docs.polygon.technology.
+"""Where the chain is, and whether it still is where it was. Source: PIP-11, "Milestones".
 
 What is `finalized` never changes, by the rules of the chain: whether it did is looked at.
 """

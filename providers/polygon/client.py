@@ -31,7 +31,7 @@ class Polygon(Speaks):
     """Addresses on Polygon PoS, read at the last block that is final."""
 
     name = "Polygon"
-    hosts = {"api": "https://polygon-bor-rpc.publicnode.com"}
+    hosts = {"api": "https://polygon-rpc.com"}
     deadline = 90.0  # nodes may take a minute
     fields = (
         CredentialField(
@@ -96,7 +96,7 @@ class Polygon(Speaks):
         """Return what every address holds, all of it at one block.
 
         Endpoints are asked in their order until one answers; a second one is asked
-        whether it knows the same block. Source: docs.polygon.technology, "Finality".
+        whether it knows the same block. Source: PIP-11, "Finality Tag".
         """
         chosen = wallet(self.credentials)
         endpoints(self.credentials)

@@ -91,20 +91,17 @@ def body_of(exchange):
     return json.dumps(exchange["body"]).encode()
 
 
-def sent_in(body):
-    """Return what a request's body says, a form or JSON."""
-    if body[:1] in (b"{", b"["):
-        return json.loads(body)
-    return {k: v[0] for k, v in parse_qs(body.decode()).items()}
-
-
 def asked_for(request):
+    if request.headers.get("Content-Type") == "application/json":
+        sent = json.loads(request.body)
+    else:
+        sent = {k: v[0] for k, v in parse_qs(request.body.decode()).items()}
     found = {
         "method": request.method,
         "host": request.host,
         "path": request.path,
         "params": dict(request.params),
-        "sent": sent_in(request.body),
+        "sent": sent,
         "authorized": "Authorization" in request.headers,
     }
     return {k: v for k, v in found.items() if v or k == "authorized"}
