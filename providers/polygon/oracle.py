@@ -44,6 +44,7 @@ CONTRACTS = json.loads(
 )
 NODE = "@foundry-rs/anvil-linux-amd64/bin/anvil"
 NATIVE = "native"
+TRANSFER = Web3.to_hex(eth_utils.keccak(text="Transfer(address,address,uint256)"))
 ENOUGH = 12  # blocks after which anvil calls one final, and some
 TOKENS = [Web3.to_checksum_address(address) for _, address in USUAL]
 SPENDERS = [Web3.to_checksum_address("0x" + f"{n}1" * 20) for n in (1, 2)]
@@ -137,11 +138,19 @@ def sandbox(url: str, customer: Told) -> Told:
     assert balance(chain, paid, newest) == held - 1_000_000
     do("deposit", account=paid, amount="77", final=True)
     final = chain.eth.get_block("finalized")
+    span = [newest - 3, final["number"]]
     owners = sorted({one.partition(":")[0] for one in accounts})
     spenders = json.loads(customer["credentials"]["spenders"])
     return {
         "balances": {id: str(balance(chain, id, "latest")) for id in accounts},
         "blocks": {str(final["number"]): final["hash"].to_0x_hex()},
+        "span": span,
+        "logs": [
+            [found["transactionHash"].to_0x_hex(), *ends_of(found), amount_of(found)]
+            for found in chain.eth.get_logs(
+                {"fromBlock": span[0], "toBlock": span[1], "topics": [TRANSFER]}
+            )
+        ],
         "allowances": {
             f"{owner}:{address.lower()}:{one['address'].lower()}": str(
                 token(chain, address)
@@ -153,6 +162,14 @@ def sandbox(url: str, customer: Told) -> Told:
             for one in spenders
         },
     }
+
+
+def ends_of(log: Any) -> list[str]:
+    return ["0x" + bytes(topic)[12:].hex() for topic in log["topics"][1:]]
+
+
+def amount_of(log: Any) -> str:
+    return str(int.from_bytes(log["data"]))
 
 
 def balance(chain: Web3, external_id: str, block: int | str) -> int:

@@ -39,15 +39,10 @@ BEHIND = re.compile(
     re.I,
 )
 REVERTED = re.compile(r"revert", re.I)
-TOO_MUCH = re.compile(
-    r"more than \d+ (results|logs)|block range|too many (results|logs)|"
-    r"response size|range.*too (large|wide)|limited to",
+WHO_ARE_YOU = re.compile(
+    r"authenticat|unauthori[sz]ed|(invalid|missing|required).*(api|project)[ -]?(key|id)",
     re.I,
 )
-
-
-class TooMuch(UnexpectedResponse):
-    """The node does not answer for so many blocks at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +104,19 @@ class Speaks(Provider):
         raise Refused(words)
 
     def _refuses_lists(self, response: Response) -> bool:
-        """Say whether the answer to a list is one single error, or a plain no."""
+        """Say whether the answer to a list is one single error, or a plain no.
+
+        Raises what such an error says of all requests.
+        """
         if response.status in NO_LISTS:
             return True
-        if response.status != 200:
+        error = _error_in(response) if response.status == 200 else None
+        if error is None:
             return False
-        error = _error_in(response)
-        return error is not None and not isinstance(meaning(error), RateLimited)
+        found = meaning(error)
+        if isinstance(found, RateLimited | AuthenticationFailed):
+            raise found
+        return True
 
 
 def need(outcome: Any) -> Any:
@@ -149,14 +150,14 @@ def meaning(error: Any) -> ProviderError:
     if type(code) is not int or not isinstance(message, str):
         return UnexpectedResponse("A node tells an error without a code or words")
     words = f"A node answers {code}: {message[:200]}"
-    if TOO_MUCH.search(message):
-        return TooMuch(words)
     if REVERTED.search(message):
         return UnexpectedResponse(words)
     if BEHIND.search(message):
         return Unavailable(words)
     if code in SLOW_DOWN or TOO_FAST.search(message):
         return RateLimited(words)
+    if WHO_ARE_YOU.search(message):
+        return AuthenticationFailed(words)
     if code == 3 or code in NOT_THERE or code in MISUSED:
         return UnexpectedResponse(words)
     return Unavailable(words)

@@ -108,7 +108,8 @@ class Polygon(Methods):
         with self.lock:
             name = name or self.first_customer
             account = f"{address_for(name, 'derived')}:{USDC}"
-            if len(self.ledger.entries) % 2:
+            poor = self.ledger.held[account] < 20_000_000
+            if poor or len(self.ledger.entries) % 2:
                 self.pay(account, 2_500_000, pending=True)
             else:
                 self.spend(account, 2_500_000, pending=True)
@@ -148,9 +149,17 @@ class Polygon(Methods):
             allowed = self.allowed_at(owner, token, spender, top)
             if str(allowed) != amount:
                 wrong.append(f"{ends} may take {allowed}, not {amount}")
+        if "logs" in said and said["logs"] != (made := self._moved_in(said["span"])):
+            wrong.append(f"the logs tell {said['logs']}, not {made}")
         if "figures" in said and len(said["steps"]) < STEPS:
             wrong.append(f"{len(said['steps'])} steps were gone, not {STEPS}")
         return wrong
+
+    def _moved_in(self, span: Sequence[int]) -> list[list[str]]:
+        """Return the tokens' transfers in some blocks, from the first to the last."""
+        made = [e for n in range(span[0], span[1] + 1) for e in self.made_in(n)]
+        ends = [(e, e.facts["from"], e.facts["to"]) for e in made if not e.declined]
+        return [[e.facts["hash"], *both, str(e.amount)] for e, *both in ends]
 
     # -- what is asked
 

@@ -71,6 +71,8 @@ def test_answers_without_their_question_are_refused(bank, adapter, spoil):
         (-32005, "limit exceeded", errors.RateLimited),
         (-32029, "slow down", errors.RateLimited),
         (-32000, "Too many requests, retry later", errors.RateLimited),
+        (-32000, "Must be authenticated!", errors.AuthenticationFailed),
+        (-32600, "Invalid API key", errors.AuthenticationFailed),
         (-32000, "header not found", errors.Unavailable),
         (-32000, "missing trie node 12ab", errors.Unavailable),
         (-32603, "internal error", errors.Unavailable),
@@ -237,3 +239,21 @@ def test_list_that_two_machines_answered_is_refused_if_their_blocks_differ(
     with pytest.raises(errors.Unavailable, match="changed"):
         drive(adapter.observe(known), mixed(send, turn))
     assert len(asked) == 4  # balances were not even asked for
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        (-32005, "limit exceeded", errors.RateLimited),
+        (-32000, "Must be authenticated!", errors.AuthenticationFailed),
+    ],
+)
+def test_one_error_for_a_whole_list_is_not_always_about_lists(
+    adapter, code, message, error
+):
+    told = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+    call = adapter.observe()
+    next(call)
+
+    with pytest.raises(error):
+        call.send(Response(200, {}, json.dumps(told).encode()))
