@@ -33,7 +33,8 @@ class Request:
     weight: int = 1  # what it costs of the provider's rate budget
     may_move_money: bool = False
     not_after: datetime | None = None  # from then on it must not be sent any more
-    # Seconds for the one attempt there is: the adapter asks elsewhere. None: as usual.
+    # Seconds for the one attempt there is, half of what is left at most: the adapter
+    # asks elsewhere. None: attempts until the time is over.
     patience: float | None = None
 
     @property

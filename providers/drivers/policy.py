@@ -165,7 +165,8 @@ def signed(
         if UNSENDABLE.search(value):
             raise AuthenticationFailed("The credentials hold what no header can")
     if request.patience is not None:
-        deadline = min(deadline, monotonic() + request.patience)
+        now = monotonic()  # and leave as much again for whom is asked instead
+        deadline = now + min(request.patience, (deadline - now) / 2)
     return Send(ready, address(provider, ready), deadline)
 
 
