@@ -32,7 +32,7 @@ class Polygon(Speaks):
 
     name = "Polygon"
     hosts = {"api": "https://polygon-rpc.com"}
-    deadline = 90.0  # nodes may take a minute
+    deadline = 60.0  # nodes may take most of a minute
     fields = (
         CredentialField(
             "addresses",
