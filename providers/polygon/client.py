@@ -13,6 +13,7 @@ from providers.base import CredentialField, Observation, Place
 from providers.errors import (
     BadCredentials,
     ProviderError,
+    RateLimited,
     Unavailable,
     UnexpectedResponse,
 )
@@ -23,7 +24,7 @@ from .rpc import Speaks, need
 from .wallet import ENDPOINTS, Wallet, endpoints, wallet
 
 # Seconds for an endpoint that is not the last hope, and for one asked a second opinion.
-PATIENCE: Final = 30.0
+PATIENCE: Final = 20.0
 SECOND: Final = 10.0
 
 
@@ -113,23 +114,24 @@ class Polygon(Speaks):
 
     def _look(self, host: str, chosen: Wallet, known: Sequence[Place]) -> Call[_Seen]:
         """Return what one endpoint tells; raises ProviderError."""
-        last = host == list(self.urls)[-1]
-        patience = None if last else PATIENCE
-        were = blocks.known_blocks(known)
-        asked = blocks.questions(were)
-        told = yield from self.ask_all(host, asked, patience)
-        request = Request("POST", "/", host)
-        sight = self.sensible(request, lambda: blocks.sight(told, were))
-        number = hex(sight.final.block.number)
-        questions = holdings.final_questions(chosen), holdings.latest_questions(chosen)
-        called = [
-            holdings.aggregate(questions[0], number),
-            holdings.aggregate(questions[1], "latest"),
-            # The block is looked at again, after all else: what lies between is of it.
-            blocks.block(sight.final.block.number),
-        ]
-        told = yield from self.ask_all(host, called, patience)
-        return self.sensible(request, lambda: _Seen(sight, questions, told))
+        patience = None if host == list(self.urls)[-1] else PATIENCE
+        were, request = blocks.known_blocks(known), Request("POST", "/", host)
+        asked, figures = blocks.questions(were), holdings.Figures(chosen)
+        told = yield from self.ask_all(
+            host, [*asked, *figures.questions("finalized")], patience
+        )
+        sight = self.sensible(request, lambda: blocks.sight(told[: len(asked)], were))
+        try:
+            return self.sensible(
+                request, lambda: _Seen(sight, figures, told[len(asked) :])
+            )
+        except RateLimited:
+            raise
+        except ProviderError:
+            # Another block may have become final meanwhile: this one is asked for.
+            pinned = figures.questions(sight.final.block.number)
+            again = yield from self.ask_all(host, pinned, patience)
+            return self.sensible(request, lambda: _Seen(sight, figures, again))
 
     def _second(
         self, used: str, final: blocks.Head, failures: Mapping[str, ProviderError]
@@ -159,12 +161,11 @@ class _Seen:
     def __init__(
         self,
         sight: blocks.Sight,
-        questions: tuple[list[holdings.Question], list[holdings.Question]],
+        figures: holdings.Figures,
         told: Sequence[object],
     ) -> None:
         self.sight = sight
-        self.final = holdings.state(questions[0], need(told[0]))
-        self.latest = holdings.state(questions[1], need(told[1]))
+        self.final, self.latest = figures.states(told)
         again = need(told[2])
         if again is None or blocks.head(again) != sight.final:
             raise Unavailable("The chain changed while it was asked for")

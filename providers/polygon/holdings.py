@@ -11,8 +11,8 @@ from providers.errors import UnexpectedResponse
 from providers.money import Asset
 
 from . import abi
-from .blocks import Head
-from .rpc import Ask, data
+from .blocks import Head, block
+from .rpc import Ask, data, need
 from .wallet import NATIVE, Named, Owned, Wallet, checksummed
 
 MULTICALL: Final = "0xca11bde05977b3631167028862be2a173976ca11"
@@ -69,10 +69,10 @@ def latest_questions(wallet: Wallet) -> list[Question]:
     return found
 
 
-def aggregate(questions: Sequence[Question], block: str) -> Ask:
+def aggregate(questions: Sequence[Question], at: str) -> Ask:
     """Return one call for all, so that all answers are of one block."""
     called = abi.encode_calls([(target, inner) for _, target, inner in questions])
-    return Ask("eth_call", ({"to": MULTICALL, "data": "0x" + called.hex()}, block))
+    return Ask("eth_call", ({"to": MULTICALL, "data": "0x" + called.hex()}, at))
 
 
 def state(questions: Sequence[Question], value: Any) -> State:
@@ -98,6 +98,26 @@ def _number(ok: bool, returned: bytes) -> int | str:
         return abi.uint(returned)
     except abi.AbiError as error:
         return str(error)
+
+
+class Figures:
+    """Asks for everything that a wallet holds, finally and at the latest."""
+
+    def __init__(self, wallet: Wallet) -> None:
+        self.final, self.latest = final_questions(wallet), latest_questions(wallet)
+
+    def questions(self, final: int | str) -> list[Ask]:
+        """Return both aggregates, and after them the final block once more.
+
+        What lies between two looks at the same block is of that block.
+        """
+        name = hex(final) if isinstance(final, int) else final
+        both = aggregate(self.final, name), aggregate(self.latest, "latest")
+        return [*both, block(final)]
+
+    def states(self, told: Sequence[Any]) -> tuple[State, State]:
+        """Return what both aggregates told; raises what stands in their place."""
+        return state(self.final, need(told[0])), state(self.latest, need(told[1]))
 
 
 class Readings:
@@ -155,7 +175,7 @@ class Readings:
         """Return one holding: what is final, and of that what has not left since."""
         key = ("balance", one.address, token)
         error = error or self.final.failed(key) or self.latest.failed(key)
-        block = self.head.block
+        where = self.head.block
         about = {"address": checksummed(one.address), "second_endpoint": self.note}
         if token != NATIVE_KEY:
             about["token"] = checksummed(token)
@@ -174,9 +194,9 @@ class Readings:
             as_of=self.head.moment,
             error=error,
             details={**about, "latest_block": self.latest.number, **(more or {})},
-            balance_id=f"{block.number}:{block.hash}",
+            balance_id=f"{where.number}:{where.hash}",
             role=one.role,
-            block=block,
+            block=where,
             unconfirmed=unconfirmed,
             allowances=None if error else allowances,
         )

@@ -40,7 +40,7 @@ def test_every_token_of_every_address_is_a_reading_of_its_own(ask, bank):
         f"{PROXY}:{PUSD}": (1_250_400_000, "pUSD/6", "proxy"),
         f"{PROXY}:native": (0, "POL/18", "proxy"),
     }
-    assert bank.requests == 2
+    assert bank.requests == 1
 
 
 def test_all_figures_are_of_one_final_block(ask, bank):

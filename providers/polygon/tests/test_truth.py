@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +12,7 @@ from providers.base import Block
 from providers.polygon import Provider
 from providers.polygon.sandbox.world import BRIDGED, PUSD, USDC, address_for
 from providers.sandbox.inside import sender
-from providers.wire import drive
+from providers.wire import Response, drive
 
 from .conftest import still
 from .test_reading import by_id, places
@@ -65,9 +67,10 @@ def test_derived_and_proxy_add_up_to_what_is_held_at_the_block(past):
     between=st.lists(happenings, min_size=2, max_size=7),
     depth=st.integers(1, 9),
     one_by_one=st.booleans(),
+    twice=st.booleans(),
 )
 def test_reorganisation_between_any_two_steps_never_yields_a_mixture(
-    past, between, depth, one_by_one
+    past, between, depth, one_by_one, twice
 ):
     bank = still()
     adapter = Provider(bank.demo_world().credentials)
@@ -83,7 +86,7 @@ def test_reorganisation_between_any_two_steps_never_yields_a_mixture(
         for one in next(steps, ()):
             happen(bank, *one)
         bank.reorg(depth)
-        return answer
+        return without_last_look(answer) if twice and not one_by_one else answer
 
     try:
         seen = drive(adapter.observe(known), disturbed)
@@ -92,6 +95,19 @@ def test_reorganisation_between_any_two_steps_never_yields_a_mixture(
     (block,) = {r.block for r in seen.readings}
     figures = {r.external_id: r.total for r in seen.readings}
     assert any(t.get(block) == figures for t in truths)
+
+
+def without_last_look(answer):
+    """Return a list in which the last question has no block: all is asked again."""
+    rows = json.loads(answer.body)
+    last = max(rows, key=lambda row: row["id"])
+    return Response(
+        200,
+        {},
+        json.dumps(
+            [{**r, "result": None} if r is last and len(rows) > 3 else r for r in rows]
+        ).encode(),
+    )
 
 
 def truth(bank):
