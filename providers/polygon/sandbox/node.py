@@ -37,7 +37,7 @@ class Polygon(Methods):
     `settings.extra` may hold `finality` (blocks), `client` (whose codes reverts have),
     `lists` ("no" or an HTTP status: questions are answered singly only), and `nodes`:
     by name ("" is the first one) how far each is behind (`lag`, blocks), of which chain
-    it is (`chain`), and whether it `lies` about hashes.
+    it is (`chain`), whether it `lies` about hashes, and whether it `forgets` states.
     """
 
     routes = {
@@ -209,7 +209,8 @@ class Polygon(Methods):
             height = self.chain.height(now - int(self.lag * 1000))
         height = max(0, height - int(how.get("lag", 0)))
         salt = node or "first" if how.get("lies") else ""
-        return View(height, self.final(height), int(how.get("chain", CHAIN)), salt)
+        chain, forgets = int(how.get("chain", CHAIN)), bool(how.get("forgets"))
+        return View(height, self.final(height), chain, salt, forgets)
 
     def refusal(self, code: str) -> Answer:
         status, number, words = HTTP.get(code, HTTP["refused"])

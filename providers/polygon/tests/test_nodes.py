@@ -7,7 +7,7 @@ import json
 import pytest
 
 from providers import errors
-from providers.polygon import Provider
+from providers.polygon import Provider, abi
 from providers.polygon.rpc import meaning
 from providers.sandbox.inside import sender
 from providers.wire import Response, drive
@@ -266,3 +266,25 @@ def test_one_error_for_a_whole_list_is_not_always_about_lists(
 
     with pytest.raises(error):
         call.send(Response(200, {}, json.dumps(told).encode()))
+
+
+def test_node_that_knows_no_other_state_than_the_latest_is_refused(ask, bank, alex):
+    bank.pay(alex.account.external_id, 1, pending=True)
+    bank.behave(forgets=True)
+
+    with pytest.raises(errors.UnexpectedResponse, match="another block"):
+        ask()
+
+
+def test_token_that_fails_at_the_latest_block_only_is_unknown_as_well(bank, adapter):
+    def fail(params, row):
+        if params[-1:] == ["latest"]:
+            told = abi.decode_results(bytes.fromhex(row["result"][2:]))
+            told[2] = (True, b"")  # after the block's number and the native coin
+            row["result"] = "0x" + abi.encode_results(told).hex()
+
+    seen = drive(adapter.observe(), mixed(sender(adapter, bank), fail))
+
+    (unknown,) = [r for r in seen.readings if r.total is None]
+    assert unknown.available is None
+    assert not seen.complete
