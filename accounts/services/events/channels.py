@@ -12,10 +12,10 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.events import Phase
-from providers.addresses import AddressRefused, parse
 from accounts.events.signing import new_secret
 from accounts.models import Channel, Delivery, Event, Preference, Severity
 from accounts.signals import events_written
+from providers.addresses import AddressRefused, parse
 
 from .outgoing import CannotReach, service_of
 

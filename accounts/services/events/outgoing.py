@@ -17,9 +17,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 
-from providers.addresses import AddressRefused, judge, parse
 from accounts.events.signing import headers
 from accounts.models import Channel
+from providers.addresses import AddressRefused, judge, parse
 from providers.drivers import tls
 
 from .messages import Message
