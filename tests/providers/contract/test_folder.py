@@ -92,7 +92,8 @@ def body_of(exchange):
 
 
 def asked_for(request):
-    if request.headers.get("Content-Type") == "application/json":
+    kind = request.headers.get("Content-Type")
+    if request.body and kind == "application/json":
         sent = json.loads(request.body)
     else:
         sent = {k: v[0] for k, v in parse_qs(request.body.decode()).items()}
