@@ -194,7 +194,8 @@ class Readings:
             as_of=self.head.moment,
             error=error,
             details={**about, "latest_block": self.latest.number, **(more or {})},
-            balance_id=f"{where.number}:{where.hash}",
+            # What is not final yet changes while the block stays the same.
+            balance_id=f"{where.number}:{where.hash}" if unconfirmed == total else "",
             role=one.role,
             block=where,
             unconfirmed=unconfirmed,

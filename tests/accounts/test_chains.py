@@ -43,7 +43,8 @@ def wallet(workspace) -> Account:
 def reading(total: int | None, block: Block | None, **more) -> Reading:
     about = {"block": block, "balance_id": f"{block.number}:{block.hash}"}
     about["as_of"] = NOW + timedelta(seconds=2 * block.number)
-    return Reading("0x1:0x2", ASSET, total, total, **about | more)
+    about |= {"available": total}
+    return Reading("0x1:0x2", ASSET, total, **about | more)
 
 
 def tell(owner: Connection, total: int, block: Block, *, superseded=(), **more):
@@ -133,6 +134,24 @@ def test_other_figures_of_the_same_block_are_not_believed(wallet):
 
     assert run.error_code == "id_reused"
     assert Balance.objects.get().total == 24_000_000
+
+
+@pytest.mark.django_db
+def test_what_is_not_final_may_change_while_the_final_block_stays(wallet):
+    block = Block(100, "0xa")
+    held = {"available": 20_000_000, "held": 4_000_000, "unconfirmed": 20_000_000}
+
+    tell(wallet.connection, 24_000_000, block, balance_id="", **held)
+
+    balance = Balance.objects.get()
+    assert (balance.total, balance.available) == (24_000_000, 20_000_000)
+    tell(wallet.connection, 20_000_000, Block(101, "0xb"))
+    assert Balance.objects.get().total == 20_000_000
+    assert [s.available for s in wallet.snapshots.order_by("as_of")] == [
+        24_000_000,
+        20_000_000,
+        20_000_000,
+    ]
 
 
 @pytest.mark.django_db
