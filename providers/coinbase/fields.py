@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from providers.fields import flag, moment, rows, text
 from providers.money import EXACT, PLAIN_DECIMAL
 
-
-def text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r:.60} is not a text")
-    return value
-
-
-def flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r:.60} is neither true nor false")
-    return value
+__all__ = [
+    "above_zero",
+    "flag",
+    "following",
+    "moment",
+    "number",
+    "perhaps",
+    "rows",
+    "text",
+]
 
 
 def number(value: Any) -> Decimal:
@@ -41,21 +40,6 @@ def above_zero(value: Any) -> Decimal:
     found = number(value)
     if found <= 0:
         raise ValueError(f"{value!r:.60} is not above zero")
-    return found
-
-
-def moment(value: Any) -> datetime:
-    found = datetime.fromisoformat(text(value))
-    if found.tzinfo is None:
-        raise ValueError(f"{value!r:.60} has no time zone")
-    return found.astimezone(UTC)
-
-
-def rows(body: Any, name: str) -> Sequence[Mapping[str, Any]]:
-    """Return the objects listed under `name`."""
-    found = body[name]
-    if not isinstance(found, list) or not all(isinstance(r, dict) for r in found):
-        raise TypeError(f"{name} is no list of objects")
     return found
 
 

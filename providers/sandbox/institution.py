@@ -84,6 +84,8 @@ class Institution(Speaker):
     slug: str
     first_customer: ClassVar[str] = "alex"
     happenings: ClassVar[Sequence[str]] = ()  # methods that `do` may call by name
+    # What its lists of movements tell beside amounts: of some nothing but what moved.
+    tells: ClassVar[frozenset[str]] = frozenset({"pending", "declined", "merchant"})
 
     def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:
         super().__init__(clock)
@@ -247,6 +249,10 @@ class Institution(Speaker):
             since = self.clock.now() - timedelta(seconds=horizon)
         return self.ledger.made(scope, dedupe_id, since)
 
+    def entry_id(self) -> str:
+        """Return an id no movement has yet, in the form this institution gives them."""
+        return self.ledger.next_id("tx_")
+
     def open(self, holder: str, asset: str, **facts: Any) -> Holder:
         """Return an account yet to be written to the books."""
         return Holder(holder, Asset.parse(asset), self.clock.now(), facts)
@@ -257,7 +263,7 @@ class Institution(Speaker):
         with self.lock:
             about = dict(about)
             entry = Entry(
-                id=self.ledger.next_id("tx_"),
+                id=self.entry_id(),
                 source=source,
                 target=target,
                 amount=amount,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import providers
-from providers.base import Place
+from providers import sandbox
+from providers.base import ListsMovements, Place
 from providers.money import Asset
 
 FOLDER = Path(providers.__file__).parent
@@ -17,9 +18,21 @@ EVERYBODY = [slug for slug in providers.slugs() if providers.load(slug).hosts]
 ALONE = [slug for slug in providers.slugs() if slug not in EVERYBODY]
 
 
+def can(slug, *abilities):
+    """Say whether a provider can do all of this."""
+    return all(issubclass(providers.load(slug), ability) for ability in abilities)
+
+
 def able(*abilities):
     """Parametrise over the providers that can do all of this."""
-    found = [s for s in EVERYBODY if issubclass(providers.load(s), abilities)]
+    found = [s for s in EVERYBODY if can(s, *abilities)]
+    return pytest.mark.parametrize("slug", found)
+
+
+def telling(what):
+    """Parametrise over the providers whose movements tell this."""
+    listing = [s for s in EVERYBODY if can(s, ListsMovements)]
+    found = [s for s in listing if what in sandbox.load(s).tells]
     return pytest.mark.parametrize("slug", found)
 
 
