@@ -1,0 +1,7 @@
+"""Paystack on this machine: the same answers, as strict as documented."""
+
+from __future__ import annotations
+
+from .business import Paystack as Sandbox
+
+__all__ = ["Sandbox"]

@@ -1,0 +1,100 @@
+"""Paystack itself: who banks there, and what may happen to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from providers.sandbox.institution import Customer, Holding
+from providers.sandbox.wire import Answer
+
+from . import errors
+from .transfers import Transfers
+from .world import World
+
+
+class Paystack(Transfers):
+    happenings = (
+        "hook",
+        "withhold_webhooks",
+        "resend_webhook",
+        "forge_webhook",
+        "conclude",
+        "roll_key",
+        "maintenance",
+        "stir",
+    )
+    routes = {
+        ("GET", "/balance"): "show_balance",
+        ("GET", "/balance/ledger"): "show_ledger",
+        ("POST", "/transfer"): "queue_transfer",
+        ("GET", "/transfer/verify/{reference}"): "verify_transfer",
+        ("GET", "/transfer/{code}"): "fetch_transfer",
+    }
+
+    def reject(self, status: int) -> Answer:
+        return Answer.of(errors.body("Entity not found"), 404)
+
+    def refusal(self, code: str) -> Answer:
+        return errors.refusal(code)
+
+    # -- people
+
+    def customers(self) -> list[str]:
+        return list(self.ledger.topic("businesses"))
+
+    def customer(self, name: str) -> Customer:
+        key = self.ledger.topic("businesses")[name]["key"]
+        holdings = [
+            Holding(w.id, "wallet", f"{w.asset.code} balance", str(w.asset))
+            for w in self.wallets(name)
+        ]
+        return Customer(name, {"secret_key": key}, holdings)
+
+    def add_customers(
+        self,
+        names: Sequence[str],
+        *,
+        opening: int | str | None = None,
+        pots: int = 0,
+        **nothing: Any,
+    ) -> list[Customer]:
+        """Open a business for each, with `opening` kobo and nothing else, or a month's past.
+
+        There are no pots here: a number of them other than 0 is refused.
+        """
+        if nothing or pots:
+            raise TypeError(f"Unknown wishes: {sorted(nothing) or ['pots']}")
+        with self.lock:
+            opened = World(self, None if opening is None else int(opening))
+            for name in names:
+                opened.person(name)
+            opened.write()
+            return [self.customer(name) for name in names]
+
+    def stir(self, name: str | None = None) -> None:
+        """Let somebody be paid a little, or pay a little back."""
+        with self.lock:
+            wallet = self.customer(name or self.demo_world().name).account.external_id
+            if len(self.ledger.entries) % 3:
+                self.pay(wallet, 1_500_00)
+            else:
+                self.spend(wallet, 500_00, model="Refund")
+
+    def roll_key(self, name: str | None = None) -> str:
+        """Let somebody make a new secret key at the dashboard; the old one is dead."""
+        name = name or self.demo_world().name
+        about = self.ledger.topic("businesses")[name]
+        fresh = (
+            f"{about['key'].partition('0000')[0]}0000{len(self.ledger.topic('keys'))}"
+        )
+        self.ledger.put(
+            ("keys", about["key"], None),
+            ("keys", fresh, name),
+            ("businesses", name, {**about, "key": fresh}),
+        )
+        return fresh
+
+    def maintenance(self, on: bool = True) -> None:
+        """Close Paystack for a while, or open it again."""
+        self.ledger.put(("state", "maintenance", on or None))
