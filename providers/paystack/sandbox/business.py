@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from providers.sandbox import hooked
 from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.wire import Answer
 
@@ -15,10 +16,7 @@ from .world import World
 
 class Paystack(Transfers):
     happenings = (
-        "hook",
-        "withhold_webhooks",
-        "resend_webhook",
-        "forge_webhook",
+        *hooked.HAPPENINGS,
         "conclude",
         "roll_key",
         "maintenance",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from providers.sandbox import clock
-from providers.sandbox.institution import Institution
+from providers.sandbox.hooked import Hooked
 from providers.sandbox.ledger import Entry, Holder
 from providers.sandbox.wire import Answer, Asked
 
@@ -21,7 +21,7 @@ PARAMETERS: Final = frozenset({"perPage", "page", "from", "to"})
 NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
-class Ledger(Institution):
+class Ledger(Hooked):
     """The part of Paystack that remembers."""
 
     tells = frozenset()  # an entry says what moved, and nothing else

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,70 +16,22 @@ LOGO = "https://public-files-paystack-prod.s3.eu-west-1.amazonaws.com/logo.png"
 
 
 class Webhooks(Ledger):
-    """The part of Paystack that calls its customers. Each delivery has the same bytes."""
+    """The part of Paystack that calls its customers."""
 
-    def hook(self, url: str, customer: str | None = None) -> None:
-        """Let somebody type an address in at the dashboard; an empty one takes it out."""
-        name = customer or self.demo_world().name
-        self.ledger.put(("hooks", name, url or None))
+    def proof(self, body: bytes, key: str) -> Mapping[str, str]:
+        return {"x-paystack-signature": hooks.sha512_of(key, body)}
 
-    def withhold_webhooks(self, on: bool = True) -> None:
-        """Let events wait, or let those that waited go out, late, in their order."""
-        state = self.ledger.topic("state")
-        waiting = [] if on else state.get("waiting", [])
-        self.ledger.put(("state", "withheld", on or None), ("state", "waiting", None))
-        for name, body in waiting:
-            self._post(name, body)
-
-    def resend_webhook(self, customer: str | None = None, times: int = 5) -> None:
-        """Deliver the last event again, as after answers that were lost."""
-        name = customer or self.demo_world().name
-        for _ in range(times):
-            self._post(name, self.ledger.topic("last")[name])
-
-    def forge_webhook(self, customer: str | None = None, amount: int = 1) -> None:
-        """Let somebody who does not know the key send an event about a charge."""
-        name = customer or self.demo_world().name
-        wallet = self.wallets(name)[0]
-        body = json.dumps({"event": "charge.success", "data": {"id": 1}}).encode()
-        signature = hooks.sha512_of(f"not the key of {wallet.id}", body)
-        url = self.ledger.topic("hooks")[name]
-        self.outbox.append(Callback(url, body, {"x-paystack-signature": signature}))
+    def hook_key(self, name: str) -> str:
+        key: str = self.ledger.topic("businesses")[name]["key"]
+        return key
 
     def callbacks(self, entry: Entry) -> Iterator[Callback]:
         if entry.facts.get("quiet") or entry.declined:
             return
-        for name, about in self.ledger.topic("businesses").items():
-            for wallet in {entry.source, entry.target}.intersection(about["accounts"]):
-                if entry.effect(wallet) > 0:
-                    charged = self._charged(
-                        entry, self.ledger.holders[wallet].asset.code
-                    )
-                    yield from self._calls(name, "charge.success", charged)
-
-    def tell(self, name: str, event: str, data: Mapping[str, Any]) -> None:
-        self.outbox.extend(self._calls(name, event, data))
-
-    def _calls(
-        self, name: str, event: str, data: Mapping[str, Any]
-    ) -> Iterator[Callback]:
-        body = json.dumps({"event": event, "data": data}, separators=(",", ":"))
-        state = self.ledger.topic("state")
-        self.ledger.put(("last", name, body), sync=False)
-        if state.get("withheld"):
-            waiting = [*state.get("waiting", []), [name, body]]
-            self.ledger.put(("state", "waiting", waiting), sync=False)
-        elif url := self.ledger.topic("hooks").get(name):
-            yield self._signed(name, url, body)
-
-    def _post(self, name: str, body: str) -> None:
-        if url := self.ledger.topic("hooks").get(name):
-            self.outbox.append(self._signed(name, url, body))
-
-    def _signed(self, name: str, url: str, body: str) -> Callback:
-        key = self.ledger.topic("businesses")[name]["key"]
-        signature = hooks.sha512_of(key, body.encode())
-        return Callback(url, body.encode(), {"x-paystack-signature": signature})
+        wallet = self.ledger.holders.get(entry.target)
+        if wallet is not None:
+            charged = self._charged(entry, wallet.asset.code)
+            yield from self.calls(wallet.facts["owner"], "charge.success", charged)
 
     def _charged(self, entry: Entry, currency: str) -> dict[str, Any]:
         """Return a charge as the documentation shows it."""

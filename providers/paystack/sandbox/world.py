@@ -45,16 +45,17 @@ class World:
         number = len(known) + len([f for f in self.facts if f[0] == "businesses"])
         integration = 463_433 + 7 * number
         codes = CURRENCIES if self.opening is None else CURRENCIES[:1]
-        ids = {code: self._wallet(integration, code) for code in codes}
+        ids = {code: self._wallet(name, integration, code) for code in codes}
         self._history(ids)
         key = "sk_test_" + hashlib.sha256(name.encode()).hexdigest()[:40]
         about = {"key": key, "accounts": list(ids.values())}
         self.facts += [("businesses", name, about), ("keys", key, name)]
         self._recipient(name, integration)
 
-    def _wallet(self, integration: int, code: str) -> str:
+    def _wallet(self, name: str, integration: int, code: str) -> str:
         id = f"{integration}:test:{code}"
-        holder = self.there.open(id, f"{code}/2", integration=integration)
+        facts = {"owner": name, "integration": integration}
+        holder = self.there.open(id, f"{code}/2", **facts)
         self.holders.append(replace(holder, opened=self.now - OPENED))
         return id
 
