@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from providers.money import Asset, MoneyError
+from providers.money import Asset, MoneyError, TooPrecise
 
 MAJOR, MINOR = "major", "minor"
 SCALES: Final = frozenset({MAJOR, MINOR})
@@ -30,7 +30,11 @@ def amount(asset: Asset, scale: str, value: Any) -> int:
     if scale == MINOR and asset.code in TOKENS and value:
         # A hundredth, or what the contract counts in: nobody has said.
         raise MoneyError(f"The minor unit of {asset.code} at Fincra is not known")
-    return (asset if scale == MAJOR else Asset(asset.code, 0)).minor(value)
+    unit = asset if scale == MAJOR else Asset(asset.code, 0)
+    try:
+        return unit.minor(value)
+    except TooPrecise as error:
+        raise TooPrecise(f"{value} is no whole number of {asset}'s units") from error
 
 
 def _exponent(value: Decimal) -> int:

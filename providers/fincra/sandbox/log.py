@@ -90,8 +90,8 @@ class Logs(Hooked):
 
     def figures(self, wallet: str) -> dict[str, int]:
         """Return what a wallet really holds now."""
-        known = self.ledger.topic(topic_of(wallet)).values()
-        last = next(reversed(known), None)
+        known = list(self.ledger.topic(topic_of(wallet)).values())
+        last = known[-1] if known else None
         locked = int(last["after"]["locked"]) if last else 0
         total = self.ledger.held[wallet]
         return {"ledger": total, "locked": locked, "available": total - locked}

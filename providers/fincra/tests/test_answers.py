@@ -86,7 +86,12 @@ def test_every_amount_that_fincra_can_write_is_read_exactly(code, minor, unit):
 @pytest.mark.parametrize(
     ("scale", "told"),
     [
-        *((s, v) for s in ("major", "minor") for v in ("900", None, True, [], {})),
+        ("major", "900"),
+        ("minor", "900"),
+        ("major", None),
+        ("minor", True),
+        ("major", []),
+        ("minor", {}),
         ("major", Decimal("0.001")),
         ("major", Decimal("1e2")),
         ("minor", Decimal("0.5")),
@@ -120,7 +125,7 @@ def test_documented_wallets_with_fractions_of_a_kobo_are_unknown_and_not_rounded
         (reading,) = Reader("major", {}).observation([row]).readings
 
         assert reading.total is None
-        assert "is not an exact amount of" in reading.error
+        assert "is no whole number of" in reading.error
 
 
 # -- figures
