@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.sandbox import hooked
@@ -25,6 +25,7 @@ class Paystack(Transfers):
     routes = {
         ("GET", "/balance"): "show_balance",
         ("GET", "/balance/ledger"): "show_ledger",
+        ("POST", "/transferrecipient"): "make_recipient",
         ("POST", "/transfer"): "queue_transfer",
         ("GET", "/transfer/verify/{reference}"): "verify_transfer",
         ("GET", "/transfer/{code}"): "fetch_transfer",
@@ -35,6 +36,17 @@ class Paystack(Transfers):
 
     def refusal(self, code: str) -> Answer:
         return errors.refusal(code)
+
+    def disputes(self, said: Mapping[str, Any]) -> list[str]:
+        """Return where a client's tale of the ledger and of refusals is untrue."""
+        rows = self.rows(self.first_customer)
+        wanted = {
+            "entries": {str(row["id"]): str(row["difference"]) for row in rows},
+            "refused": ["recipient 400", "transfer 404", "key 401"],
+        }
+        return [
+            f"{n} are {w}, not {said[n]}" for n, w in wanted.items() if said[n] != w
+        ]
 
     # -- people
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +11,7 @@ from providers.sandbox.ledger import OUTSIDE, Entry
 from providers.sandbox.wire import Answer, Asked
 
 from .errors import bad, no
-from .webhooks import Webhooks
+from .recipients import Recipients, object_of
 
 REFERENCE: Final = re.compile(r"[a-z0-9_-]{16,50}", re.ASCII)
 DIGITS: Final = re.compile(r"[0-9]{1,16}", re.ASCII)
@@ -25,7 +24,7 @@ CONCLUDED: Final = frozenset(
 RETURNED: Final = CONCLUDED - {"success"}
 
 
-class Transfers(Webhooks):
+class Transfers(Recipients):
     """The part of Paystack that pays out; an adapter of balsync never asks it to."""
 
     def queue_transfer(self, asked: Asked) -> Answer:
@@ -188,12 +187,9 @@ def _wish(asked: Asked) -> dict[str, Any]:
 
 
 def _fields(asked: Asked) -> dict[str, Any]:
-    kind = asked.headers.get("content-type", "").partition(";")[0].strip()
-    try:
-        if kind == "application/json":
-            return dict(json.loads(asked.body))
-        found: dict[str, Any] = dict(asked.form)
-    except (ValueError, TypeError) as error:
-        raise bad("Invalid body", "Send JSON or a form") from error
-    amount = found.get("amount", "")
-    return found | ({"amount": int(amount)} if DIGITS.fullmatch(amount) else {})
+    """Return the body's fields; a form holds the amount as digits."""
+    found = object_of(asked)
+    amount = found.get("amount")
+    if asked.form and isinstance(amount, str):
+        return found | ({"amount": int(amount)} if DIGITS.fullmatch(amount) else {})
+    return found

@@ -12,9 +12,16 @@ from providers.sandbox import clock
 from providers.sandbox.ledger import OUTSIDE, Entry, Holder
 
 from .ledger import FIRST_ID, Ledger
+from .recipients import recipient
 
 OPENED: Final = timedelta(days=90)  # before now
 CURRENCIES: Final = ("NGN", "GHS", "USD", "KES")
+PAYEE: Final = {
+    "type": "nuban",
+    "name": "Jekanmo Padie",
+    "account_number": "9876543210",
+    "bank_code": "044",
+}
 # (days ago, currency, minor units, what moved them, reason): below zero it left
 PAST: Final[Sequence[tuple[int, str, int, str, str]]] = (
     (81, "NGN", 4_250_000_00, "Transaction", ""),
@@ -76,33 +83,10 @@ class World:
         self.entries.append(Entry(str(number), *ends, abs(amount), moment, facts=facts))
 
     def _recipient(self, name: str, integration: int) -> None:
-        code = "RCP_" + hashlib.sha256(f"to {name}".encode()).hexdigest()[:15]
         moment = clock.text((self.now - OPENED).replace(microsecond=0))
-        data = {
-            "active": True,
-            "createdAt": moment,
-            "currency": "NGN",
-            "description": "",
-            "domain": "test",
-            "email": None,
-            "id": 56_000_000 + integration,
-            "integration": integration,
-            "metadata": None,
-            "name": "Jekanmo Padie",
-            "recipient_code": code,
-            "type": "nuban",
-            "updatedAt": moment,
-            "is_deleted": False,
-            "isDeleted": False,
-            "details": {
-                "authorization_code": None,
-                "account_number": "9876543210",
-                "account_name": None,
-                "bank_code": "044",
-                "bank_name": "Access Bank",
-            },
-        }
-        self.facts.append(("recipients", code, {"business": name, "data": data}))
+        row = recipient(integration, len(self.facts), moment, PAYEE)
+        kept = {"business": name, "data": row}
+        self.facts.append(("recipients", row["recipient_code"], kept))
 
     def write(self) -> None:
         ledger = self.there.ledger

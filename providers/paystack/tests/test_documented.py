@@ -35,6 +35,18 @@ def test_ledger_is_as_documented(client):
     check(answer, "GET /balance/ledger", "BalanceFetchLedgerResponse")
 
 
+def test_recipient_is_as_documented_and_can_be_paid(client, transfer):
+    wish = {"type": "nuban", "name": "Ada", "account_number": "1", "bank_code": "058"}
+    status, answer = client("POST", "/transferrecipient", wish)
+
+    assert status == 201
+    assert list(breaks(answer, SCHEMAS["TransferRecipientCreateResponse"])) == []
+    code = answer["data"]["recipient_code"]
+    assert client("POST", "/transfer", transfer(recipient=code))[0] == 200
+    for field in wish:
+        assert client("POST", "/transferrecipient", wish | {field: ""})[0] == 400
+
+
 def test_transfer_is_as_documented(client, transfer):
     status, answer = client("POST", "/transfer", transfer())
 
