@@ -18,7 +18,7 @@ from providers.errors import UnexpectedResponse
 from .answers import Entry, Page, movement
 
 PAGE: Final = 100  # entries
-MOST_PAGES: Final = 20  # of one call; the next one goes on from the cursor
+MOST_PAGES: Final = 10  # of one call; the next one goes on from the cursor
 # Whether the ends of a span are inside it is not documented: so they are, surely.
 EDGE: Final = timedelta(seconds=1)
 SHORTEST: Final = timedelta(seconds=2)

@@ -253,6 +253,13 @@ def test_without_the_log_wallets_are_read_all_the_same(bank, adapter, ask):
 # -- the whole of it
 
 
+def test_key_that_dies_before_the_log_is_read_is_a_failure(bank, ask):
+    bank.fault("refuse", code="authentication_failed", path="/wallets/logs")
+
+    with pytest.raises(errors.AuthenticationFailed):
+        ask(lambda p: p.observe())
+
+
 def test_adapter_reads_each_unit_of_the_sandbox_exactly(bank, alex, ask):
     bank.pay(alex.account.external_id, 2**53 + 1)  # no float holds this
 

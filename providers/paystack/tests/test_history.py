@@ -77,6 +77,27 @@ def test_more_than_one_call_can_hold_is_told_from_the_oldest_on(
     assert cursor.startswith(f"{made[-1]}@")
 
 
+def test_span_that_grows_too_long_while_it_is_read_is_told_from_the_oldest_on(
+    bank, alex, adapter, monkeypatch
+):
+    monkeypatch.setattr(history, "PAGE", 2)
+    monkeypatch.setattr(history, "MOST_PAGES", 3)
+    wallet, send = alex.account.external_id, sender(adapter, bank)
+    made = [
+        bank.pay(wallet, 1, when=NOW - timedelta(days=25 - 4 * n)).id for n in range(6)
+    ]
+
+    def busy(request):
+        answer = send(request)
+        if len(made) < 9:
+            made.append(bank.pay(wallet, 100).id)
+        return answer
+
+    found, _ = everything(adapter, busy, wallet)
+
+    assert [m.external_id for m in found] == made
+
+
 def test_more_at_one_moment_than_can_be_read_is_an_error(
     bank, alex, adapter, monkeypatch
 ):
