@@ -16,9 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.db.models import F
 from django.utils.timezone import now
+from limits import parse
 
 import providers
 from accounts import services, tasks
+from accounts.api.throttling import AddressRate, CallerRate
 from accounts.models import Account, Balance, BalanceSnapshot, Connection, Workspace
 from providers.base import MovesMoney
 from providers.sandbox import registry
@@ -27,6 +29,7 @@ from tests.fixtures_api import V1, cash_slug, member
 from .branch import Branch
 
 CASH = 12_34
+ENOUGH = parse("1000000000/minute")
 LONGER = Connection.FRESH + timedelta(minutes=1)
 PATIENCE = 120.0  # seconds; a breaker that opened again and again waits for 60
 
@@ -163,10 +166,18 @@ def minor(money: dict[str, str] | None) -> int | None:
 
 @contextmanager
 def town(state: Path, people: int) -> Iterator[Town]:
-    """Open the town; at the end its providers are closed for good."""
+    """Open the town; at the end its providers are closed for good.
+
+    It asks about each account again and again: more often than one caller may.
+    """
     before, place = settings.PROVIDER_URLS, Town(state, people)
+    limits = {rate: rate.limit for rate in (AddressRate, CallerRate)}
+    for rate in limits:
+        rate.limit = ENOUGH
     try:
         yield place
     finally:
         place.close()
         settings.PROVIDER_URLS = before
+        for rate, limit in limits.items():
+            rate.limit = limit
