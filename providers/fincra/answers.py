@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from providers.base import Invariant, Observation, Permissions, Reading
 from providers.errors import AuthenticationFailed
-from providers.fields import flag, moment, rows, text
+from providers.fields import flag, rows, text
 from providers.money import Asset, MoneyError
 
 from .amounts import DECIMALS, amount
@@ -88,7 +88,6 @@ class Reader:
             closed=row["status"] == "closed",
             can_send=usable,
             can_receive=usable,
-            as_of=moment(row["updatedAt"]),
             details=self._details(row),
         )
         try:
@@ -115,6 +114,7 @@ class Reader:
         """Return what people may want to know; no figure of a balance is made of it."""
         told = {
             "status": row["status"],
+            "updated": row.get("updatedAt"),
             "wallet_number": row.get("walletNumber"),
             "rolling_reserve": row.get("rollingReserveBalance") or None,
             "overdraft_limit": _overdraft(row),

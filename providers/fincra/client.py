@@ -93,8 +93,9 @@ class Fincra(Provider, DescribesKey, SendsWebhooks):
     def observe(self, known: Sequence[Place] = ()) -> Call[Observation]:
         """Return every wallet. Source: OpenAPI, "Get wallets", "Get wallet logs".
 
-        A wallet's `updatedAt` has whole seconds, so it names no balance: the newest
-        entry of the log does, where it tells the same figures.
+        A wallet's `updatedAt` says since when its figures are so, in whole seconds: it is
+        not the moment they are of, and names none of two changes in one second. The
+        newest entry of the log names a balance, where it tells the same figures.
         """
         self.check_credentials(self.credentials)
         business = self.credentials["business_id"]
