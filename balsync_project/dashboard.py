@@ -73,7 +73,7 @@ class Total:
     def value(self) -> SafeString:
         if len(self.unknown) == self.counted:
             return show.UNKNOWN
-        return show.money(self.known, str(self.asset))
+        return show.brief(self.known, str(self.asset))
 
     @property
     def note(self) -> str:
@@ -171,7 +171,7 @@ def accounts_panel(accounts: Sequence[Account]) -> Panel:
             show.provider(row.provider),
             show.age(row),
             progress(row),
-            show.money(held and held.total, row.asset),
+            show.brief(held and held.total, row.asset),
         ]
         for row in tree(accounts)
         for held in [show.known(row)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, tzinfo
 
 from django.urls import reverse
@@ -19,6 +20,8 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 UNKNOWN = format_html('<span class="bs-unknown">{}</span>', "unknown")
 NOTHING = format_html('<span class="bs-quiet bs-none">{}</span>', "–")
 
+TOO_FINE = re.compile(r"(\.\d{8})\d+")  # more decimals than a narrow place shows
+
 
 def money(minor: int | None, asset: str) -> SafeString:
     """Return an amount that never wraps, with its exact minor units on hover."""
@@ -30,6 +33,21 @@ def money(minor: int | None, asset: str) -> SafeString:
         minor,
         asset,
         pretty(int(minor), Asset.parse(asset)),
+    )
+
+
+def brief(minor: int | None, asset: str) -> SafeString:
+    """Return an amount for a narrow place: further digits are cut off, and on hover."""
+    if minor is None:
+        return UNKNOWN
+    text = pretty(int(minor), Asset.parse(asset))
+    return format_html(
+        '<span class="bs-money{}" title="{} ({} in minor units of {})">{}</span>',
+        " bs-money--out" if minor < 0 else "",
+        text,
+        minor,
+        asset,
+        TOO_FINE.sub(r"\1…", text),
     )
 
 

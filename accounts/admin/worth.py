@@ -150,7 +150,7 @@ def held(share: Share) -> SafeString:
         for row in share.holdings
         if row.total is not None
     ]
-    return show.money(sum(known) if known else None, str(finest))
+    return show.brief(sum(known) if known else None, str(finest))
 
 
 def shares_panel(

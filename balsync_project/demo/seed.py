@@ -22,8 +22,21 @@ USERNAME = PASSWORD = "demo"
 WORKSPACE = "Demo"
 PAYER = "ACME Ltd"
 BASE = "GBP"
-# What one is worth in the base, as a person would type it; tickers tell the rest.
-TYPED_RATES = {"USD": "0.75", "USDT": "0.75", "USDC": "0.75"}
+# What one is worth, as a person would type it; tickers tell the rest.
+TYPED_RATES = {
+    BASE: {
+        **{"USD": "0.75", "USDT": "0.75", "USDC": "0.75", "POL": "0.16"},
+        **{"NGN": "0.00049", "GHS": "0.067", "KES": "0.0058", "ZAR": "0.043"},
+        **{"XOF": "0.00134", "RWF": "0.00052", "UGX": "0.00021"},
+    },
+    # Other forms of the same thing.
+    "USDC": {"USDC.e": "1", "pUSD": "1"},
+    "USD": {"USD.B": "1"},
+    "BTC": {"BTC.M": "1"},
+    "ETH": {"ETH2.S": "1"},
+    "SOL": {"SOL.F": "1"},
+    "DOT": {"DOT28.S": "1"},
+}
 
 
 def seed(login_file: Path | None, url: str) -> dict[str, Any] | None:
@@ -36,8 +49,9 @@ def seed(login_file: Path | None, url: str) -> dict[str, Any] | None:
         workspace = Workspace.objects.get(name=WORKSPACE)
         connections = [connect(workspace, slug) for slug in slugs()]
     accounts.sync(connections, SyncRun.Kind.START_UP)
-    for code, value in TYPED_RATES.items():
-        accounts.keep_rate(workspace, code, BASE, Decimal(value))
+    for quote, values in TYPED_RATES.items():
+        for code, value in values.items():
+            accounts.keep_rate(workspace, code, quote, Decimal(value))
     accounts.refresh_rates()
     bank, customer = find_bank()
     write_rules(workspace, bank, customer)

@@ -98,3 +98,12 @@ def test_a_provider_that_is_gone_keeps_its_slug():
 @pytest.mark.parametrize("text", ["renamed", "", "1.5", "１２"])
 def test_a_text_that_is_no_amount_stays_a_text(text):
     assert "bs-money" not in show.noted(text, "GBP/2")
+
+
+def test_narrow_places_cut_digits_off_and_keep_them_at_hand():
+    told = show.brief(12345678901234567890, "POL/18")
+
+    assert ">12.34567890… POL<" in told
+    assert 'title="12.34567890123456789 POL (12345678901234567890' in told
+    assert ">1.2445 BTC<" in show.brief(124450000, "BTC/8")
+    assert show.brief(None, "POL/18") == show.UNKNOWN
