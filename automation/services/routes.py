@@ -7,6 +7,7 @@ from functools import cache
 import providers
 from accounts.models import Account
 from providers.base import MovesMoney, Place
+from providers.money import Asset
 
 
 class NoRoute(ValueError):
@@ -19,7 +20,8 @@ class NoRoute(ValueError):
 def place(account: Account) -> Place:
     """Return `account` as a transfer names it."""
     parent = account.parent.external_id if account.parent else None
-    return Place(account.external_id, account.kind, parent)
+    asset = Asset.parse(account.asset)
+    return Place(account.external_id, account.kind, parent, asset)
 
 
 @cache

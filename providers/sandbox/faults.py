@@ -17,7 +17,16 @@ from .wire import Answer, Asked, Dropped, Late, as_json
 Act = Callable[[], Answer]
 Spoil = Callable[[Any, "Fault"], Any]
 # What money is called in the answers of one institution or another.
-AMOUNTS: Final = ("balance", "amount", "free", "held", "hold", "locked", "value")
+AMOUNTS: Final = (
+    "balance",
+    "amount",
+    "free",
+    "held",
+    "hold",
+    "locked",
+    "minor",
+    "value",
+)
 
 
 @dataclass(slots=True)

@@ -80,7 +80,6 @@ def test_no_secret_is_in_what_a_failure_says(bank, adapter, run):
         bank.fault("refuse", code=code)
         with pytest.raises(errors.ProviderError) as raised:
             run(adapter.observe())
-        secret = [f.name for f in adapter.fields if f.secret]
-        assert not any(
-            adapter.credentials[name] in str(raised.value) for name in secret
-        )
+        secret = [adapter.credentials[f.name] for f in adapter.fields if f.secret]
+        assert any(secret)
+        assert not any(known in str(raised.value) for known in secret if known)

@@ -13,6 +13,7 @@ import pytest
 import providers
 from providers import errors, sandbox
 from providers.base import Block, MovesMoney, Place
+from providers.money import Asset
 from providers.wire import Response, drive
 
 from .parties import ALONE, EVERYBODY, FOLDER, SAMPLES
@@ -63,7 +64,8 @@ def revive(arguments):
     found = {}
     for name, value in arguments.items():
         if isinstance(value, dict):
-            value = Place(**value)
+            held = {"asset": Asset.parse(value["asset"])} if "asset" in value else {}
+            value = Place(**{**value, **held})
         elif name == "known":
             value = [Place(**{**v, "block": Block(**v["block"])}) for v in value]
         elif name in ("now", "since"):
