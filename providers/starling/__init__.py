@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from .client import Starling as Provider
+
+__all__ = ["Provider"]
