@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers import errors
-from providers.base import Place
+from providers.base import Movement, Place
 from providers.sandbox.inside import sender
 from providers.starling import Provider, client, feed
 from providers.starling.feed import MOST, Between, Stretch, windows
@@ -234,7 +234,9 @@ class Diary:
         self.alex = self.bank.demo_world()
         self.account = place(self.alex.account)
         self.adapter = Provider({"access_token": self.bank.personal_token("alex")})
-        self.told, self.cursor, self.pending = {}, "", []
+        self.told: dict[str, Movement] = {}
+        self.pending: list[str] = []
+        self.cursor = ""
 
     def read(self, number=0):
         """Read until there is no more."""
