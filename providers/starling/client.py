@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -31,7 +32,15 @@ from providers.errors import (
 )
 from providers.wire import Call, Request, Response, T
 
-from .answers import Listed, account_readings, held, listed, remembered, unknown
+from .answers import (
+    Listed,
+    account_readings,
+    held,
+    listed,
+    remembered,
+    saved,
+    unknown,
+)
 from .feed import LONG, Changes, Stretch, category_of, read_feed
 from .keys import check_credentials, permissions
 from .oauth import OAuth, segment
@@ -151,14 +160,28 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
     def transfer(
         self, source: Place, target: Place, amount: int, *, dedupe_id: str
     ) -> Call[Receipt]:
-        """Add money to a savings goal or withdraw it. Source: SDK, `savingsGoal.js`."""
+        """Add money to a savings goal or withdraw it. Source: SDK, `savingsGoal.js`.
+
+        The answer tells no figures, so what the goal holds is read afterwards.
+        """
         if not self.moves(source, target):
             raise AccountUnusable("Money moves between an account and its own goals")
         id = str(uuid5(NAMES, dedupe_id))
         request = order(
             source, target, amount, id=id, name=dedupe_id, headers=self.bearer()
         )
-        return (yield from self.ask(request, partial(receipt, self.name, id)))
+        done = yield from self.ask(request, partial(receipt, self.name, id))
+        pot, account = (target, source) if target.parent else (source, target)
+        return (yield from self._verified(done, account, pot))
+
+    def _verified(self, done: Receipt, account: Place, pot: Place) -> Call[Receipt]:
+        """Add what a goal holds now. That it cannot be told takes nothing back."""
+        spaces = self.get(f"/api/v2/account/{segment(account.external_id)}/spaces")
+        try:
+            amount = yield from self.ask(spaces, partial(saved, pot))
+        except ProviderError:
+            return done
+        return replace(done, asset=pot.asset, balances={pot.external_id: amount})
 
     def movements_between(
         self, source: Place, target: Place, *, since: datetime

@@ -11,7 +11,7 @@ from providers.base import History, Movement
 from providers.wire import Request
 
 from .answers import DECIMALS, asset_of, money, positive, rows_of, text
-from .moments import stamp, when
+from .moments import stamp, to_the_millisecond, when
 from .transfers import REFERENCE
 
 SPAN: Final = timedelta(days=364)  # one request may not span more than a year
@@ -21,6 +21,7 @@ LONG: Final = 1000
 SHORTEST: Final = timedelta(seconds=1)  # of a stretch; shorter ones are not divided
 MOST: Final = 40  # requests of one call; the next one goes on from the cursor
 OVERLAP: Final = timedelta(seconds=1)  # whether the ends are inside is not written
+NAMED: Final = 15  # items of one moment that a cursor names
 PENDING: Final = timedelta(days=14)  # after that a pending payment is final for us
 
 # Money moved, or is on its way; nothing moved; nothing has happened yet.
@@ -87,8 +88,9 @@ class Stretch:
     """A stretch of the feed on its way in: what to ask next, and what came so far.
 
     What is new at the bank need not be young: a card payment can arrive days after it
-    was made, and a settled one changes. So the cursor is an item and the moment it was
-    last changed, `uid@2026-01-25T09:00:00.000Z`. Before there is one, it is how far a
+    was made, and a settled one changes. So the cursor is the moment of the last change
+    that was told, after how the ids of those of that moment begin:
+    `220f236e+3303f51a@2026-01-25T09:00:00.000Z`. Before there is one, it is how far a
     first reading came and when that began: `>2025-06-01T00:00:00.000Z@2026-01-25T…`.
     """
 
@@ -96,22 +98,22 @@ class Stretch:
     now: datetime
     since: datetime
     items: dict[str, Item] = field(default_factory=dict)
-    _known: str = field(init=False)
+    _known: list[str] = field(default_factory=list)
     _began: datetime | None = None
     _moment: datetime | None = None
     _todo: list[Between | Changes] = field(default_factory=list)
     _asked: int = 0
 
     def __post_init__(self) -> None:
-        self._known, _, moment = self.cursor.partition("@")
+        known, _, moment = self.cursor.partition("@")
         end = self.now + AHEAD
-        if self._known.startswith(">"):
+        if known.startswith(">"):
             self._began = when(moment)
-            self._todo += windows(when(self._known[1:]), end)
+            self._todo += windows(when(known[1:]), end)
         elif not moment:
             self._todo += windows(self.since, end)
         else:
-            self._moment = when(moment)
+            self._moment, self._known = when(moment), known.split("+")
             late = self._moment < self.now - SPAN
             everything = windows(self.since, end)
             self._todo += everything if late else [Changes(self._moment - OVERLAP)]
@@ -150,7 +152,7 @@ class Stretch:
         """Say whether an earlier reading told this, as it is now, for certain."""
         if self._moment is None or item.updated > self._moment:
             return False
-        return item.updated < self._moment or item.movement.external_id == self._known
+        return item.updated < self._moment or _short(item) in self._known
 
     def _progress(self) -> str:
         """Return how far this came, and since when changes have to be asked for."""
@@ -161,7 +163,7 @@ class Stretch:
 
     def _final(self, fresh: Sequence[Item]) -> str:
         """Return the cursor: the last change before which none will follow."""
-        cursor = "" if self._began else self.cursor
+        known, moment = self._known, self._moment
         for item in fresh:
             found = item.movement
             young = found.created > self.now - PENDING
@@ -169,8 +171,16 @@ class Stretch:
                 break
             if self._began is not None and item.updated > self._began:
                 break
-            cursor = f"{found.external_id}@{stamp(item.updated)}"
-        return cursor or (f"@{stamp(self._began)}" if self._began else "")
+            known = [*known, _short(item)] if item.updated == moment else [_short(item)]
+            moment = item.updated
+        if moment is None:
+            return f"@{stamp(self._began)}" if self._began else ""
+        # Those of one moment that find no place are told again, which does no harm.
+        return f"{'+'.join(known[-NAMED:])}@{stamp(moment)}"
+
+
+def _short(item: Item) -> str:
+    return item.movement.external_id[:8]
 
 
 def category_of(account: str, body: Any) -> str:
@@ -220,7 +230,7 @@ def _item(row: Any, status: str) -> Item:
         pot=text(row["counterPartyUid"]) if inside else "",
         metadata={name: _said(row, name) for name in DETAILS if _said(row, name)},
     )
-    return Item(movement, when(row["updatedAt"]))
+    return Item(movement, to_the_millisecond(when(row["updatedAt"])))
 
 
 def _said(row: Any, name: str) -> str:

@@ -80,6 +80,19 @@ def test_payment_that_arrives_late_is_not_lost_behind_the_cursor():
     assert [m.external_id for m in found.movements] == ["i3"]
 
 
+def test_what_changed_in_the_very_moment_of_the_cursor_is_told_once():
+    pages = [row(2), row(1)], [row(3), row(2), row(1)], [row(3), row(2), row(1)]
+    told, cursor = [], "i0@2026-01-31T11:00:00.000Z"
+    for page in pages:
+        found = read(page, cursor=cursor)
+        told.append([m.external_id for m in found.movements])
+        cursor = found.cursor
+
+    assert told == [["i1", "i2"], ["i3"], []]
+    many = read([row(f"{n:08}") for n in range(99)])
+    assert len(many.cursor) < 200
+
+
 def test_cursor_of_long_ago_reads_stretches_again():
     asked = []
     old = row(1, NOW - timedelta(days=390), NOW - timedelta(days=100))

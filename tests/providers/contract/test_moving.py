@@ -78,9 +78,11 @@ def test_answer_lost_after_the_money_moved_is_unknown_and_not_paid_again(
     except errors.OutcomeUnknown:
         pass
     else:
-        # Where an answer tells no figures, none can be wrong.
+        # The answer itself tells no figures, so none in it is wrong; others are true.
         assert action in OF_FIGURES
-        assert (receipt.amount, receipt.asset, receipt.balances) == (None, None, {})
+        pot = ends[1].external_id
+        assert receipt.balances.get(pot) in (None, bank.balance(pot))
+        assert (receipt.amount, receipt.asset) in ((None, None), (None, ends[1].asset))
     assert len(bank.moved("one")) == 1
 
     run(adapter.transfer(*ends, 100, dedupe_id="one"))
