@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.utils.timezone import now
 
+import providers
 from accounts.models import Account, Workspace
 from accounts.services import audit, told_as_one
 from automation.models import Rule
@@ -111,7 +112,29 @@ def spec_problems(known: Document, accounts: Mapping[str, Account]) -> list[Prob
     found = problems(known.spec, held)
     if not known.spec.asset:
         found = [p for p in found if p.field != "asset"]
-    return [*found, *of_routes(known.spec, accounts)]
+    # First: what else is wrong between two institutions follows from it.
+    apart = of_institutions(known.spec, accounts)
+    return [*apart, *found, *of_routes(known.spec, accounts)]
+
+
+def of_institutions(
+    spec: RuleSpec, accounts: Mapping[str, Account]
+) -> Iterator[Problem]:
+    """Yield legs that are not where the money of the rule comes from."""
+    legs = [(i, leg, accounts.get(leg.account)) for i, leg in enumerate(spec.legs)]
+    sources = [held for _, leg, held in legs if held and leg.role == "source"]
+    for index, _, held in legs:
+        if held and sources and held.provider != sources[0].provider:
+            text = (
+                f"{held} is at {told_provider(held.provider)} and {sources[0]} at "
+                f"{told_provider(sources[0].provider)}: balsync moves money within one "
+                "account and its pots, never from one institution to another"
+            )
+            yield Problem(f"legs.{index}.account", "different_provider", text)
+
+
+def told_provider(slug: str) -> str:
+    return providers.load(slug).name if slug in providers.slugs() else slug
 
 
 def of_routes(spec: RuleSpec, accounts: Mapping[str, Account]) -> Iterator[Problem]:

@@ -17,7 +17,9 @@ from automation.models import Rule, RuleRun, Transfer
 from automation.services.routes import place
 from providers.sandbox.institution import Customer, Institution
 from tests import fixtures_bank
-from tests.fixtures_bank import BANK
+from tests.fixtures_bank import BANK, at_every_bank
+
+__all__ = ["BANK", "at_every_bank"]
 
 sandbox, bank = fixtures_bank.sandbox, fixtures_bank.bank
 workspace = fixtures_bank.workspace
@@ -34,7 +36,7 @@ class Person:
             if bank.balance(held.external_id) > 0:
                 bank.spend(held.external_id, bank.balance(held.external_id))
         self.connection: Connection = accounts.connect(
-            workspace, BANK, customer.credentials, label=name
+            workspace, bank.slug, customer.credentials, label=name
         )
         self.sync()
         self.main = self.account(customer.account.external_id)

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from automation import services
 from automation.models import RuleRun, Transfer
 
-from .conftest import sweep
+from .conftest import at_every_bank, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +31,7 @@ def test_a_lost_answer_is_unknown_and_nothing_else(
     assert started.status == "running"
 
 
+@at_every_bank
 @pytest.mark.parametrize("fault", ACTED + NOT_ACTED)
 def test_after_a_lost_answer_the_money_has_moved_exactly_once(
     fault, bank, alice, topup, run, orders, moved, let_time_pass

@@ -12,7 +12,7 @@ from accounts.models import Account
 from automation import services
 from automation.models import Cover, RuleLeg, Transfer
 
-from .conftest import Person, gbp, leg
+from .conftest import Person, at_every_bank, gbp, leg
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +40,7 @@ def begin(rule):
     alone.update(since=F("created"))
 
 
+@at_every_bank
 def test_what_payments_lack_to_whole_pounds_moves_once(alice, bank, change, run):
     bank.spend(alice.main.external_id, 2_60, merchant="Coffee")
     bank.spend(alice.main.external_id, 10_01)
@@ -80,6 +81,7 @@ def test_a_payment_that_settles_late_counts_when_it_has_settled(
     assert alice.holds(alice.pots[0]) == 10 + 25
 
 
+@at_every_bank
 def test_only_payments_by_card_count(alice, bank, change, run):
     main = alice.main.external_id
     bank.spend(main, 1_10, declined="INSUFFICIENT_FUNDS")

@@ -17,6 +17,7 @@ from providers.sandbox.institution import Customer, Institution
 from providers.sandbox.server import Sandbox, serve
 from tests.automation.conftest import BANK
 from tests.fixtures_api import V1, member
+from tests.fixtures_bank import only
 
 __all__ = ["BANK", "Api", "Bank", "gbp"]
 
@@ -59,8 +60,8 @@ class Bank:
 
     def __init__(self, api: Api, bank: Institution, customer: Customer) -> None:
         self.api, self.bank, self.customer = api, bank, customer
-        told = {"provider": BANK, "label": customer.name}
-        told["credentials"] = dict(customer.credentials)
+        told = {"provider": bank.slug, "label": customer.name}
+        told["credentials"] = {k: v for k, v in customer.credentials.items() if v}
         self.connection = api.post("/connections/", told, 201, key="connect")
         self.path = f"/connections/{self.connection['id']}/"
 
@@ -92,9 +93,9 @@ class Bank:
 
 
 @pytest.fixture
-def sandbox(settings) -> Iterator[Sandbox]:
+def sandbox(request, settings) -> Iterator[Sandbox]:
     configure(None)
-    with serve(BANK) as running:
+    with serve(getattr(request, "param", BANK)) as running:
         settings.PROVIDER_URLS = running.urls()
         yield running
     configure(None)
@@ -102,7 +103,7 @@ def sandbox(settings) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def bank(sandbox) -> Institution:
-    return sandbox[BANK]
+    return only(sandbox)
 
 
 @pytest.fixture

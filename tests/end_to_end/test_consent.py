@@ -11,8 +11,9 @@ import requests
 from accounts import tasks
 from accounts.models import Connection
 from tests.fixtures_api import member
+from tests.fixtures_bank import at_every_bank
 
-from .conftest import BANK, Api
+from .conftest import Api
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
@@ -21,8 +22,9 @@ FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 @pytest.fixture
 def connection(alice, bank):
     """A connection that knows its client and has no consent yet."""
-    given = {k: v for k, v in bank.credentials().items() if "token" not in k}
-    told = {"provider": BANK, "label": "mine", "credentials": given}
+    known = bank.credentials()
+    given = {k: v for k, v in known.items() if v and "token" not in k}
+    told = {"provider": bank.slug, "label": "mine", "credentials": given}
     return alice.post("/connections/", told, 201)
 
 
@@ -38,6 +40,10 @@ def browser(alice, client):
     return client
 
 
+def slug_of(api: Api, path: str) -> str:
+    return api.get(path)["provider"]
+
+
 def agree(api: Api, path: str) -> str:
     """Open the bank's page, press the first person's button, return the way back."""
     url = api.post(f"{path}authorize/")["url"]
@@ -49,10 +55,11 @@ def agree(api: Api, path: str) -> str:
     )
     assert answer.status_code == 302
     back = urlsplit(answer.headers["Location"])
-    assert back.path == f"/oauth/{BANK}/callback"
+    assert back.path == f"/oauth/{slug_of(api, path)}/callback"
     return f"{back.path}?{back.query}"
 
 
+@at_every_bank
 def test_consent_connects_and_reads_everything_at_once(alice, bank, path, browser):
     assert alice.get(path)["health"] == "new"
 

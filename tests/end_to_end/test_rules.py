@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from automation import tasks
 from automation.models import Rule, Trigger
 from tests.fixtures_api import bank_slug, member
+from tests.fixtures_bank import at_every_bank
 
 from .conftest import Api, gbp
 
@@ -101,6 +102,7 @@ RULES = {
 }
 
 
+@at_every_bank
 @pytest.mark.parametrize("written", RULES, ids=lambda rule: rule.__name__)
 def test_a_rule_does_what_its_preview_said_and_the_ledger_agrees(
     written, alice, known, places

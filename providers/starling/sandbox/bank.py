@@ -71,8 +71,8 @@ class Starling(Hooks):
 
     def accounts(self, asked: Asked) -> Answer:
         holder = self.holder(asked, "account:read", "account-list:read")
-        ids = self.ledger.topics["accounts"][holder]
-        rows = [_account_row(self.ledger.holders[id]) for id in ids]
+        all_ = [self.ledger.holders[i] for i in self.ledger.topics["accounts"][holder]]
+        rows = [_account_row(own) for own in all_ if not own.facts["closed"]]
         return Answer.of({"accounts": rows})
 
     def identifiers(self, asked: Asked, account: str) -> Answer:
@@ -274,7 +274,10 @@ class Starling(Hooks):
             return [self.customer(name) for name in names]
 
     def amend(self, id: str, **facts: Any) -> None:
-        """Change a space or an account: `locked`, `deleted`, `name`, `goal`, `overdraft`."""
+        """Change a space (`locked`, `deleted`, `name`, `goal`) or an account.
+
+        An account has a `name` and an `overdraft`, and may be `closed`.
+        """
         known = self.ledger.holders[id].facts
         if unknown := facts.keys() - known.keys():
             raise TypeError(f"{id} has no {sorted(unknown)}")
@@ -344,7 +347,10 @@ def _account_row(account: Holder) -> dict[str, Any]:
 def _holding(held: Holder) -> Holding:
     about = held.facts
     if "parent" not in about:
-        return Holding(held.id, "current", about["name"], str(held.asset))
+        closed = about["closed"]
+        return Holding(
+            held.id, "current", about["name"], str(held.asset), closed=closed
+        )
     spending = about["type"] == SPENDING
     return Holding(
         held.id,

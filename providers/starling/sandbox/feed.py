@@ -31,6 +31,8 @@ class Feed(Consent):
         found = self.ledger.holders.get(id)
         if found is None or found.facts.get("owner") != holder or _inside(found):
             raise errors.no(404, errors.NO_ACCOUNT)
+        if found.facts["closed"]:
+            raise errors.no(404, errors.NO_ACCOUNT)
         return found
 
     def changes(self, asked: Asked, account: str, category: str) -> Answer:
@@ -154,7 +156,9 @@ def _inside_party(other: Holder) -> dict[str, Any]:
 
 
 def _outside_party(about: Mapping[str, Any], leaving: bool) -> dict[str, Any]:
-    if merchant := about.get("merchant"):
+    """Return who was paid: by card, unless it was somebody with an account."""
+    if about.get("merchant") or (leaving and "counterparty" not in about):
+        merchant = about.get("merchant") or "Card payment"
         return {
             "source": "MASTER_CARD",
             "sourceSubType": "ONLINE",

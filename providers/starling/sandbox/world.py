@@ -69,6 +69,7 @@ class World:
             "name": name,
             "category": self.bank.uid(f"category {id}"),
             "overdraft": 0,
+            "closed": False,
         }
         holder = replace(self.bank.open(id, "GBP/2", **facts), opened=self.opened)
         self.holders.append(holder)

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from accounts.models import Transaction
 from automation import services
 from automation.models import RuleRun
-from tests.automation.conftest import gbp
+from tests.automation.conftest import at_every_bank, gbp
 
 from .conftest import beat, look, look_later
 
@@ -21,6 +21,7 @@ def each(**more):
     return {"kind": "transaction", **more}
 
 
+@at_every_bank
 def test_each_transaction_starts_one_run_that_knows_its_amount(
     alice, bank, rule_with, hear
 ):
@@ -63,6 +64,7 @@ def test_the_run_says_when_the_transaction_settled(alice, bank, rule_with, hear)
     assert run.key == f"transaction:{alice.main.pk}:{row.external_id}"
 
 
+@at_every_bank
 def test_a_pending_payment_waits_until_it_is_settled(alice, bank, rule_with, deaf):
     alice.fill(alice.main, 100_00)
     deaf()
