@@ -148,7 +148,9 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
 
     def permissions(self) -> Call[Permissions]:
         """Return what the token may do. Source: SDK, `identity.js`."""
-        return (yield from self.ask(self.get("/api/v2/identity/token"), permissions))
+        renewed = bool(self.credentials.get("refresh_token"))
+        read = partial(permissions, renewed=renewed)
+        return (yield from self.ask(self.get("/api/v2/identity/token"), read))
 
     # -- moving
 

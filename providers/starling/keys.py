@@ -77,8 +77,11 @@ def known(body: Any) -> Known:
     )
 
 
-def permissions(body: Any) -> Permissions:
-    """Return what a token may do; paying others is what a withdrawal is elsewhere."""
+def permissions(body: Any, *, renewed: bool) -> Permissions:
+    """Return what a token may do; paying others is what a withdrawal is elsewhere.
+
+    One that is `renewed` by itself ends with the consent, another when it says.
+    """
     told = known(body)
     missing = [
         " or ".join(sorted(any_of)) for any_of in READS if not any_of & told.scopes
@@ -88,6 +91,7 @@ def permissions(body: Any) -> Permissions:
         trade=False,
         withdraw=bool(told.scopes & PAYS),
         transfer=MOVES in told.scopes,
+        ends=told.consent_ends or (None if renewed else told.expires_at),
         notes=list(_notes(told, missing)),
     )
 
@@ -100,8 +104,4 @@ def _notes(told: Known, missing: Sequence[str]) -> list[str]:
         notes.append(f"It lacks {MOVES}, so no money can be moved between spaces")
     if told.scopes & PAYS:
         notes.append("It may pay others. balsync never does: a token without is enough")
-    if told.expires_at:
-        notes.append(f"It ends on {told.expires_at:%Y-%m-%d}")
-    if told.consent_ends:
-        notes.append(f"The consent ends on {told.consent_ends:%Y-%m-%d}")
     return notes

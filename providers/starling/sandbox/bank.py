@@ -37,11 +37,9 @@ class Starling(Hooks):
         "amend",
         "add_pot",
         "hook",
-        "unhook",
-        "repeat",
-        "forge",
-        "hold_webhooks",
-        "release_webhooks",
+        "withhold_webhooks",
+        "resend_webhook",
+        "forge_webhook",
     )
     routes = {
         ("GET", "/consent/"): "consent_page",

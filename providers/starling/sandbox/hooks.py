@@ -37,8 +37,13 @@ class Hooks(Feed):
 
     def __init__(self, *where: Any) -> None:
         super().__init__(*where)
-        self.held_back: list[Callback] = []
-        self.last_event = Callback("", b"")
+        self.withheld: list[Callback] = []
+        self.last: dict[str, Callback] = {}  # by customer
+
+    def reset(self) -> None:
+        super().reset()
+        self.withheld.clear()
+        self.last.clear()
 
     def key_facts(self) -> list[Any]:
         """Return what a new world writes down so that its key outlives a restart."""
@@ -56,22 +61,24 @@ class Hooks(Feed):
         return base64.b64encode(key.sign(body, PKCS1v15(), SHA512())).decode()
 
     def callbacks(self, entry: Entry) -> Iterator[Callback]:
-        for number, hook in self.ledger.topic("hooks").items():
+        """Yield one event for each side of a movement that somebody wants to hear of."""
+        holders = self.ledger.topic("holders")
+        for name, url in self.ledger.topic("hooks").items():
             for end in (entry.source, entry.target):
                 place = self.ledger.holders.get(end)
-                if place is None or place.facts["owner"] != hook["holder"]:
+                if place is None or place.facts["owner"] != holders[name]:
                     continue
-                callback = self._callback(hook["url"], number, place, entry)
-                if self.settings.extra.get("holds_webhooks"):
-                    self.held_back.append(callback)
+                self.last[name] = self._callback(url, place, entry)
+                if self.settings.extra.get("withholds"):
+                    self.withheld.append(self.last[name])
                 else:
-                    yield callback
+                    yield self.last[name]
 
-    def _callback(self, url: str, number: str, place: Holder, entry: Entry) -> Callback:
+    def _callback(self, url: str, place: Holder, entry: Entry) -> Callback:
         row = self.row(place, entry)
-        about = f"event {number} {entry.id} {place.id} {row['status']}"
+        about = f"event {entry.id} {place.id} {row['status']} {row['updatedAt']}"
         told = {
-            "webhookEventUid": self.uid(f"{about} {row['updatedAt']}"),
+            "webhookEventUid": self.uid(about),
             "webhookType": "FEED_ITEM",
             "eventTimestamp": clock.text(updated(entry)),
             "accountHolderUid": place.facts["owner"],
@@ -83,45 +90,37 @@ class Hooks(Feed):
             },
         }
         body = json.dumps(told).encode()
-        self.last_event = Callback(url, body, {HEADER: self.sign(body)})
-        return self.last_event
-
-    def reset(self) -> None:
-        super().reset()
-        self.held_back.clear()
+        return Callback(url, body, {HEADER: self.sign(body)})
 
     # -- what people do
 
     def hook(self, url: str, customer: str | None = None) -> str:
-        """Type an address in at the portal; returns the key that the portal shows."""
+        """Type an address in at the portal, or take it out; returns the key it shows."""
         name = customer or self.demo_world().name
-        holder = self.ledger.topic("holders")[name]
-        number = f"{len(self.ledger.topic('hooks')) + 1}"
-        self.ledger.put(("hooks", number, {"holder": holder, "url": url}))
+        self.ledger.put(("hooks", name, url or None))
         return self.public_key()
 
-    def unhook(self) -> None:
-        """Take every address out again."""
-        hooks = self.ledger.topic("hooks")
-        self.ledger.put(*(("hooks", number, None) for number in hooks))
+    def withhold_webhooks(self, on: bool = True) -> None:
+        """Let events wait, or let those that waited go out, late, in their order."""
+        extra = {**self.settings.extra, "withholds": on}
+        self.configure(extra=extra)
+        if not on:
+            self.outbox.extend(self.withheld)
+            self.withheld.clear()
 
-    def repeat(self, times: int = 5) -> None:
-        """Deliver the last event again and again, as after answers that were lost."""
-        self.outbox.extend([self.last_event] * times)
+    def resend_webhook(self, customer: str | None = None, times: int = 5) -> None:
+        """Deliver the last event again, as after answers that were lost."""
+        name = customer or self.demo_world().name
+        self.outbox.extend([self.last[name]] * times)
 
-    def forge(self) -> None:
-        """Let somebody else send the last event, signed with no key of ours."""
-        forged = base64.b64encode(bytes(256)).decode()
-        self.outbox.append(replace(self.last_event, headers={HEADER: forged}))
-
-    def hold_webhooks(self) -> None:
-        """Keep events back, until `release_webhooks` delivers them late."""
-        self.settings.extra["holds_webhooks"] = True
-
-    def release_webhooks(self) -> None:
-        self.settings.extra["holds_webhooks"] = False
-        self.outbox.extend(self.held_back)
-        self.held_back.clear()
+    def forge_webhook(self, customer: str | None = None) -> None:
+        """Let somebody who has no key send the last event, changed a little."""
+        name = customer or self.demo_world().name
+        forged = json.loads(self.last[name].body) | {
+            "webhookEventUid": self.uid("forged")
+        }
+        body = json.dumps(forged).encode()
+        self.outbox.append(replace(self.last[name], body=body))
 
 
 @cache

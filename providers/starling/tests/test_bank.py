@@ -231,6 +231,21 @@ def test_permissions_say_what_the_scopes_allow(bank, alex, ask):
     assert any("savings-goal-transfer:create" in note for note in may.notes)
 
 
+def test_renewed_token_ends_with_its_consent_and_a_personal_one_when_it_says(
+    bank, alex, ask
+):
+    consent = bank.clock.now() + timedelta(days=90)
+    assert ask(lambda adapter: adapter.permissions()).ends == consent
+    bank.configure(extra={"tells_consent": False})
+    assert ask(lambda adapter: adapter.permissions()).ends is None
+
+    alone = Provider({"access_token": alex.credentials["access_token"]})
+    ends = drive(alone.permissions(), sender(alone, bank)).ends
+    assert ends == bank.clock.now() + timedelta(days=1)
+    personal = Provider({"access_token": bank.personal_token("alex")})
+    assert drive(personal.permissions(), sender(personal, bank)).ends is None
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -140,7 +140,7 @@ def test_events_of_one_payment_differ_and_a_repeated_one_does_not(signed):
     bank.hook(url="http://127.0.0.1:1/hook")
     pending = bank.spend(account, 500, pending=True)
     bank.settle(pending.id, amount=480)
-    bank.repeat(times=5)
+    bank.do("resend_webhook", times=5)
     told = [(json.loads(c.body), hint(adapter, c.body, c.headers["X-Hook-Signature"]))
             for c in bank.outbox]  # fmt: skip
 
@@ -150,7 +150,7 @@ def test_events_of_one_payment_differ_and_a_repeated_one_does_not(signed):
     ] * 6
     assert len(set(names)) == 2
     assert names == [body["webhookEventUid"] for body, _ in told]
-    bank.forge()
+    bank.do("forge_webhook")
     forged = bank.outbox[-1]
     assert not accepted(adapter, forged.body, forged.headers["X-Hook-Signature"])
 
@@ -177,11 +177,14 @@ def test_late_events_are_kept_back_and_then_delivered(signed):
     bank.hook(url="http://127.0.0.1:1/hook")
     account = bank.demo_world().account.external_id
     bank.outbox.clear()
-    bank.hold_webhooks()
+    bank.do("withhold_webhooks")
     bank.pay(account, 1)
     assert not bank.outbox
-    bank.release_webhooks()
-    assert bank.outbox
+    bank.do("withhold_webhooks", on=False)
+    assert len(bank.outbox) == 1
+    bank.do("hook", url="")
+    bank.pay(account, 1)
+    assert len(bank.outbox) == 1
 
 
 def test_bank_that_is_started_again_signs_with_the_same_key(tmp_path):
