@@ -125,13 +125,17 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An account as a transfer names it; with `asset`, no other is accepted back."""
+    """An account as a transfer names it; with `asset`, no other is accepted back.
+
+    `unit` is only what a request says that it holds, where it has to say so.
+    """
 
     external_id: str
     kind: str
     parent: str | None = None
     asset: Asset | None = None
     block: Block | None = None  # of the newest figures stored, where a chain tells them
+    unit: Asset | None = None
 
 
 @dataclass(frozen=True, slots=True)

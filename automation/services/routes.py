@@ -20,8 +20,9 @@ class NoRoute(ValueError):
 def place(account: Account) -> Place:
     """Return `account` as a transfer names it."""
     parent = account.parent.external_id if account.parent else None
-    asset = Asset.parse(account.asset)
-    return Place(account.external_id, account.kind, parent, asset)
+    unit = Asset.parse(account.asset)
+    # No `asset`: an answer in another one has to come here to be seen.
+    return Place(account.external_id, account.kind, parent, unit=unit)
 
 
 @cache

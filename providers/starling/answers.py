@@ -188,13 +188,13 @@ def _spending(account: Listed, row: Any) -> Reading:
     )
 
 
-def saved(goal: Place, body: Any) -> int:
+def saved(goal: str, asset: Asset | None, body: Any) -> int:
     """Return what one goal holds, in minor units of its asset."""
     rows = rows_of(body, "savingsGoals")
-    found = [row for row in rows if row["savingsGoalUid"] == goal.external_id]
-    if len(found) != 1 or goal.asset is None:
+    found = [row for row in rows if row["savingsGoalUid"] == goal]
+    if len(found) != 1 or asset is None:
         raise ValueError("The goal is not listed")
-    return positive(money(found[0]["totalSaved"], goal.asset.code))
+    return positive(money(found[0]["totalSaved"], asset.code))
 
 
 def _state(row: Any) -> str:

@@ -44,7 +44,7 @@ from .answers import (
 from .feed import LONG, Changes, Stretch, category_of, read_feed
 from .keys import check_credentials, permissions
 from .oauth import OAuth, segment
-from .transfers import POT, order, receipt
+from .transfers import POT, order, receipt, unit_of
 from .webhooks import event_of
 from .words import meant
 
@@ -179,11 +179,12 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
     def _verified(self, done: Receipt, account: Place, pot: Place) -> Call[Receipt]:
         """Add what a goal holds now. That it cannot be told takes nothing back."""
         spaces = self.get(f"/api/v2/account/{segment(account.external_id)}/spaces")
+        unit = unit_of(pot, account)
         try:
-            amount = yield from self.ask(spaces, partial(saved, pot))
+            amount = yield from self.ask(spaces, partial(saved, pot.external_id, unit))
         except ProviderError:
             return done
-        return replace(done, asset=pot.asset, balances={pot.external_id: amount})
+        return replace(done, asset=unit, balances={pot.external_id: amount})
 
     def movements_between(
         self, source: Place, target: Place, *, since: datetime

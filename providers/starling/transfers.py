@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from providers.base import Place, Receipt
 from providers.errors import OutcomeUnknown, Refused
+from providers.money import Asset
 from providers.wire import Request
 
 from .oauth import segment
@@ -33,7 +34,7 @@ def order(
     """
     into = target.kind == POT and target.parent == source.external_id
     pot, account = (target, source) if into else (source, target)
-    asset = pot.asset or account.asset
+    asset = unit_of(pot, account)
     if asset is None:
         raise Refused("Nobody said in which currency to move money")
     wish = {
@@ -48,6 +49,12 @@ def order(
         body=json.dumps(wish).encode(),
         may_move_money=True,
     )
+
+
+def unit_of(*places: Place) -> Asset | None:
+    """Return what these hold, which is the same, if any of them says so."""
+    said = [place.asset or place.unit for place in places]
+    return next((asset for asset in said if asset), None)
 
 
 def receipt(bank: str, id: str, row: Any) -> Receipt:

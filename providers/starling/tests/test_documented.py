@@ -190,3 +190,17 @@ def test_identifiers(client, account):
     assert {k: len(v) for k, v in body.items()} == {
         k: len(v) for k, v in sample.items()
     }
+
+
+def test_refusals(client, alex, account):
+    """ErrorResponse of openapi.json; of tokens RFC 6750, as clients saw it."""
+    nobody = f"/api/v2/account/{account}/savings-goals/{account}/add-money/{account}"
+    status, body = client(
+        "PUT", nobody, {"amount": {"currency": "GBP", "minorUnits": 1}}
+    )
+    assert status == 404
+    assert body == {"errors": [{"message": "UNKNOWN_SAVINGS_GOAL"}], "success": False}
+
+    status, body = client("GET", "/api/v2/accounts", token="")
+    assert (status, body.keys()) == (401, {"error", "error_description"})
+    assert body["error"] == "invalid_token"
