@@ -213,7 +213,7 @@ class Starling(Hooks):
     def _fresh(self, wish: Entry) -> Entry:
         """Return an entry under its own id, unless that was used and is forgotten."""
         taken = wish.id in self.ledger.entries
-        return Entry(**{**_fields(wish), "id": self.new_id()}) if taken else wish
+        return Entry(**{**_fields(wish), "id": self.entry_id()}) if taken else wish
 
     def _goal_of(self, own: Holder, id: str) -> Holder:
         found = self.ledger.holders.get(id)

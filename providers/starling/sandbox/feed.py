@@ -115,7 +115,7 @@ class Feed(Consent):
             known["reference"] = known["description"]
         return super()._enter(source, target, amount, known)
 
-    def new_id(self) -> str:
+    def entry_id(self) -> str:
         return self.uid(f"item {len(self.ledger.entries) + 1}")
 
     def settle(self, entry: str, **changes: Any) -> None:
