@@ -39,13 +39,21 @@ def moment_after(before: Known, as_of: datetime) -> datetime:
     return as_of if before.as_of is None else max(as_of, before.as_of + TICK)
 
 
-def note(verdict: Verdict, before: Known, reading: Reading, *, replaced: bool) -> None:
-    """Note the block of figures that are believed, and the one they replace."""
+def note(
+    verdict: Verdict,
+    before: Known,
+    reading: Reading,
+    superseded: Sequence[Block],
+    *,
+    replaced: bool,
+) -> None:
+    """Note the block of figures that are believed, and the ones they replace."""
     if reading.block is None:
         return
     verdict.chained.append((before.account_id, reading))
     if replaced and before.block is not None:
-        verdict.superseded.append((before.account_id, before.block))
+        gone = {before.block, *(b for b in before.earlier if b in superseded)}
+        verdict.superseded += [(before.account_id, block) for block in gone]
         verdict.changes.append(
             Change(
                 before.account_id,

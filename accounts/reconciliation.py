@@ -182,7 +182,8 @@ def _hold(
         verdict.unknown.append((before.account_id, why))
         verdict.results.append(result(reading, "unknown", None, why))
         return
-    replaced = is_replaced(before, reading, heard.observation.superseded)
+    superseded = heard.observation.superseded
+    replaced = is_replaced(before, reading, superseded)
     as_of = _moment(before, reading, heard, replaced)
     if as_of is None:
         verdict.results.append(result(reading, "older", reading.total))
@@ -203,7 +204,7 @@ def _hold(
     if before.quarantined:
         verdict.released.append(reading.external_id)
     _believe(verdict, before, reading, as_of, changed, named)
-    note(verdict, before, reading, replaced=replaced)
+    note(verdict, before, reading, superseded, replaced=replaced)
     told = result(reading, "changed" if changed else "ok", reading.total)
     if issues:
         told["warnings"] = [issue.text for issue in issues]

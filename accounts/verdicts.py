@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,7 @@ class Known:
     clean_syncs_left: int | None = None  # until its protection ends by itself
     named: Mapping[str, str] | None = None  # fingerprints by the ids told before
     block: Block | None = None  # of its chain, that these figures are of
+    earlier: Sequence[Block] = ()  # those of its last snapshots
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from uuid import UUID
@@ -38,7 +38,11 @@ class Knowledge:
         """Return what decides what is asked about each account."""
         return {
             name: Before(
-                known.total, known.available, *self.cursors[name], _place(name, known)
+                known.total,
+                known.available,
+                *self.cursors[name],
+                (place := _place(name, known)),
+                [replace(place, block=was) for was in known.earlier] if place else (),
             )
             for name, known in self.accounts.items()
         }
@@ -109,8 +113,9 @@ def _known(
     gaps: str | None,
     quarantined: str | None,
     clean_syncs_left: int | None,
-    block: str | None,
+    blocks: str | None,
 ) -> Known:
+    block, *earlier = [None] if blocks is None else _blocks(blocks)
     return Known(
         pk,
         asset,
@@ -133,13 +138,15 @@ def _known(
         None if gaps is None else _gaps(gaps),
         None if quarantined is None else _since(quarantined),
         clean_syncs_left,
-        block=None if block is None else _block(block),
+        block=block,
+        earlier=earlier,
     )
 
 
-def _block(text: str) -> Block:
-    number, _, hash = text.partition(":")
-    return Block(int(number), hash)
+def _blocks(text: str) -> list[Block]:
+    """Return the block of the newest figures, then those of the last snapshots."""
+    parts = [name.partition(":") for name in text.split()]
+    return [Block(int(number), hash) for number, _, hash in parts if number.isdigit()]
 
 
 def _gaps(discrepancies: str) -> dict[str, int]:

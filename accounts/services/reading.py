@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -36,6 +36,7 @@ class Before:
     cursor: str = ""
     read_at: datetime | None = None
     place: Place | None = None  # of an open account that is inside no other
+    earlier: Sequence[Place] = ()  # the same, with the blocks of its last snapshots
 
 
 NEVER = Before()
@@ -111,7 +112,7 @@ class Visit:
         """
         places = [b.place for b in self.before.values() if b.place is not None]
         if any(place.block for place in places):
-            return places
+            return [*places, *(p for b in self.before.values() for p in b.earlier)]
         listed_at = self.connection.accounts_listed_at
         if self.kind != SyncRun.Kind.PERIODIC or listed_at is None:
             return []

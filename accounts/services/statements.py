@@ -58,8 +58,13 @@ SELECT (SELECT clock_timestamp()::text), a.connection_id, a.external_id, a.movem
              AND q.status = 'open') END,
        a.clean_syncs_left,
        CASE WHEN (SELECT EXISTS (SELECT 1 FROM accounts_chainstate))
-       THEN (SELECT s.number || ':' || s.hash FROM accounts_chainstate s
-             WHERE s.account_id = a.id) END
+       THEN (SELECT concat_ws(' ', s.number || ':' || s.hash, (
+               SELECT string_agg(n.key, ' ') FROM (
+                 SELECT k.key FROM accounts_snapshotkey k
+                 WHERE k.account_id = a.id AND k.scope = 'provider'
+                 AND k.superseded_at IS NULL AND k.as_of > s.read_at - interval '1 hour'
+                 ORDER BY k.as_of DESC LIMIT 4) n))
+             FROM accounts_chainstate s WHERE s.account_id = a.id) END
 FROM (SELECT 1) AS one
 LEFT JOIN accounts_account a ON a.connection_id = ANY(%s::uuid[])
 LEFT JOIN accounts_balance b ON b.account_id = a.id

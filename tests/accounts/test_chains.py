@@ -108,6 +108,21 @@ def test_replaced_block_is_named_and_the_chain_is_believed_again(wallet):
 
 
 @pytest.mark.django_db
+def test_snapshots_before_the_newest_block_are_superseded_with_it(wallet):
+    tell(wallet.connection, 25_000_000, Block(102, "0xc"))
+    tell(wallet.connection, 25_000_000, Block(103, "0xd"))
+    asked = known(wallet.connection)
+    assert asked.block == Block(103, "0xd")
+    assert set(asked.earlier) == {Block(100, "0xa"), Block(102, "0xc")}
+
+    gone = [Block(102, "0xc"), Block(103, "0xd")]
+    tell(wallet.connection, 24_500_000, Block(103, "0xe"), superseded=gone)
+
+    keys = {k.key: k.superseded_at is not None for k in SnapshotKey.objects.all()}
+    assert keys == {"100:0xa": False, "102:0xc": True, "103:0xe": False}
+
+
+@pytest.mark.django_db
 def test_chain_that_comes_back_to_a_block_it_had_left_is_believed(wallet):
     a, b = Block(100, "0xa"), Block(100, "0xb")
     tell(wallet.connection, 5, b, superseded=[a])
