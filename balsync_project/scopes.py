@@ -17,7 +17,7 @@ TABLE: dict[str, dict[str, str]] = {
     "connections/<uuid:pk>/test/": {"POST": SYNC},
     "connections/<uuid:pk>/sync/": {"POST": SYNC},
     "connections/<uuid:pk>/authorize/": {"POST": ADMIN},
-    "connections/<uuid:pk>/webhook/": {"POST": ADMIN, "DELETE": ADMIN},
+    "connections/<uuid:pk>/webhook/": {"GET": ADMIN, "POST": ADMIN, "DELETE": ADMIN},
     "streams/": {"GET": READ},
     "sync-runs/": {"GET": READ},
     "sync-runs/<uuid:pk>/": {"GET": READ},

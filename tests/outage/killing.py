@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .town import Town
@@ -21,9 +21,11 @@ class Outcome:
     faults: tuple[str, ...]
 
 
-def kill_each(town: Town, syncs: int) -> Iterator[Outcome]:
-    """Kill every provider in turn, for so many syncs each."""
-    for slug in town.branches:
+def kill_each(
+    town: Town, syncs: int, slugs: Iterable[str] | None = None
+) -> Iterator[Outcome]:
+    """Kill some providers in turn, or every one, for so many syncs each."""
+    for slug in town.branches if slugs is None else slugs:
         yield kill(town, slug, syncs)
 
 

@@ -72,6 +72,7 @@ MATRIX = {
     ("post", "connections/<uuid:pk>/test/"): Row("operator", "connection"),
     ("post", "connections/<uuid:pk>/sync/"): Row("operator", "connection", good=(202,)),
     ("post", "connections/<uuid:pk>/authorize/"): Row("admin", "connection"),
+    ("get", "connections/<uuid:pk>/webhook/"): Row("admin", "connection", good=(503,)),
     ("post", "connections/<uuid:pk>/webhook/"): Row("admin", "connection", good=(503,)),
     ("delete", "connections/<uuid:pk>/webhook/"): Row(
         "admin", "connection", good=(503,)
