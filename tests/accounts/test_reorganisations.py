@@ -48,6 +48,8 @@ def test_history_is_true_after_reorganisations_under_load(slug, settings):
             over.set()
             storm.join()
         bank.do("mine", blocks=DEPTH)
+        for person in people:  # that every wallet has something to tell in the end
+            bank.pay(person.account.external_id, 1)
         bank.do("finalise")
         runs = services.sync(rows, "manual")
 
