@@ -219,8 +219,10 @@ def _moment(
     as_of = min(reading.as_of or heard.asked_at, heard.fetched_at)
     if replaced:
         return moment_after(before, as_of)
-    older = is_behind(before, reading) or _is_older(before, as_of, heard)
-    return None if older else as_of
+    if before.block is not None and reading.block is not None:
+        # Heights are in order, also within a second and after another chain's moment.
+        return None if is_behind(before, reading) else max(as_of, before.as_of or as_of)
+    return None if _is_older(before, as_of, heard) else as_of
 
 
 def _was_made_up(before: Known, heard: Heard) -> bool:

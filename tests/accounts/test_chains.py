@@ -82,6 +82,18 @@ def test_height_never_goes_back(wallet):
 
 
 @pytest.mark.django_db
+def test_higher_block_counts_even_within_the_moment_of_a_replaced_one(wallet):
+    tell(wallet.connection, 5, Block(100, "0xb"), superseded=[Block(100, "0xa")])
+    moment = Balance.objects.get().as_of
+
+    tell(wallet.connection, 6, Block(101, "0xc"), as_of=moment - timedelta(seconds=1))
+
+    balance = Balance.objects.get()
+    assert (balance.total, balance.as_of) == (6, moment)
+    assert [s.total for s in wallet.snapshots.order_by("as_of")] == [24_000_000, 5, 6]
+
+
+@pytest.mark.django_db
 def test_same_block_again_makes_no_snapshot_and_a_later_one_moves_the_height(wallet):
     tell(wallet.connection, 24_000_000, Block(100, "0xa"))
     tell(wallet.connection, 24_000_000, Block(101, "0xb"))
