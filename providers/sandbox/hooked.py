@@ -7,7 +7,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from .institution import Callback, Institution
+from .institution import Callback
+from .worlds import Peopled
 
 HAPPENINGS: Final = (
     "hook",
@@ -17,12 +18,12 @@ HAPPENINGS: Final = (
 )
 
 
-class Hooked(Institution):
+class Hooked(Peopled):
     """Sends signed events, late, again or forged. Each delivery has the same bytes."""
 
     @abstractmethod
-    def proof(self, body: bytes, key: str) -> Mapping[str, str]:
-        """Return the headers that prove `body` to who knows `key`."""
+    def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
+        """Return the headers that prove `body` to a customer, who knows `key`."""
 
     @abstractmethod
     def hook_key(self, name: str) -> str:
@@ -30,32 +31,41 @@ class Hooked(Institution):
 
     # -- what happens
 
-    def hook(self, url: str, customer: str | None = None) -> None:
-        """Let somebody type an address in at the dashboard; an empty one takes it out."""
+    def hook(self, url: str, customer: str | None = None) -> str | None:
+        """Let somebody type an address in at the dashboard; an empty one takes it out.
+
+        Returns what the dashboard shows for it, where it shows anything.
+        """
         name = customer or self.demo_world().name
         self.ledger.put(("hooks", name, url or None))
+        return None
 
     def withhold_webhooks(self, on: bool = True) -> None:
-        """Let events wait, or let those that waited go out, late, in their order."""
-        waiting = [] if on else self.ledger.topic("hooking").get("waiting", [])
+        """Let events wait, or let those that waited go out, late."""
+        late = [] if on else self.withheld
         fresh = ("hooking", "withheld", on or None), ("hooking", "waiting", None)
         self.ledger.put(*fresh)
-        for name, body in waiting:
-            self._post(name, body)
+        self.outbox.extend(late)
+
+    @property
+    def withheld(self) -> list[Callback]:
+        """What waits to be delivered, in the order in which it will be."""
+        waiting = self.ledger.topic("hooking").get("waiting", [])
+        return [call for name, body in waiting for call in self._posted(name, body)]
 
     def resend_webhook(self, customer: str | None = None, times: int = 5) -> None:
         """Deliver the last event again, as after answers that were lost."""
         name = customer or self.demo_world().name
         for _ in range(times):
-            self._post(name, self.ledger.topic("told")[name])
+            self.outbox.extend(self._posted(name, self.ledger.topic("told")[name]))
 
     def forge_webhook(self, customer: str | None = None) -> None:
         """Let somebody who does not know the key send the last event, changed a little."""
         name = customer or self.demo_world().name
         event = json.loads(self.ledger.topic("told").get(name, '{"event": "x"}'))
-        body = _written({**event, "data": {"id": 1, "reference": "forged"}}).encode()
+        body = _written({**event, "data": {"id": 1, "reference": "forged"}})
         url = self.ledger.topic("hooks")[name]
-        self.outbox.append(Callback(url, body, self.proof(body, "not the key")))
+        self.outbox.append(self.signed(name, url, body, "not the key"))
 
     # -- telling
 
@@ -67,25 +77,30 @@ class Hooked(Institution):
         self, name: str, event: str, data: Mapping[str, Any]
     ) -> Iterator[Callback]:
         """Yield the delivery of an event, unless it has to wait."""
-        body, state = self.written(event, data), self.ledger.topic("hooking")
+        return self.delivered(name, self.written(event, data))
+
+    def delivered(self, name: str, body: str) -> Iterator[Callback]:
+        """Yield the delivery of a body, unless it has to wait."""
+        state = self.ledger.topic("hooking")
         self.ledger.put(("told", name, body), sync=False)
         if state.get("withheld"):
             waiting = [*state.get("waiting", []), [name, body]]
             self.ledger.put(("hooking", "waiting", waiting), sync=False)
-        elif url := self.ledger.topic("hooks").get(name):
-            yield self._signed(name, url, body)
+        else:
+            yield from self._posted(name, body)
 
     def written(self, event: str, data: Mapping[str, Any]) -> str:
         """Return the body of an event, as JavaScript would write it."""
         return _written({"event": event, "data": data})
 
-    def _post(self, name: str, body: str) -> None:
-        if url := self.ledger.topic("hooks").get(name):
-            self.outbox.append(self._signed(name, url, body))
-
-    def _signed(self, name: str, url: str, body: str) -> Callback:
+    def signed(self, name: str, url: str, body: str, key: str = "") -> Callback:
+        """Return the delivery of a body, signed with `key` or with the right one."""
         raw = body.encode()
-        return Callback(url, raw, self.proof(raw, self.hook_key(name)))
+        return Callback(url, raw, self.proof(name, raw, key or self.hook_key(name)))
+
+    def _posted(self, name: str, body: str) -> Iterator[Callback]:
+        if url := self.ledger.topic("hooks").get(name):
+            yield self.signed(name, url, body)
 
 
 def _written(told: Any) -> str:

@@ -250,8 +250,12 @@ class Institution(Speaker):
         return self.ledger.made(scope, dedupe_id, since)
 
     def entry_id(self) -> str:
-        """Return an id no movement has yet, in the form this institution gives them."""
-        return self.ledger.next_id("tx_")
+        """Return an id no movement has yet."""
+        return self.numbered(len(self.ledger.entries) + 1)
+
+    def numbered(self, number: int) -> str:
+        """Return a movement's id by its number, in the form this institution has."""
+        return f"tx_{number:016d}"
 
     def open(self, holder: str, asset: str, **facts: Any) -> Holder:
         """Return an account yet to be written to the books."""

@@ -146,10 +146,6 @@ class Ledger:
             return None
         return found
 
-    def next_id(self, prefix: str, *, width: int = 16) -> str:
-        """Return an id no entry has yet."""
-        return f"{prefix}{len(self.entries) + 1:0{width}d}"
-
     # -- keeping
 
     def _record(self, *entries: Entry) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from providers.sandbox import hooked
@@ -16,6 +15,7 @@ from .world import World
 
 
 class Fincra(Payouts):
+    people = "merchants"
     happenings = (
         *hooked.HAPPENINGS,
         "conclude",
@@ -46,9 +46,6 @@ class Fincra(Payouts):
 
     # -- people
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("merchants"))
-
     def customer(self, name: str) -> Customer:
         about = self.about(name)
         credentials = {
@@ -59,26 +56,8 @@ class Fincra(Payouts):
         }
         return Customer(name, credentials, [_holding(w) for w in self.wallets(name)])
 
-    def add_customers(
-        self,
-        names: Sequence[str],
-        *,
-        opening: int | str | None = None,
-        pots: int = 0,
-        **nothing: Any,
-    ) -> list[Customer]:
-        """Open a business for each, with `opening` kobo and nothing else, or with a past.
-
-        There are no pots here: a number of them other than 0 is refused.
-        """
-        if nothing or pots:
-            raise TypeError(f"Unknown wishes: {sorted(nothing) or ['pots']}")
-        with self.lock:
-            opened = World(self, None if opening is None else int(opening))
-            for name in names:
-                opened.person(name)
-            opened.write()
-            return [self.customer(name) for name in names]
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
     def stir(self, name: str | None = None) -> None:
         """Let somebody be paid a little, or a payout begin and another one end."""
@@ -108,19 +87,10 @@ class Fincra(Payouts):
 
     def rotate_key(self, name: str | None = None) -> str:
         """Let somebody make a new API key at the dashboard; the old one is dead."""
-        name = name or self.demo_world().name
-        about = self.about(name)
-        fresh = f"{about['key'][:28]}{len(self.ledger.topic('keys')):04d}"
-        self.ledger.put(
-            ("keys", about["key"], None),
-            ("keys", fresh, name),
-            ("merchants", name, {**about, "key": fresh}),
-        )
-        return fresh
+        return self.replace_key(name)
 
-    def maintenance(self, on: bool = True) -> None:
-        """Close Fincra for a while, or open it again."""
-        self.ledger.put(("state", "maintenance", on or None))
+    def key_after(self, key: str, number: int) -> str:
+        return f"{key[:28]}{number:04d}"
 
 
 def _holding(wallet: Holder) -> Holding:

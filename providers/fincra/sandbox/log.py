@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from providers.sandbox import clock
-from providers.sandbox.hooked import Hooked
 from providers.sandbox.ledger import Entry, Holder
+from providers.sandbox.merchants import Merchants
 
 from . import speech
 
@@ -16,7 +16,7 @@ KINDS: Final = ("available", "ledger", "locked")
 Log = Mapping[str, Any]
 
 
-class Logs(Hooked):
+class Logs(Merchants):
     """The part of Fincra that remembers."""
 
     @property

@@ -17,7 +17,7 @@ from .wallets import Wallets
 class Telling(Wallets):
     """The part of Fincra that sends webhooks."""
 
-    def proof(self, body: bytes, key: str) -> Mapping[str, str]:
+    def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
         return {"signature": hooks.sha512_of(key, body)}
 
     def hook_key(self, name: str) -> str:

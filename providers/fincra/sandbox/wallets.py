@@ -25,7 +25,7 @@ class Wallets(Logs):
 
     def merchant(self, asked: Asked) -> str:
         """Return who asks; raises the gateway's 401 of a key that is not known."""
-        if self.ledger.topic("state").get("maintenance"):
+        if self.closed:
             raise errors.no("unavailable")
         if "api-key" not in asked.headers:
             raise errors.gate("No API key found in request")
@@ -34,10 +34,6 @@ class Wallets(Logs):
             raise errors.gate()
         return name
 
-    def about(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.ledger.topic("merchants")[name]
-        return found
-
     def show_profile(self, asked: Asked) -> Answer:
         about = self.about(self.merchant(asked))
         message = "Parent business fetched successfully"
@@ -45,9 +41,6 @@ class Wallets(Logs):
         return speech.answer(told)
 
     # -- wallets
-
-    def wallets(self, name: str) -> list[Holder]:
-        return [self.ledger.holders[id] for id in self.about(name)["accounts"]]
 
     def show_wallets(self, asked: Asked) -> Answer:
         name = self.merchant(asked)

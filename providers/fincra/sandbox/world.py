@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from providers.sandbox import clock
-from providers.sandbox.ledger import OUTSIDE, Entry, Holder
+from providers.sandbox import clock, merchants
 
 from .log import FIRST_LOG, log_of, topic_of
 from .wallets import Wallets
 
-OPENED: Final = timedelta(days=90)  # before now
+FIRST_TAG: Final = 9_055
 WALLETS: Final = ("NGN/2", "USD/2", "GBP/2", "UGX/0", "USDT/6")
 # (days ago, wallet, minor units, what it was)
 PAST: Final[Sequence[tuple[int, str, int, str]]] = (
@@ -27,40 +25,31 @@ PAST: Final[Sequence[tuple[int, str, int, str]]] = (
 )
 
 
-class World:
-    """Collects what is to be opened; it is written when it is complete."""
+class World(merchants.World[Wallets]):
+    """Opens a wallet in each currency, with a past."""
 
-    def __init__(self, there: Wallets, opening: int | None) -> None:
-        self.there, self.opening = there, opening
-        self.now = there.clock.now()
-        self.holders: list[Holder] = []
-        self.facts: dict[tuple[str, str], Any] = {}
-        self.entries: list[Entry] = []
+    def __init__(self, there: Wallets, **wishes: Any) -> None:
+        super().__init__(there, **wishes)
         self.held: dict[str, int] = {}
         self.logged = there.ledger.topic("state").get("logged", FIRST_LOG)
 
-    def person(self, name: str) -> None:
-        known = self.there.ledger.topic("merchants")
-        new = [topic for topic, _ in self.facts if topic == "merchants"]
-        if name in known or ("merchants", name) in self.facts:
-            raise ValueError(f"{name} is a customer already")
-        number = 9_056 + len(known) + len(new)
-        business = hashlib.sha256(f"business of {name}".encode()).hexdigest()[:24]
+    def admit(self, name: str, number: int) -> None:
+        tag = FIRST_TAG + number
+        business = _digest(f"business of {name}", 24)
         units = WALLETS if self.opening is None else WALLETS[:1]
-        ids = {unit: self._wallet(name, number, business, unit) for unit in units}
+        ids = {unit: self._wallet(name, tag, business, unit) for unit in units}
         self._history(ids)
-        key = hashlib.sha256(f"key of {name}".encode()).hexdigest()[:32]
-        self.facts["merchants", name] = {
+        key = _digest(f"key of {name}", 32)
+        about = {
             "key": key,
-            "webhook_key": hashlib.sha256(f"hooks of {name}".encode()).hexdigest()[:32],
+            "webhook_key": _digest(f"hooks of {name}", 32),
             "accounts": list(ids.values()),
-            "profile": self._profile(name, number, business),
+            "profile": self._profile(name, tag, business),
         }
-        self.facts["keys", key] = name
+        self.know(("merchants", name, about), ("keys", key, name))
 
     def _wallet(self, name: str, number: int, business: str, unit: str) -> str:
         count = len(self.there.ledger.holders) + len(self.holders)
-        id = str(105_146 + count)
         facts = {
             "owner": name,
             "number": number,
@@ -68,26 +57,20 @@ class World:
             "status": "enabled",
             "overdraft": None,
         }
-        holder = self.there.open(id, unit, **facts)
-        self.holders.append(replace(holder, opened=self.now - OPENED))
-        return id
+        return self.hold(str(105_146 + count), unit, **facts).id
 
     def _history(self, ids: dict[str, str]) -> None:
-        if self.opening:
-            self._enter(
-                ids["NGN/2"], self.opening, self.now - OPENED, "Opening balance"
-            )
-        elif self.opening is None:
-            for ago, unit, amount, about in PAST:
-                moment = self.now - timedelta(days=ago, minutes=13 * ago)
-                self._enter(ids[unit], amount, moment, about)
+        if self.opening is not None:
+            self._enter(ids["NGN/2"], self.opening, self.opened, "Opening balance")
+            return
+        for ago, unit, amount, about in PAST:
+            moment = self.now - timedelta(days=ago, minutes=13 * ago)
+            self._enter(ids[unit], amount, moment, about)
 
     def _enter(self, wallet: str, amount: int, moment: datetime, about: str) -> None:
-        number = len(self.there.ledger.entries) + len(self.entries) + 1
-        ends = (OUTSIDE, wallet) if amount > 0 else (wallet, OUTSIDE)
-        facts = {"description": about}
-        entry = Entry(f"tx_{number:016d}", *ends, abs(amount), moment, facts=facts)
-        self.entries.append(entry)
+        if not amount:
+            return
+        self.moved(wallet, amount, moment, facts={"description": about})
         held = self.held.get(wallet, 0)
         self.held[wallet] = held + amount
         self.logged += 1
@@ -96,10 +79,10 @@ class World:
         )
         log = log_of(self.logged, (before, after), "movement", about)
         dated = log | {"moment": clock.text(moment)}
-        self.facts[topic_of(wallet), str(self.logged)] = dated
+        self.know((topic_of(wallet), str(self.logged), dated))
 
     def _profile(self, name: str, number: int, business: str) -> dict[str, Any]:
-        opened = clock.text(self.now - OPENED)
+        opened = clock.text(self.opened)
         colours = ("buttonTextColor", "buttonColor", "fontColor", "fontFamily")
         more = ("backgroundColor", "backgroundTextColor")
         mails = ("disbursement", "collection", "topup", "settlement", "paymentReceipt")
@@ -137,9 +120,9 @@ class World:
         }
 
     def write(self) -> None:
-        ledger = self.there.ledger
-        ledger.open(*self.holders)
-        self.facts["state", "logged"] = self.logged
-        ledger.put(*((*key, value) for key, value in self.facts.items()))
-        if self.entries:
-            ledger.move(*self.entries)
+        self.know(("state", "logged", self.logged))
+        super().write()
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Answer, Asked, Declined
+from providers.sandbox.worlds import Peopled
 
 from . import errors
 
@@ -15,9 +15,10 @@ LASTS: Final = 600  # seconds of a token
 TRACE: Final = range(12, 256)  # characters of a trace id
 
 
-class Access(Institution):
+class Access(Peopled):
     """The part that knows businesses by their credentials."""
 
+    people = "shops"
     speaks = "v3"  # the version that is spoken by the request at hand
 
     def answer(self, asked: Asked) -> Answer:
@@ -31,6 +32,11 @@ class Access(Institution):
 
     def reject(self, status: int) -> Answer:
         return errors.refusal(self.speaks, "not_found")
+
+    def shop(self, name: str) -> Mapping[str, Any]:
+        """Return what is known of a business."""
+        found: Mapping[str, Any] = self.ledger.topic("shops")[name]
+        return found
 
     def no(self, code: str, words: str = "") -> Declined:
         return errors.no(self.speaks, code, words)
@@ -60,7 +66,7 @@ class Access(Institution):
             raise self.no("unavailable")
         if owner is None:
             raise self.no("authentication_failed")
-        if self.ledger.topic("shops")[owner].get("forbidden"):
+        if self.shop(owner).get("forbidden"):
             raise self.no("consent_needed")
         return owner
 
@@ -118,7 +124,7 @@ class Access(Institution):
 
     def rotate(self, name: str) -> None:
         """Give a business another key, or client's secret; the old one is dead at once."""
-        old = self.ledger.topic("shops")[name]
+        old = self.shop(name)
         self.revoke(name)
         fresh, facts = self.credentials_for(name, old["version"], old["sandbox"])
         if old["client_id"]:
@@ -128,14 +134,14 @@ class Access(Institution):
 
     def revoke(self, name: str) -> None:
         """Let a business's key or client be unknown, until it is rotated."""
-        shop = self.ledger.topic("shops")[name]
+        shop = self.shop(name)
         dead = [("keys", shop["secret_key"]), ("clients", shop["client_id"])]
         self.expire(name)
         self.ledger.put(*((topic, value, None) for topic, value in dead if value))
 
     def forbid(self, name: str, on: bool = True) -> None:
         """Let a business's credentials be good, and allowed nothing; or allow it again."""
-        shop = self.ledger.topic("shops")[name]
+        shop = self.shop(name)
         self.ledger.put(("shops", name, {**shop, "forbidden": on}))
 
     def maintenance(self, on: bool = True) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from providers.money import Asset
 from providers.sandbox import clock
+from providers.sandbox.hooked import Hooked
 from providers.sandbox.institution import Callback
 from providers.sandbox.ledger import OUTSIDE, Entry
 from providers.sandbox.wire import as_json
@@ -30,8 +31,18 @@ def state(entry: Entry) -> str:
     return "done" if entry.settled else "pending"
 
 
-class Calls(Access):
+class Calls(Hooked, Access):
     """The part that calls whoever typed an address into the dashboard."""
+
+    def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
+        """Return what proves a body, by the version of the business."""
+        if self.shop(name)["version"] == 3:
+            return {"verif-hash": key}
+        proof = b64encode(hmac.digest(key.encode(), body, sha256)).decode()
+        return {"flutterwave-signature": proof}
+
+    def hook_key(self, name: str) -> str:
+        return str(self.shop(name)["webhook_hash"])
 
     def callbacks(self, entry: Entry) -> Iterator[Callback]:
         """Yield the delivery of an event to each business it is about, unless it waits."""
@@ -39,19 +50,8 @@ class Calls(Access):
             if end == OUTSIDE:
                 continue
             owner = self.ledger.holders[end].facts["owner"]
-            shop, state = (
-                self.ledger.topic("shops")[owner],
-                self.ledger.topic("hooking"),
-            )
-            if not shop.get("hook"):
-                continue
-            body = self._event(shop, end, entry)
-            self.ledger.put(("told", owner, body), sync=False)
-            if state.get("withheld"):
-                waiting = [*state.get("waiting", []), [owner, body]]
-                self.ledger.put(("hooking", "waiting", waiting), sync=False)
-            else:
-                yield self._signed(shop, body)
+            if owner in self.ledger.topic("hooks"):
+                yield from self.delivered(owner, self._event(owner, end, entry))
 
     def settle(self, entry: str, **changes: Any) -> None:
         """Make a pending entry final, which is an event of its own."""
@@ -59,7 +59,8 @@ class Calls(Access):
             super().settle(entry, **changes)
             self.outbox.extend(self.callbacks(self.ledger.entries[entry]))
 
-    def _event(self, shop: Any, wallet: str, entry: Entry) -> str:
+    def _event(self, owner: str, wallet: str, entry: Entry) -> str:
+        shop = self.shop(owner)
         came, asset = entry.target == wallet, self.ledger.holders[wallet].asset
         if shop["version"] == 3:
             return as_json(_older(shop, asset, entry, came=came))
@@ -67,44 +68,20 @@ class Calls(Access):
         told["timestamp"] = int(self.clock.timestamp() * 1000)
         return as_json(told)
 
-    def _signed(self, shop: Mapping[str, Any], body: str, secret: str = "") -> Callback:
-        """Return a delivery of `body`, proved as the version of the business is."""
-        raw, secret = body.encode(), secret or shop["webhook_hash"]
-        if shop["version"] == 3:
-            return Callback(shop["hook"], raw, {"verif-hash": secret})
-        proof = b64encode(hmac.new(secret.encode(), raw, sha256).digest()).decode()
-        return Callback(shop["hook"], raw, {"flutterwave-signature": proof})
-
     # -- happenings
 
-    def hook(self, url: str, customer: str | None = None) -> None:
-        """Let somebody type an address into the dashboard; "" takes it out again."""
-        name = customer or self.demo_world().name
-        shop = self.ledger.topic("shops")[name]
-        self.ledger.put(("shops", name, {**shop, "hook": url}))
-
-    def withhold_webhooks(self, on: bool = True) -> None:
-        """Let events wait, or let those that waited go out, the newest first."""
-        waiting = [] if on else self.ledger.topic("hooking").get("waiting", [])
-        self.ledger.put(
-            ("hooking", "withheld", on or None), ("hooking", "waiting", None)
-        )
-        for name, body in reversed(waiting):
-            self.outbox.append(self._signed(self.ledger.topic("shops")[name], body))
-
-    def resend_webhook(self, customer: str | None = None, times: int = 5) -> None:
-        """Deliver the last event again and again, as after answers that were lost."""
-        name = customer or self.demo_world().name
-        shop, body = self.ledger.topic("shops")[name], self.ledger.topic("told")[name]
-        self.outbox.extend([self._signed(shop, body)] * int(times))
+    @property
+    def withheld(self) -> list[Callback]:
+        """What waits to be delivered: the newest will be the first."""
+        return super().withheld[::-1]
 
     def forge_webhook(self, customer: str | None = None, how: str = "secret") -> None:
         """Let somebody else send the last event: with another secret, none, or changed."""
         name = customer or self.demo_world().name
-        shop, body = self.ledger.topic("shops")[name], self.ledger.topic("told")[name]
-        right = self._signed(shop, body)
+        url, body = self.ledger.topic("hooks")[name], self.ledger.topic("told")[name]
+        right = self.signed(name, url, body)
         forged = {
-            "secret": self._signed(shop, body, "another"),
+            "secret": self.signed(name, url, body, "another"),
             "unsigned": replace(right, headers={}),
             # The token of version 3 does not cover the body, and tells nothing of this.
             "body": replace(right, body=right.body.replace(b"1", b"2", 1)),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
+from providers.sandbox import hooked
 from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.ledger import OUTSIDE, Holder
 from providers.sandbox.wire import Answer, Asked
@@ -32,10 +32,7 @@ GIVEN: Final = ("secret_key", "client_id", "client_secret", "webhook_hash")
 class Flutterwave(Calls):
     mounts = {"api": "/v3", "v4": "/v4", "v4_sandbox": "/v4-sandbox", "auth": "/idp"}
     happenings = (
-        "hook",
-        "withhold_webhooks",
-        "resend_webhook",
-        "forge_webhook",
+        *hooked.HAPPENINGS,
         "expire",
         "rotate",
         "revoke",
@@ -87,7 +84,7 @@ class Flutterwave(Calls):
         """List what was paid in, the newest first, ten to a page."""
         owner = self.merchant(asked)
         wish = self._only(asked, LISTING)
-        shop, rows = self.ledger.topic("shops")[owner], []
+        shop, rows = self.shop(owner), []
         for wallet in self.wallets(owner):
             if wish.get("currency", wallet.asset.code) != wallet.asset.code:
                 continue
@@ -154,16 +151,13 @@ class Flutterwave(Calls):
         raise self.no("not_found", f"There is no wallet in {currency}")
 
     def wallets(self, owner: str) -> list[Holder]:
-        ids = self.ledger.topic("shops")[owner]["wallets"]
+        ids = self.shop(owner)["wallets"]
         return [self.ledger.holders[id] for id in ids]
 
     # -- people
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("shops"))
-
     def customer(self, name: str) -> Customer:
-        shop = self.ledger.topic("shops")[name]
+        shop = self.shop(name)
         given = {field: shop[field] for field in GIVEN}
         given["sandbox"] = "yes" if shop["sandbox"] and shop["version"] == 4 else ""
         held = [
@@ -172,18 +166,12 @@ class Flutterwave(Calls):
         ]
         return Customer(name, given, held)
 
-    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
-        """Open wallets for businesses; `World` says which wishes are known."""
-        with self.lock:
-            world = World(self, **wishes)
-            for name in names:
-                world.shop(name)
-            world.write()
-            return [self.customer(name) for name in names]
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
     def open_wallet(self, name: str, asset: str) -> str:
         """Open one more wallet for a business and return its id."""
-        shop = self.ledger.topic("shops")[name]
+        shop = self.shop(name)
         prefix = shop["wallets"][0].rpartition(":")[0]
         wallet = self.open(f"{prefix}:{asset.partition('/')[0]}", asset, owner=name)
         self.ledger.open(wallet)

@@ -8,11 +8,11 @@ from hashlib import sha256
 from typing import Any, Final
 
 from providers.money import Asset
-from providers.sandbox.ledger import OUTSIDE, Entry, Holder
+from providers.sandbox import worlds as base
 
 from .access import Access
 
-OPENED: Final = timedelta(days=120)
+FIRST_MERCHANT: Final = 73_361
 # What is in the wallets of a demo, in minor units.
 WALLETS: Final[Mapping[str, int]] = {
     "NGN/2": 2_367_840_50,
@@ -27,13 +27,15 @@ WALLETS: Final[Mapping[str, int]] = {
 PENDING: Final[Mapping[str, int]] = {"NGN/2": 150_25, "USD/2": 12_03}
 
 
-class World:
-    """Collects what is to be opened; it is written when it is complete.
+class World(base.World[Access]):
+    """Opens wallets for businesses.
 
     Wishes: `version` 3 or 4, `sandbox` for play money, `opening` minor units of the
     first wallet (the others are empty then), `wallets` their assets, `untouched` where
     nobody ever paid anything.
     """
+
+    age = timedelta(days=120)
 
     def __init__(
         self,
@@ -41,30 +43,20 @@ class World:
         *,
         version: int | str = 3,
         sandbox: bool = False,
-        opening: int | str | None = None,
         wallets: list[str] | None = None,
         untouched: bool = False,
-        **nothing: Any,
+        **wishes: Any,
     ) -> None:
-        if nothing:
-            raise TypeError(f"Unknown wishes: {sorted(nothing)}")
-        self.house, self.version, self.sandbox = house, int(version), sandbox
-        self.untouched, self.opening = untouched, opening
+        super().__init__(house, **wishes)
+        self.version, self.sandbox = int(version), sandbox
+        self.untouched = untouched
         self.assets = wallets or list(WALLETS)
-        self.opened = house.clock.now() - OPENED
-        self.holders: list[Holder] = []
-        self.facts: list[tuple[str, str, Any]] = []
-        self.entries: list[Entry] = []
 
-    def shop(self, name: str) -> None:
-        shops = self.house.ledger.topic("shops")
-        if name in shops:
-            raise ValueError(f"{name} is a customer already")
-        merchant = 73_362 + len(shops) + len(self.facts)
-        given, known = self.house.credentials_for(name, self.version, self.sandbox)
+    def admit(self, name: str, number: int) -> None:
+        given, known = self.there.credentials_for(name, self.version, self.sandbox)
         about = {
             "business": f"{name.title()} & Co",
-            "merchant": f"{merchant}",
+            "merchant": f"{FIRST_MERCHANT + number}",
             "version": self.version,
             "sandbox": self.sandbox,
             "webhook_hash": f"hash-of-{name}",
@@ -72,7 +64,7 @@ class World:
         }
         prefix = self._prefix(about)
         ids = [self._wallet(name, prefix, asset) for asset in self.assets]
-        self.facts += [("shops", name, {**about, "wallets": ids}), *known]
+        self.know(("shops", name, {**about, "wallets": ids}), *known)
 
     def _prefix(self, about: Mapping[str, Any]) -> str:
         """Return what balsync calls the wallets of a business by, but for the currency."""
@@ -82,9 +74,8 @@ class World:
         return f"{realm}:{about['merchant']}"
 
     def _wallet(self, name: str, prefix: str, text: str) -> str:
-        asset = Asset.parse(text)
-        id = f"{prefix}:{asset.code}"
-        self.holders.append(Holder(id, asset, self.opened, {"owner": name}))
+        id = f"{prefix}:{Asset.parse(text).code}"
+        self.hold(id, text, owner=name)
         if self.untouched:
             return id
         if self.opening is None:
@@ -93,24 +84,13 @@ class World:
         elif text == self.assets[0]:
             # What failed moved nothing, and is listed all the same.
             self._pay(id, 1_00, declined="Insufficient funds")
-            self._pay(id, int(self.opening))
+            self._pay(id, self.opening)
         return id
 
     def _pay(self, id: str, amount: int, **about: Any) -> None:
-        if amount:
-            count = len(self.house.ledger.entries) + len(self.entries) + 1
-            facts = {"description": "Opening balance"}
-            moment = self.opened + timedelta(minutes=len(self.entries))
-            entry = Entry(
-                f"tx_{count:016d}", OUTSIDE, id, amount, moment, facts=facts, **about
-            )
-            self.entries.append(entry)
-
-    def write(self) -> None:
-        ledger = self.house.ledger
-        ledger.open(*self.holders)
-        ledger.put(*self.facts)
-        ledger.move(*self.entries)
+        facts = {"description": "Opening balance"}
+        moment = self.opened + timedelta(minutes=len(self.entries))
+        self.moved(id, amount, moment, facts=facts, **about)
 
 
 def _digest(text: str) -> str:

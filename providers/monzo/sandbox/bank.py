@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 from providers.sandbox import clock
-from providers.sandbox.institution import Customer, Holding
 from providers.sandbox.ledger import Entry, Holder
 from providers.sandbox.wire import Answer, Asked
 
 from . import errors
-from .consent import CLIENT, _fields
+from .consent import fields_of
 from .webhooks import Webhooks
-from .world import OPENING, World
+from .world import World
 
 AMOUNT: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+# How the ids of each kind begin, and the digits of their numbers.
+IDS: Final = {"person": ("user", 8), "account": ("acc", 16), "pot": ("pot", 16)}
 
 
 class Monzo(Webhooks):
@@ -31,7 +31,7 @@ class Monzo(Webhooks):
         "add_pot",
     )
     routes = {
-        ("GET", "/auth/"): "auth_page",
+        ("GET", "/auth/"): "consent_page",
         ("POST", "/auth/approve"): "approve_page",
         ("POST", "/oauth2/token"): "token",
         ("POST", "/oauth2/logout"): "logout",
@@ -62,7 +62,7 @@ class Monzo(Webhooks):
         return self.remembered(user, kind, lambda: self._list(user, kind))
 
     def _list(self, user: str, kind: str | None) -> dict[str, Any]:
-        found = [self.ledger.holders[id] for id in self.ledger.topics["accounts"][user]]
+        found = self.accounts_of(user)
         wanted = [h for h in found if kind in (None, h.facts["type"])]
         return {"accounts": [_account_row(h) for h in wanted]}
 
@@ -75,7 +75,7 @@ class Monzo(Webhooks):
         seen = self.seen()
         balance = self.ledger.balance(account.id, seen)
         total, flexible = balance, 0
-        for pot in self._pots(account):
+        for pot in self.inside(account):
             held = self.ledger.balance(pot.id, seen)
             if pot.facts["type"] == "flexible_savings":
                 flexible += held
@@ -97,12 +97,8 @@ class Monzo(Webhooks):
         return self.remembered(
             account.id,
             "pots",
-            lambda: {"pots": [self._pot_row(pot) for pot in self._pots(account)]},
+            lambda: {"pots": [self._pot_row(pot) for pot in self.inside(account)]},
         )
-
-    def _pots(self, account: Holder) -> list[Holder]:
-        ids = self.ledger.topics["pots"].get(account.id, ())
-        return [self.ledger.holders[id] for id in ids]
 
     def _pot_row(self, pot: Holder) -> dict[str, Any]:
         about = pot.facts
@@ -139,7 +135,7 @@ class Monzo(Webhooks):
     def _transfer(self, asked: Asked, id: str, field: str) -> Answer:
         """Move money once for one dedupe id of one person, whatever else it says."""
         user = self.user(asked)
-        wish = _fields(asked, field, "amount", "dedupe_id")
+        wish = fields_of(asked, field, "amount", "dedupe_id")
         pot, account = self._ends(user, id, wish[field])
         if done := self.done(user, wish["dedupe_id"]):
             first = done.source if done.source.startswith("pot_") else done.target
@@ -148,7 +144,7 @@ class Monzo(Webhooks):
         source, target = (account, pot) if into else (pot, account)
         self._allow(pot, source, amount := _amount(wish["amount"]), into=into)
         entry = Entry(
-            id=self.ledger.next_id("tx_"),
+            id=self.entry_id(),
             source=source.id,
             target=target.id,
             amount=amount,
@@ -183,60 +179,18 @@ class Monzo(Webhooks):
 
     # -- people
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("users"))
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
-    def customer(self, name: str) -> Customer:
-        user = self.ledger.topic("users")[name]
-        grant = self.ledger.topic("grants").get(user, {"access": "", "refresh": ""})
-        tokens = {"access_token": grant["access"], "refresh_token": grant["refresh"]}
-        accounts = [self.ledger.holders[a] for a in self.ledger.topic("accounts")[user]]
-        holdings = [
-            held
-            for account in accounts
-            for held in (account, *self._pots(account))
-            if account.facts["type"].startswith(("uk_retail", "uk_business"))
-        ]
-        return Customer(name, {**CLIENT, **tokens}, [_holding(h) for h in holdings])
+    def counts(self, account: Holder) -> bool:
+        return str(account.facts["type"]).startswith(("uk_retail", "uk_business"))
 
-    def add_customers(
-        self,
-        names: Sequence[str],
-        *,
-        opening: int | str = OPENING,
-        pots: int | None = None,
-        joint: bool = False,
-        **nothing: Any,
-    ) -> list[Customer]:
-        """Open a current account with pots for each; `joint` adds one they all share.
+    def called(self, account: Holder) -> str:
+        return str(account.facts["type"])
 
-        Without `pots` they are the demo's, and accounts a client must leave alone are
-        listed too; a number opens that many plain ones and nothing else.
-        """
-        if nothing:
-            raise TypeError(f"Unknown wishes: {sorted(nothing)}")
-        with self.lock:
-            opened = World(self, int(opening), pots)
-            for name in names:
-                opened.person(name)
-            if joint:
-                opened.share(names)
-            opened.write()
-            return [self.customer(name) for name in names]
-
-    def amend(self, id: str, **facts: Any) -> None:
-        """Change a pot or an account: `locked`, `deleted`, `closed`, `name`, `goal`."""
-        known = self.ledger.holders[id].facts
-        if unknown := facts.keys() - known.keys():
-            raise TypeError(f"{id} has no {sorted(unknown)}")
-        self.ledger.amend(id, **facts)
-
-    def add_pot(self, account: str, name: str, **facts: Any) -> str:
-        """Open one more pot and return its id."""
-        world = World(self, 0, 0)
-        pot = world.pot(self.ledger.holders[account], name, 0, facts)
-        world.write()
-        return pot
+    def id_of(self, kind: str, number: int) -> str:
+        prefix, width = IDS[kind]
+        return f"{prefix}_{number:0{width}d}"
 
 
 def _amount(text: str) -> int:
@@ -261,21 +215,3 @@ def _account_row(account: Holder) -> dict[str, Any]:
         "account_number": account.id[-8:],
         "sort_code": "040004",
     }
-
-
-def _holding(held: Holder) -> Holding:
-    about = held.facts
-    if "parent" not in about:
-        return Holding(
-            held.id, "current", about["type"], str(held.asset), closed=about["closed"]
-        )
-    return Holding(
-        held.id,
-        "pot",
-        about["name"],
-        str(held.asset),
-        parent=about["parent"],
-        goal=about["goal"],
-        locked=about["locked"],
-        closed=about["deleted"],
-    )

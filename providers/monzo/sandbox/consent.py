@@ -1,76 +1,34 @@
-"""Clients, people who consent, and tokens of which one lives at a time."""
+"""One client, people who consent to it, and tokens of which one lives at a time."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from html import escape
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from providers.sandbox.institution import Institution
-from providers.sandbox.wire import Answer, Asked
+from providers.sandbox.banking import Banking
+from providers.sandbox.wire import Answer, Asked, Declined
 
-from .errors import bad, missing, no, token
+from .errors import WRONG, bad, missing, no, token
 
-CLIENT = {"client_id": "oauth2client_sandbox", "client_secret": "mnzconf.sandbox"}
-LASTS = 21600  # seconds of an access token
-CODE_LASTS = 600
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sandbox bank</title>
-<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
-<style>body{{font:16px/1.5 system-ui;max-width:26rem;margin:4rem auto;padding:0 1rem}}
-button{{font:inherit;padding:.6rem 1rem;margin:.25rem 0;width:100%}}</style>
-<h1>Sandbox bank</h1><p><b>{client}</b> asks to see your accounts and to move money between
-your pots. Nothing here is real.</p><form method="post" action="approve">{fields}{people}</form></html>"""
+CLIENT: Final = {
+    "client_id": "oauth2client_sandbox",
+    "client_secret": "mnzconf.sandbox",
+}
 
 
-class Consent(Institution):
+class Consent(Banking):
     """The part of the bank that decides who may ask."""
 
-    token_lasts = LASTS
+    people = "users"
+    client = CLIENT
+    token_lasts = 21600
 
-    # -- in the browser
+    def wrong(self, field: str) -> Declined:
+        return no(*WRONG[field])
 
-    def auth_page(self, asked: Asked) -> Answer:
-        """Show who wants what, with a button for everybody who could agree."""
-        wish = asked.query
-        self._known_client(wish)
-        if wish.get("response_type") != "code":
-            raise bad("response_type", "must be code")
-        self.demo_world()
-        fields = "".join(
-            f'<input type="hidden" name="{name}" value="{escape(wish.get(name, ""))}">'
-            for name in ("client_id", "redirect_uri", "state")
-        )
-        people = "".join(
-            f'<button name="name" value="{escape(name)}">Continue as {escape(name)}</button>'
-            for name in self.customers()[:10]
-        )
-        page = PAGE.format(
-            client=escape(wish["client_id"]), fields=fields, people=people
-        )
-        return Answer(page.encode(), content_type="text/html; charset=utf-8")
-
-    def approve_page(self, asked: Asked) -> Answer:
-        """Send the browser back with a code, as after the button was pressed."""
-        wish = asked.form
-        self._known_client(wish)
-        if wish.get("name") not in self.ledger.topic("users"):
-            raise bad("name", "nobody is called that")
-        code = secrets.token_urlsafe(24)
-        given = {
-            "user": self.ledger.topic("users")[wish["name"]],
-            "client": wish["client_id"],
-            "redirect_uri": wish["redirect_uri"],
-            "until": self.clock.timestamp() + CODE_LASTS,
-        }
-        self.ledger.put(("codes", code, given))
-        back = urlencode({"code": code, "state": wish.get("state", "")})
-        joint = "&" if urlsplit(wish["redirect_uri"]).query else "?"
-        place = {"Location": f"{wish['redirect_uri']}{joint}{back}"}
-        return Answer(b"", 302, place, "text/html")
-
-    def _known_client(self, wish: Mapping[str, str]) -> None:
+    def known_client(self, wish: Mapping[str, str]) -> None:
         for name in ("client_id", "redirect_uri"):
             if not wish.get(name):
                 raise missing(name)
@@ -85,73 +43,40 @@ class Consent(Institution):
         """Exchange a code or a refresh token, once, for the pair that lives from now."""
         if "authorization" in asked.headers:
             self.bearer(asked)  # the gateway looks at the header first
-        wish = _fields(asked, "grant_type", "client_id", "client_secret")
+        wish = fields_of(asked, "grant_type", "client_id", "client_secret")
         if {k: wish[k] for k in CLIENT} != CLIENT:
             raise no(401, "unauthorized.bad_client_credentials", "Bad client")
         if wish["grant_type"] == "authorization_code":
-            return self._by_code(_fields(asked, "code", "redirect_uri"))
+            return self.by_code(fields_of(asked, "code", "redirect_uri"))
         if wish["grant_type"] == "refresh_token":
-            return self._by_refresh_token(_fields(asked, "refresh_token"))
+            return self.by_refresh_token(fields_of(asked, "refresh_token"))
         raise bad("grant_type", "is not supported")
 
-    def _by_code(self, wish: Mapping[str, str]) -> Answer:
-        given = self.ledger.topic("codes").get(wish["code"])
-        if given is None or given["until"] < self.clock.timestamp():
-            raise no(401, "unauthorized.bad_authorization_code", "Bad code")
-        if given["redirect_uri"] != wish["redirect_uri"]:
-            raise no(401, "unauthorized.bad_authorization_code", "Another redirect")
-        now = self.clock.timestamp()
-        approved = now + self.settings.approval_seconds
-        first = {"authenticated": now, "approved": approved}
-        return self._pair(given["user"], first, ("codes", wish["code"], None))
+    def begun(self, who: str, since: float, approved: float) -> dict[str, Any]:
+        return {"authenticated": since, "approved": approved}
 
-    def _by_refresh_token(self, wish: Mapping[str, str]) -> Answer:
-        user = self.ledger.topic("refresh").get(wish["refresh_token"])
-        if user is None:
-            raise no(401, "unauthorized.bad_refresh_token", "Bad refresh token")
-        return self._pair(user, self.ledger.topic("grants")[user])
+    def fresh(self, kind: str, who: str) -> str:
+        return f"{kind}_{who}_{secrets.token_urlsafe(16)}"
 
-    def _pair(self, user: str, known: Mapping[str, Any], *used: Any) -> Answer:
-        grant = self.grant(user, **known)
-        self.ledger.put(*used, *self.evicted(user), *self.granted(user, grant))
+    def told(self, who: str, grant: Mapping[str, Any]) -> dict[str, Any]:
         fresh = {
             "access_token": grant["access"],
             "client_id": CLIENT["client_id"],
             "expires_in": self.token_lasts,
             "token_type": "Bearer",
-            "user_id": user,
+            "user_id": who,
         }
         if self.settings.extra.get("confidential", True):
             fresh["refresh_token"] = grant["refresh"]
-        return Answer.of(fresh)
+        return fresh
 
-    def grant(self, user: str, **known: Any) -> dict[str, Any]:
-        """Return a new pair of tokens for `user`, not given out yet."""
-        return {
-            "authenticated": known["authenticated"],
-            "approved": known["approved"],
-            "access": f"access_{user}_{secrets.token_urlsafe(16)}",
-            "refresh": f"refresh_{user}_{secrets.token_urlsafe(16)}",
-            "until": self.clock.timestamp() + self.token_lasts,
-        }
+    def ended(self, who: str, ending: str = ".evicted") -> list[Any]:
+        """Return what must be forgotten, and how the dead token is spoken of."""
+        old = self.ledger.topic("grants").get(who)
+        dead = [("dead", old["access"], ending)] if old else []
+        return [*super().ended(who), *dead]
 
-    def granted(self, user: str, grant: Mapping[str, Any]) -> list[Any]:
-        return [
-            ("grants", user, grant),
-            ("access", grant["access"], user),
-            ("refresh", grant["refresh"], user),
-        ]
-
-    def evicted(self, user: str, ending: str = ".evicted") -> list[Any]:
-        """Return what must be forgotten so that the tokens of `user` are dead."""
-        old = self.ledger.topic("grants").get(user)
-        if old is None:
-            return []
-        return [
-            ("access", old["access"], None),
-            ("refresh", old["refresh"], None),
-            ("dead", old["access"], ending),
-        ]
+    # -- who asks
 
     def bearer(self, asked: Asked) -> str:
         """Return whose token this is; raises the 401 that says what is wrong with it."""
@@ -182,44 +107,18 @@ class Consent(Institution):
 
     def logout(self, asked: Asked) -> Answer:
         user = self.bearer(asked)
-        self.ledger.put(*self.evicted(user, ""), ("grants", user, None))
+        self.ledger.put(*self.ended(user, ""), ("grants", user, None))
         return Answer.of({})
 
     # -- what people do
 
-    def consent(self, url: str, name: str | None = None) -> str:
-        """Return where the browser comes back to when somebody agrees at `url`."""
-        wish = dict(parse_qsl(urlsplit(url).query))
-        wish["name"] = name or self.demo_world().name
-        kind = {"content-type": "application/x-www-form-urlencoded"}
-        body = urlencode(wish).encode()
-        answer = self.answer(Asked("POST", "/auth/approve", "", kind, body))
-        return answer.headers["Location"]
-
-    def approve(self, name: str) -> None:
-        """Let somebody approve the consent in the app."""
-        self._change(name, approved=self.clock.timestamp())
-
-    def revoke(self, name: str) -> None:
-        """Let somebody take the permission back in the app."""
-        self._change(name, approved=None)
-
-    def expire(self, name: str) -> None:
-        """Let the access token of somebody be too old; the refresh token still works."""
-        self._change(name, until=self.clock.timestamp() - 1)
-
     def reauthenticate(self, name: str) -> None:
         """Open the five minutes in which all history may be read."""
-        self._change(name, authenticated=self.clock.timestamp())
-
-    def _change(self, name: str, **changes: Any) -> None:
-        user = self.ledger.topic("users")[name]
-        self.ledger.put(
-            ("grants", user, {**self.ledger.topic("grants")[user], **changes})
-        )
+        self.change_grant(name, authenticated=self.clock.timestamp())
 
 
-def _fields(asked: Asked, *names: str) -> Mapping[str, str]:
+def fields_of(asked: Asked, *names: str) -> Mapping[str, str]:
+    """Return the form that was sent; raises Declined where one of `names` is missing."""
     try:
         found = asked.form
     except ValueError as error:

@@ -28,6 +28,15 @@ REFUSALS = {
     "unavailable": (504, "timeout", "The request timed out"),  # (?)
 }
 
+# What is wrong with a question about consent, by its field.
+WRONG = {
+    "response_type": (400, "bad_request.bad_param.response_type", "must be code"),
+    "name": (400, "bad_request.bad_param.name", "nobody is called that"),
+    "code": (401, "unauthorized.bad_authorization_code", "Bad code"),
+    "redirect_uri": (401, "unauthorized.bad_authorization_code", "Another redirect"),
+    "refresh_token": (401, "unauthorized.bad_refresh_token", "Bad refresh token"),
+}
+
 
 def body(code: str, message: str) -> dict[str, Any]:
     """Return an error as the bank words it; token errors carry OAuth's fields too."""

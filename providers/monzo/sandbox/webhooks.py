@@ -10,14 +10,14 @@ from providers.sandbox.ledger import Entry
 from providers.sandbox.wire import Answer, Asked
 
 from . import errors
-from .consent import _fields
+from .consent import fields_of
 from .history import Transactions
 
 
 class Webhooks(Transactions):
     def register_webhook(self, asked: Asked) -> Answer:
         user = self.user(asked)
-        wish = _fields(asked, "account_id", "url")
+        wish = fields_of(asked, "account_id", "url")
         if wish["account_id"] not in self.ledger.topic("accounts")[user]:
             raise errors.no(404, "not_found.account", "Account not found")
         id = f"webhook_{len(self.ledger.topic('webhooks')) + 1:016d}"

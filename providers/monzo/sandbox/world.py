@@ -2,127 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
-from providers.sandbox.ledger import OUTSIDE, Entry, Holder
+from providers.sandbox.banking import Accounts, Special
+from providers.sandbox.ledger import Holder
 
 from .consent import Consent
 
-OPENED: Final = timedelta(days=120)  # before now; so some history is out of reach
-OPENING: Final = 1_500_00
-# name, what is in it, and what is special about it
-POTS: Final[Sequence[tuple[str, int, Mapping[str, Any]]]] = (
-    ("Bills", 200_00, {"bills": True}),
-    ("Holidays", 150_00, {"goal": 2_000_00}),
-    ("Emergency fund", 1_200_00, {"goal": 5_000_00}),
-    ("Rent", 0, {}),
-    ("Fun", 35_50, {}),
-    ("Savings", 300_00, {"type": "flexible_savings"}),
-    ("House deposit", 10_000_00, {"locked": True}),
-    ("Old car", 0, {"deleted": True}),
-)
 
+class World(Accounts[Consent]):
+    """Opens current accounts; with `joint` there is one more that all share.
 
-class World:
-    """Collects what is to be opened; it is written when it is complete."""
+    They are older than 90 days, so that some of their history is out of reach.
+    """
 
-    def __init__(self, bank: Consent, opening: int, pots: int | None) -> None:
-        self.bank, self.opening = bank, opening
-        self.wanted = POTS
-        if pots is not None:
-            self.wanted = tuple((f"Pot {i + 1}", 10_00, {}) for i in range(pots))
-        self.plain = pots is not None
-        self.opened = bank.clock.now() - OPENED
-        self.holders: list[Holder] = []
-        self.facts: list[tuple[str, str, Any]] = []
-        self.money: list[tuple[str, int]] = []
-        self.owned: dict[str, list[str]] = {}
-        self.inside: dict[str, list[str]] = {}
+    usual = 1_500_00
+    demo = (
+        ("Bills", 200_00, {"bills": True}),
+        ("Holidays", 150_00, {"goal": 2_000_00}),
+        ("Emergency fund", 1_200_00, {"goal": 5_000_00}),
+        ("Rent", 0, {}),
+        ("Fun", 35_50, {}),
+        ("Savings", 300_00, {"type": "flexible_savings"}),
+        ("House deposit", 10_000_00, {"locked": True}),
+        ("Old car", 0, {"deleted": True}),
+    )
+    pot_name = "Pot"
+    about = {"description": "Opening balance", "scheme": "bacs"}
+    consented = 600.0
 
-    def person(self, name: str) -> None:
-        users = self.bank.ledger.topic("users")
-        if name in users:
-            raise ValueError(f"{name} is a customer already")
-        user = f"user_{len(users) + len(self.owned) + 1:08d}"
-        now = self.bank.clock.timestamp()
-        grant = self.bank.grant(user, authenticated=now - 600, approved=now - 600)
-        self.facts += [("users", name, user), *self.bank.granted(user, grant)]
-        self.owned[user] = []
-        self.account("uk_retail", [user])
+    def __init__(self, bank: Consent, *, joint: bool = False, **wishes: Any) -> None:
+        super().__init__(bank, **wishes)
+        self.joint = joint
+
+    def accounts(self, who: str) -> None:
+        self._open("uk_retail", [who])
         if not self.plain:
-            self.account("uk_retail", [user], closed=True)
-            self.account("uk_rewards", [user])
-            self.account("uk_monzo_flex", [user])
+            self._open("uk_retail", [who], closed=True)
+            self._open("uk_rewards", [who])
+            self._open("uk_monzo_flex", [who])
 
-    def share(self, names: Sequence[str]) -> None:
-        """Open a joint account for everybody who is coming in."""
-        self.account("uk_retail_joint", list(self.owned))
-
-    def account(
-        self, kind: str, owners: Sequence[str], *, closed: bool = False
-    ) -> None:
-        id = self._id("acc")
+    def _open(self, kind: str, owners: Sequence[str], *, closed: bool = False) -> None:
         facts = {"type": kind, "owners": list(owners), "closed": closed}
-        holder = replace(self.bank.open(id, "GBP/2", **facts), opened=self.opened)
-        self.holders.append(holder)
-        for owner in owners:
-            self.owned[owner].append(id)
-        if closed or not kind.startswith("uk_retail"):
-            return
-        if self.opening:
-            self.money.append((id, self.opening))
-        for name, amount, special in self.wanted:
-            self.pot(holder, name, amount, special)
+        funded = kind.startswith("uk_retail") and not closed
+        self.account(self.next_id("account"), owners, facts, funded=funded)
 
-    def pot(
-        self, account: Holder, name: str, amount: int, special: Mapping[str, Any]
-    ) -> str:
-        id = self._id("pot")
-        facts = {
-            "name": name,
-            "parent": account.id,
-            "owners": account.facts["owners"],
-            "type": "default",
-            "goal": None,
-            "bills": False,
-            "locked": False,
-            "deleted": False,
-            **special,
-        }
-        opened = replace(
-            self.bank.open(id, str(account.asset), **facts), opened=self.opened
-        )
-        self.holders.append(opened)
-        known = self.bank.ledger.topic("pots").get(account.id, [])
-        self.inside.setdefault(account.id, list(known)).append(id)
-        if amount:
-            self.money.append((id, amount))
-        return id
+    def about_pot(self, account: Holder) -> Special:
+        owners = account.facts["owners"]
+        return {"owners": owners, "type": "default", "bills": False}
 
     def write(self) -> None:
-        ledger = self.bank.ledger
-        ledger.open(*self.holders)
-        lists = [("accounts", user, ids) for user, ids in self.owned.items()]
-        lists += [("pots", account, ids) for account, ids in self.inside.items()]
-        ledger.put(*lists, *self.facts)
-        start = len(ledger.entries)
-        ledger.move(
-            *(
-                Entry(
-                    f"tx_{start + i:016d}",
-                    OUTSIDE,
-                    holder,
-                    amount,
-                    self.opened,
-                    facts={"description": "Opening balance", "scheme": "bacs"},
-                )
-                for i, (holder, amount) in enumerate(self.money, start=1)
-            )
-        )
-
-    def _id(self, kind: str) -> str:
-        number = len(self.bank.ledger.holders) + len(self.holders) + 1
-        return f"{kind}_{number:016d}"
+        if self.joint:
+            self._open("uk_retail_joint", list(self.owned))
+        super().write()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from providers.sandbox import hooked
@@ -15,6 +15,7 @@ from .world import World
 
 
 class Paystack(Transfers):
+    people = "businesses"
     happenings = (
         *hooked.HAPPENINGS,
         "conclude",
@@ -50,37 +51,16 @@ class Paystack(Transfers):
 
     # -- people
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("businesses"))
-
     def customer(self, name: str) -> Customer:
-        key = self.ledger.topic("businesses")[name]["key"]
+        key = self.about(name)["key"]
         holdings = [
             Holding(w.id, "wallet", f"{w.asset.code} balance", str(w.asset))
             for w in self.wallets(name)
         ]
         return Customer(name, {"secret_key": key}, holdings)
 
-    def add_customers(
-        self,
-        names: Sequence[str],
-        *,
-        opening: int | str | None = None,
-        pots: int = 0,
-        **nothing: Any,
-    ) -> list[Customer]:
-        """Open a business for each, with `opening` kobo and nothing else, or a month's past.
-
-        There are no pots here: a number of them other than 0 is refused.
-        """
-        if nothing or pots:
-            raise TypeError(f"Unknown wishes: {sorted(nothing) or ['pots']}")
-        with self.lock:
-            opened = World(self, None if opening is None else int(opening))
-            for name in names:
-                opened.person(name)
-            opened.write()
-            return [self.customer(name) for name in names]
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
     def stir(self, name: str | None = None) -> None:
         """Let somebody be paid a little, or pay a little back."""
@@ -93,18 +73,7 @@ class Paystack(Transfers):
 
     def roll_key(self, name: str | None = None) -> str:
         """Let somebody make a new secret key at the dashboard; the old one is dead."""
-        name = name or self.demo_world().name
-        about = self.ledger.topic("businesses")[name]
-        fresh = (
-            f"{about['key'].partition('0000')[0]}0000{len(self.ledger.topic('keys'))}"
-        )
-        self.ledger.put(
-            ("keys", about["key"], None),
-            ("keys", fresh, name),
-            ("businesses", name, {**about, "key": fresh}),
-        )
-        return fresh
+        return self.replace_key(name)
 
-    def maintenance(self, on: bool = True) -> None:
-        """Close Paystack for a while, or open it again."""
-        self.ledger.put(("state", "maintenance", on or None))
+    def key_after(self, key: str, number: int) -> str:
+        return f"{key.partition('0000')[0]}0000{number}"

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from providers.sandbox import clock
-from providers.sandbox.hooked import Hooked
 from providers.sandbox.ledger import Entry, Holder
+from providers.sandbox.merchants import Merchants
 from providers.sandbox.wire import Answer, Asked
 
 from .errors import KEY, bad, no
@@ -21,27 +21,23 @@ PARAMETERS: Final = frozenset({"perPage", "page", "from", "to"})
 NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
-class Ledger(Hooked):
+class Ledger(Merchants):
     """The part of Paystack that remembers."""
 
     tells = frozenset()  # an entry says what moved, and nothing else
 
-    def entry_id(self) -> str:
-        return str(FIRST_ID + len(self.ledger.entries) + 1)
+    def numbered(self, number: int) -> str:
+        return str(FIRST_ID + number)
 
     def business(self, asked: Asked) -> str:
         """Return who asks; raises the 401 of a key that is not known."""
-        if self.ledger.topic("state").get("maintenance"):
+        if self.closed:
             raise no(503, "Service unavailable")
         kind, _, key = asked.headers.get("authorization", "").partition(" ")
         name: str | None = self.ledger.topic("keys").get(key)
         if kind != "Bearer" or name is None:
             raise no(401, KEY)
         return name
-
-    def wallets(self, name: str) -> list[Holder]:
-        ids = self.ledger.topic("businesses")[name]["accounts"]
-        return [self.ledger.holders[id] for id in ids]
 
     def show_balance(self, asked: Asked) -> Answer:
         wallets, seen = self.wallets(self.business(asked)), self.seen()

@@ -18,11 +18,11 @@ LOGO = "https://public-files-paystack-prod.s3.eu-west-1.amazonaws.com/logo.png"
 class Webhooks(Ledger):
     """The part of Paystack that calls its customers."""
 
-    def proof(self, body: bytes, key: str) -> Mapping[str, str]:
+    def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
         return {"x-paystack-signature": hooks.sha512_of(key, body)}
 
     def hook_key(self, name: str) -> str:
-        key: str = self.ledger.topic("businesses")[name]["key"]
+        key: str = self.about(name)["key"]
         return key
 
     def callbacks(self, entry: Entry) -> Iterator[Callback]:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from providers.sandbox import clock
-from providers.sandbox.institution import Customer, Holding
+from providers.sandbox import clock, hooked
+from providers.sandbox.institution import Holding
 from providers.sandbox.ledger import Entry, Holder
 from providers.sandbox.wire import Answer, Asked
 
 from . import errors
-from .consent import CLIENT
 from .hooks import Hooks
-from .world import GOAL, OPENING, SPENDING, World
+from .world import GOAL, SPENDING, World
 
 UUID: Final = re.compile(
     r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII
 )
 FEED: Final = "/api/v2/feed/account/{account}/category/{category}"
 GOALS: Final = "/api/v2/account/{account}/savings-goals"
+# What the bank calls people and pots.
+WORDS: Final = {"person": "holder", "account": "account", "pot": "space"}
 
 
 class Starling(Hooks):
@@ -36,10 +38,7 @@ class Starling(Hooks):
         "delete_personal_token",
         "amend",
         "add_pot",
-        "hook",
-        "withhold_webhooks",
-        "resend_webhook",
-        "forge_webhook",
+        *hooked.HAPPENINGS,
     )
     routes = {
         ("GET", "/consent/"): "consent_page",
@@ -69,7 +68,7 @@ class Starling(Hooks):
 
     def accounts(self, asked: Asked) -> Answer:
         holder = self.holder(asked, "account:read", "account-list:read")
-        all_ = [self.ledger.holders[i] for i in self.ledger.topics["accounts"][holder]]
+        all_ = self.accounts_of(holder)
         rows = [_account_row(own) for own in all_ if not own.facts["closed"]]
         return Answer.of({"accounts": rows})
 
@@ -135,11 +134,7 @@ class Starling(Hooks):
         return Answer.of(self._goal_row(self._goal_of(own, goal)))
 
     def _open_spaces(self, own: Holder) -> list[Holder]:
-        return [s for s in self._inside(own) if not s.facts["deleted"]]
-
-    def _inside(self, own: Holder) -> list[Holder]:
-        ids = self.ledger.topics.get("spaces", {}).get(own.id, ())
-        return [self.ledger.holders[id] for id in ids]
+        return [s for s in self.inside(own) if not s.facts["deleted"]]
 
     def _goal_row(self, goal: Holder) -> dict[str, Any]:
         held, target = self.ledger.balance(goal.id, self.seen()), goal.facts["goal"]
@@ -213,7 +208,7 @@ class Starling(Hooks):
     def _fresh(self, wish: Entry) -> Entry:
         """Return an entry under its own id, unless that was used and is forgotten."""
         taken = wish.id in self.ledger.entries
-        return Entry(**{**_fields(wish), "id": self.entry_id()}) if taken else wish
+        return replace(wish, id=self.entry_id()) if taken else wish
 
     def _goal_of(self, own: Holder, id: str) -> Holder:
         found = self.ledger.holders.get(id)
@@ -225,68 +220,26 @@ class Starling(Hooks):
 
     # -- people
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("holders"))
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
-    def customer(self, name: str) -> Customer:
-        holder = self.ledger.topic("holders")[name]
-        grant = self.ledger.topic("grants").get(holder, {"access": "", "refresh": ""})
-        credentials = {
-            **CLIENT,
-            "access_token": grant["access"],
-            "refresh_token": grant["refresh"],
-            "webhook_public_key": self.public_key(),
-            "webhook_secret": "",  # of version 1, which is being switched off
-        }
-        accounts = [
-            self.ledger.holders[a] for a in self.ledger.topic("accounts")[holder]
-        ]
-        holdings = [
-            _holding(held)
-            for account in accounts
-            if account.facts["type"] != "LOAN"
-            for held in (account, *self._inside(account))
-        ]
-        return Customer(name, credentials, holdings)
+    def counts(self, account: Holder) -> bool:
+        return bool(account.facts["type"] != "LOAN")
 
-    def add_customers(
-        self,
-        names: Sequence[str],
-        *,
-        opening: int | str = OPENING,
-        pots: int | None = None,
-        **nothing: Any,
-    ) -> list[Customer]:
-        """Open an account with spaces for each.
+    def id_of(self, kind: str, number: int) -> str:
+        return self.uid(f"{WORDS[kind]} {number}")
 
-        Without `pots` they are the demo's; a number opens that many plain savings goals
-        and nothing else.
-        """
-        if nothing:
-            raise TypeError(f"Unknown wishes: {sorted(nothing)}")
-        with self.lock:
-            opened = World(self, int(opening), pots)
-            for name in names:
-                opened.person(name)
-            opened.write()
-            return [self.customer(name) for name in names]
+    def given(self, who: str) -> dict[str, str]:
+        """Return what a client needs; version 1 of the webhooks is being switched off."""
+        hooks = {"webhook_public_key": self.public_key(), "webhook_secret": ""}
+        return {**super().given(who), **hooks}
 
-    def amend(self, id: str, **facts: Any) -> None:
-        """Change a space (`locked`, `deleted`, `name`, `goal`) or an account.
-
-        An account has a `name` and an `overdraft`, and may be `closed`.
-        """
-        known = self.ledger.holders[id].facts
-        if unknown := facts.keys() - known.keys():
-            raise TypeError(f"{id} has no {sorted(unknown)}")
-        self.ledger.amend(id, **facts)
-
-    def add_pot(self, account: str, name: str, **facts: Any) -> str:
-        """Open one more savings goal and return its id."""
-        world = World(self, 0, 0)
-        pot = world.space(self.ledger.holders[account], name, 0, facts)
-        world.write()
-        return pot
+    def holding(self, held: Holder) -> Holding:
+        """Return an account or a space; nothing moves what a card's space holds."""
+        found = super().holding(held)
+        if held.facts["type"] != SPENDING:
+            return found
+        return replace(found, kind=SPENDING, locked=True)
 
 
 def _wish(asked: Asked, own: Holder) -> tuple[int, str]:
@@ -327,10 +280,6 @@ def _same(before: Entry, wish: Entry) -> bool:
     return ends == (wish.source, wish.target, wish.amount)
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-
-
 def _account_row(account: Holder) -> dict[str, Any]:
     return {
         "accountUid": account.id,
@@ -340,23 +289,3 @@ def _account_row(account: Holder) -> dict[str, Any]:
         "createdAt": clock.text(account.opened),
         "name": account.facts["name"],
     }
-
-
-def _holding(held: Holder) -> Holding:
-    about = held.facts
-    if "parent" not in about:
-        closed = about["closed"]
-        return Holding(
-            held.id, "current", about["name"], str(held.asset), closed=closed
-        )
-    spending = about["type"] == SPENDING
-    return Holding(
-        held.id,
-        "spending" if spending else "pot",
-        about["name"],
-        str(held.asset),
-        parent=about["parent"],
-        goal=about["goal"],
-        locked=about["locked"] or spending,
-        closed=about["deleted"],
-    )

@@ -22,6 +22,15 @@ REFUSALS = {
     "rate_limited": (429, "Too many requests"),  # (?)
 }
 
+# What is wrong with a question about consent, by its field.
+WRONG = {
+    "response_type": ("unsupported_response_type", "must be code"),
+    "name": ("access_denied", "Nobody is called that"),
+    "code": ("invalid_grant", "Bad authorization code"),
+    "redirect_uri": ("invalid_grant", "Another redirect_uri"),
+    "refresh_token": ("invalid_grant", "Bad refresh token"),
+}
+
 
 def body(*messages: str) -> dict[str, Any]:
     """Return the list of errors that stands in a 4xx, and may stand in a 200."""

@@ -115,8 +115,8 @@ class Feed(Consent):
             known["reference"] = known["description"]
         return super()._enter(source, target, amount, known)
 
-    def entry_id(self) -> str:
-        return self.uid(f"item {len(self.ledger.entries) + 1}")
+    def numbered(self, number: int) -> str:
+        return self.uid(f"item {number}")
 
     def settle(self, entry: str, **changes: Any) -> None:
         with self.lock:

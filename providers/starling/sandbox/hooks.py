@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from providers.sandbox import clock
+from providers.sandbox.hooked import Hooked
 from providers.sandbox.institution import Callback
 from providers.sandbox.ledger import Entry, Holder
 
@@ -32,18 +33,8 @@ from .feed import Feed, updated
 HEADER = "X-Hook-Signature"
 
 
-class Hooks(Feed):
+class Hooks(Hooked, Feed):
     """The part of the bank that calls."""
-
-    def __init__(self, *where: Any) -> None:
-        super().__init__(*where)
-        self.withheld: list[Callback] = []
-        self.last: dict[str, Callback] = {}  # by customer
-
-    def reset(self) -> None:
-        super().reset()
-        self.withheld.clear()
-        self.last.clear()
 
     def key_facts(self) -> list[Any]:
         """Return what a new world writes down so that its key outlives a restart."""
@@ -52,29 +43,33 @@ class Hooks(Feed):
 
     def public_key(self) -> str:
         """Return the key as the developer portal shows it."""
-        public = _loaded(self.ledger.topic("keys")["webhooks"]).public_key()
+        public = _loaded(self.hook_key("")).public_key()
         der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return base64.b64encode(der).decode()
 
+    def hook_key(self, name: str) -> str:
+        """Return the bank's own key: it signs for everybody with the same."""
+        key: str = self.ledger.topic("keys")["webhooks"]
+        return key
+
+    def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
+        signature = _loaded(key).sign(body, PKCS1v15(), SHA512())
+        return {HEADER: base64.b64encode(signature).decode()}
+
     def sign(self, body: bytes) -> str:
-        key = _loaded(self.ledger.topic("keys")["webhooks"])
-        return base64.b64encode(key.sign(body, PKCS1v15(), SHA512())).decode()
+        """Return the signature of a body as its header has it."""
+        return self.proof("", body, self.hook_key(""))[HEADER]
 
     def callbacks(self, entry: Entry) -> Iterator[Callback]:
         """Yield one event for each side of a movement that somebody wants to hear of."""
         holders = self.ledger.topic("holders")
-        for name, url in self.ledger.topic("hooks").items():
+        for name in list(self.ledger.topic("hooks")):
             for end in (entry.source, entry.target):
                 place = self.ledger.holders.get(end)
-                if place is None or place.facts["owner"] != holders[name]:
-                    continue
-                self.last[name] = self._callback(url, place, entry)
-                if self.settings.extra.get("withholds"):
-                    self.withheld.append(self.last[name])
-                else:
-                    yield self.last[name]
+                if place is not None and place.facts["owner"] == holders[name]:
+                    yield from self.delivered(name, self._event(place, entry))
 
-    def _callback(self, url: str, place: Holder, entry: Entry) -> Callback:
+    def _event(self, place: Holder, entry: Entry) -> str:
         row = self.row(place, entry)
         about = f"event {entry.id} {place.id} {row['status']} {row['updatedAt']}"
         told = {
@@ -89,38 +84,22 @@ class Hooks(Feed):
                 "receiptPresent": False,
             },
         }
-        body = json.dumps(told).encode()
-        return Callback(url, body, {HEADER: self.sign(body)})
+        return json.dumps(told)
 
     # -- what people do
 
     def hook(self, url: str, customer: str | None = None) -> str:
         """Type an address in at the portal, or take it out; returns the key it shows."""
-        name = customer or self.demo_world().name
-        self.ledger.put(("hooks", name, url or None))
+        super().hook(url, customer)
         return self.public_key()
-
-    def withhold_webhooks(self, on: bool = True) -> None:
-        """Let events wait, or let those that waited go out, late, in their order."""
-        extra = {**self.settings.extra, "withholds": on}
-        self.configure(extra=extra)
-        if not on:
-            self.outbox.extend(self.withheld)
-            self.withheld.clear()
-
-    def resend_webhook(self, customer: str | None = None, times: int = 5) -> None:
-        """Deliver the last event again, as after answers that were lost."""
-        name = customer or self.demo_world().name
-        self.outbox.extend([self.last[name]] * times)
 
     def forge_webhook(self, customer: str | None = None) -> None:
         """Let somebody who has no key send the last event, changed a little."""
         name = customer or self.demo_world().name
-        forged = json.loads(self.last[name].body) | {
-            "webhookEventUid": self.uid("forged")
-        }
-        body = json.dumps(forged).encode()
-        self.outbox.append(replace(self.last[name], body=body))
+        url, body = self.ledger.topic("hooks")[name], self.ledger.topic("told")[name]
+        forged = json.loads(body) | {"webhookEventUid": self.uid("forged")}
+        genuine = self.signed(name, url, body)
+        self.outbox.append(replace(genuine, body=json.dumps(forged).encode()))
 
 
 @cache
