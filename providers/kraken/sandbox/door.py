@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from providers.sandbox.clock import Clock
-from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Answer, Asked, once
+from providers.sandbox.worlds import Peopled
 
 from .words import REFUSALS, bad, no, sorry
 
@@ -43,7 +43,7 @@ class Seen:
     counted_at: float = 0.0
 
 
-class Door(Institution):
+class Door(Peopled):
     """The part of the exchange that every private request passes."""
 
     def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:

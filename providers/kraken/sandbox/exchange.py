@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from providers.kraken.names import kind_of
@@ -72,22 +71,13 @@ class Exchange(Judging):
         "expire_tokens",
     )
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("people"))
-
     def customer(self, name: str) -> Customer:
         person = self.ledger.topic("people")[name]
         credentials = {"api_key": person["key"], "api_secret": person["secret"]}
         return Customer(name, credentials, [_holding(h) for h in self.accounts(name)])
 
-    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
-        """Open accounts with keys; see `World` for what may be wished for."""
-        with self.lock:
-            world = World(self, **wishes)
-            for name in names:
-                world.person(name)
-            world.write()
-            return [self.customer(name) for name in names]
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
     def stir(self, name: str | None = None) -> None:
         """Let somebody buy a little bitcoin, or sell it again."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
+from providers.sandbox import worlds as base
 from providers.sandbox.ledger import Holder
 
 from .books import Line, txid
 from .catalogue import asset_of
-from .door import EVERYTHING, fresh, when
+from .door import EVERYTHING, fresh
 from .engine import Engine, Row
 from .history import History
 
@@ -54,11 +56,11 @@ class Plan:
     trades: dict[str, Row] = field(default_factory=dict)
 
 
-class World:
-    """Collects who is coming in; it is written when it is complete.
+class World(base.World[Engine]):
+    """Gives each the demo's portfolio.
 
-    Each gets the demo's portfolio. `trades` fills and `orders` orders over `markets`
-    markets within the last `days` days are made up besides, the same for the same name.
+    `trades` fills and `orders` orders over `markets` markets within the last `days`
+    days are made up besides, the same for the same name.
     """
 
     def __init__(
@@ -70,16 +72,13 @@ class World:
         markets: int = 12,
         days: int = 30,
     ) -> None:
-        self.exchange, self.now = exchange, exchange.moment()
+        self.age = timedelta(days=days + 60)
+        super().__init__(exchange)
+        self.moment = exchange.moment()
         self.wish = (trades, max(orders, bool(trades)), markets, days)
         self.people: list[Plan] = []
-        self.facts: list[tuple[str, str, Any]] = []
 
-    def person(self, name: str) -> None:
-        known = self.exchange.ledger.topic("people")
-        if name in known or any(plan.name == name for plan in self.people):
-            raise ValueError(f"{name} is a customer already")
-        number = len(known) + len(self.people) + 1
+    def admit(self, name: str, number: int) -> None:
         iban = f"AA{number % 100:02d}N84G{number:08d}"
         person = {
             "iban": iban,
@@ -89,54 +88,52 @@ class World:
             "addresses": [],
             "revoked": False,
             "valid_until": 0,
-            "created": self.now // 10**6 - 86_400,
+            "created": self.moment // 10**6 - 86_400,
             "credit": {},
         }
-        self.facts.append(("people", name, person))
         known_by = {"owner": name, "secret": person["secret"]}
-        self.facts.append(("keys", str(person["key"]), known_by))
-        self.people.append(Plan(name, iban))
+        self.know(("people", name, person), ("keys", str(person["key"]), known_by))
+        plan = Plan(name, iban)
+        self.people.append(plan)
+        self.holders += self._accounts(plan)
 
     def write(self) -> None:
-        ledger = self.exchange.ledger
-        ledger.put(*self.facts)
-        ledger.open(*(h for plan in self.people for h in self._accounts(plan)))
+        super().write()
         lines = [line for plan in self.people for line in self._traded(plan)]
-        self.exchange.book(*lines)
+        self.there.book(*lines)
         rows = [("trades", i, t) for p in self.people for i, t in p.trades.items()]
         rows += [("orders", i, o) for p in self.people for i, o in p.orders.items()]
-        ledger.put(*rows)
+        self.there.ledger.put(*rows)
 
     def _accounts(self, plan: Plan) -> list[Holder]:
-        opened = when(self.now - (self.wish[3] + 60) * DAY)
         codes = [*PORTFOLIO]
         if self.wish[1]:
             codes += [c for c in History.codes(self.wish[2]) if c not in PORTFOLIO]
         return [
-            self.exchange.account(plan.name, f"{plan.iban}:{code}", code, opened)
+            self.there.account(plan.name, f"{plan.iban}:{code}", code, self.opened)
             for code in codes
         ]
 
     def _traded(self, plan: Plan) -> list[Line]:
         """Return all that changed this customer's balances, which end as wished for."""
-        ledger = self.exchange.ledger
+        ledger = self.there.ledger
         first = [len(ledger.topic(name)) for name in ("orders", "trades")]
         first[0] += sum(len(other.orders) for other in self.people)
         first[1] += sum(len(other.trades) for other in self.people)
-        history = History(plan.name, self.now, *first)
+        history = History(plan.name, self.moment, *first)
         history.made(ORDERS)
         history.invented(*self.wish)
         plan.orders, plan.trades = history.orders, history.trades
         changes = [
             line
             for id, trade in plan.trades.items()
-            for line in self.exchange.lines(id, trade)
+            for line in self.there.lines(id, trade)
         ]
         return [*self._opening(plan, changes), *changes]
 
     def _opening(self, plan: Plan, changes: Sequence[Line]) -> list[Line]:
         """Return deposits before everything, so large that nothing is ever overdrawn."""
-        moment = self.now - (self.wish[3] + 30) * DAY
+        moment = self.moment - (self.wish[3] + 30) * DAY
         out: dict[str, int] = {}
         sums: dict[str, int] = {}
         for line in changes:

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from providers.money import MoneyError, parse_minor
 from providers.sandbox.clock import Clock
-from providers.sandbox.institution import Institution
 from providers.sandbox.ledger import OUTSIDE, Entry
+from providers.sandbox.worlds import Peopled
 
 from ..wallet import checksummed
 from .chain import Chain, Stretch, record
@@ -25,7 +25,7 @@ PROXY: Final = "363d3d373d3d3d363d73{}5af43d82803e903d91602b57fd5bf3"  # EIP-116
 Row = dict[str, Any]
 
 
-class Books(Institution):
+class Books(Peopled):
     """The part that knows what was true at which block."""
 
     def __init__(self, path: Path | None = None, clock: Clock | None = None) -> None:

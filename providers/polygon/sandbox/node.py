@@ -63,9 +63,6 @@ class Polygon(Methods):
 
     # -- people
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("people"))
-
     def customer(self, name: str) -> Customer:
         person, tokens = self.ledger.topic("people")[name], self.tokens()
         owned = [
@@ -92,14 +89,8 @@ class Polygon(Methods):
         asset = self.ledger.holders[id].asset
         return Holding(id, "wallet", f"{asset.code} ({one['role']})", str(asset))
 
-    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
-        """Open addresses for each; see `World` for what may be wished."""
-        with self.lock:
-            world = World(self, **wishes)
-            for name in names:
-                world.person(name)
-            world.write()
-            return [self.customer(name) for name in names]
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
     # -- what happens
 

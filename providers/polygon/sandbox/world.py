@@ -8,13 +8,12 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from providers.money import Asset
-from providers.sandbox.ledger import OUTSIDE, Entry, Holder
+from providers.sandbox import worlds as base
+from providers.sandbox.ledger import OUTSIDE
 
 from ..wallet import USUAL
 from .books import Books
 
-OPENED: Final = timedelta(days=60)  # before now
 GAS: Final = "POL/18"
 
 
@@ -51,39 +50,27 @@ def address_for(name: str, role: str) -> str:
     return "0x" + sha256(f"{name}/{role}".encode()).hexdigest()[:40]
 
 
-class World:
-    """Collects what is to be opened; it is written when it is complete.
+class World(base.World[Books]):
+    """Opens addresses for each.
 
     Wishes: `opening`, minor units of the first account, which is then all there is;
     `wallets`, how many addresses each has.
     """
 
-    def __init__(
-        self,
-        books: Books,
-        *,
-        opening: int | str | None = None,
-        wallets: int = len(ROLES),
-        **nothing: Any,
-    ) -> None:
-        if nothing:
-            raise TypeError(f"Unknown wishes: {sorted(nothing)}")
-        self.books, self.wallets = books, int(wallets)
-        self.opening = None if opening is None else int(opening)
-        self.opened = books.clock.now() - OPENED
-        self.block = books.chain.height(int(self.opened.timestamp() * 1000))
-        self.holders: list[Holder] = []
-        self.entries: list[Entry] = []
-        self.facts: list[tuple[str, str, Any]] = []
-        if not books.ledger.topic("tokens"):
-            self.facts += [("tokens", a, asdict(t)) for a, t in TOKENS.items()]
+    age = timedelta(days=60)
 
-    def person(self, name: str) -> None:
-        ledger = self.books.ledger
-        if name in ledger.topic("people") or ("people", name) in {
-            fact[:2] for fact in self.facts
-        }:
-            raise ValueError(f"{name} is a customer already")
+    def __init__(
+        self, books: Books, *, wallets: int = len(ROLES), **wishes: Any
+    ) -> None:
+        super().__init__(books, **wishes)
+        self.wallets = int(wallets)
+        self.block = books.chain.height(int(self.opened.timestamp() * 1000))
+        self.tokens = dict(books.ledger.topic("tokens"))
+        if not self.tokens:
+            self.tokens = {address: asdict(token) for address, token in TOKENS.items()}
+            self.know(*(("tokens", a, about) for a, about in self.tokens.items()))
+
+    def admit(self, name: str, number: int) -> None:
         roles = [*ROLES, *(f"wallet{n}" for n in range(3, self.wallets + 1))]
         owned = [
             {"address": address_for(name, role), "role": role}
@@ -91,24 +78,14 @@ class World:
         ]
         for one in owned:
             self._open(one["address"])
-        self.facts.append(("people", name, {"addresses": owned}))
+        self.know(("people", name, {"addresses": owned}))
         self._give(name, owned)
 
-    def write(self) -> None:
-        """Write all of it to the books."""
-        ledger = self.books.ledger
-        ledger.open(*self.holders)
-        ledger.put(*self.facts)
-        if self.entries:
-            ledger.move(*self.entries)
-
     def _open(self, address: str) -> None:
-        found = {**self.books.ledger.topic("tokens")}
-        found |= {key: about for topic, key, about in self.facts if topic == "tokens"}
-        assets = {a: f"{t['code']}/{t['decimals']}" for a, t in found.items()}
+        told = self.tokens.items()
+        assets = {a: f"{about['code']}/{about['decimals']}" for a, about in told}
         for token, asset in {**assets, "native": GAS}.items():
-            id = f"{address}:{token}"
-            self.holders.append(Holder(id, Asset.parse(asset), self.opened, {}))
+            self.hold(f"{address}:{token}", asset)
 
     def _give(self, name: str, owned: Sequence[Mapping[str, str]]) -> None:
         addresses = {one["role"]: one["address"] for one in owned}
@@ -118,10 +95,10 @@ class World:
                 self._deposit(f"{addresses[role]}:{token}", amount)
         if self.opening is None and "proxy" in addresses:
             key = f"{addresses['proxy']}:{PUSD}:{SPENDER[1]}"
-            self.facts.append(("allowances", key, [[self.block, str(2**256 - 1)]]))
+            self.know(("allowances", key, [[self.block, str(2**256 - 1)]]))
 
     def _deposit(self, holder: str, amount: int) -> None:
-        number = len(self.books.ledger.entries) + len(self.entries)
+        number = len(self.there.ledger.entries) + len(self.entries)
         self.entries.append(
-            self.books.transfer(OUTSIDE, holder, amount, self.block, number, {})
+            self.there.transfer(OUTSIDE, holder, amount, self.block, number, {})
         )
