@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from .money import whole
+
 
 def text(value: Any) -> str:
     """Return a text that is not empty."""
@@ -19,6 +21,13 @@ def flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{value!r:.60} is neither true nor false")
     return value
+
+
+def natural(value: Any) -> int:
+    """Return minor units, or another whole number, that are not below zero."""
+    if whole(value) < 0:
+        raise ValueError(f"{value} is below zero")
+    return whole(value)
 
 
 def moment(value: Any) -> datetime:

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Any, Final
 from uuid import uuid4
 
+from providers import oauth
 from providers.base import (
     Hint,
     Observation,
@@ -19,13 +20,13 @@ from providers.base import (
     Tokens,
     form,
 )
-from providers.errors import AuthenticationFailed, ConsentNeeded, Refused
+from providers.errors import AuthenticationFailed, ConsentNeeded
+from providers.fields import text
 from providers.wire import Call, Request, Response
 
 from . import balances, naming, realms, webhooks
 
 TOKEN_PATH: Final = "/realms/flutterwave/protocol/openid-connect/token"
-FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 # A key that is missing or wrong is also told by these words, whatever the status.
 BAD_KEY: Final = ("secret key required", "authorization required", "authorization key")
 
@@ -120,11 +121,8 @@ class Flutterwave(Provider, RenewsTokens, SendsWebhooks):
             client_secret=self._given("client_secret"),
             grant_type="client_credentials",
         )
-        asked = Request("POST", TOKEN_PATH, "auth", headers=FORM, body=body)
-        try:
-            return (yield from self.ask(asked, _tokens))
-        except Refused as error:
-            raise AuthenticationFailed(str(error)) from error
+        asked = Request("POST", TOKEN_PATH, "auth", headers=oauth.FORM, body=body)
+        return (yield from oauth.granted(self, asked, _tokens))
 
     # -- webhooks
 
@@ -135,11 +133,7 @@ class Flutterwave(Provider, RenewsTokens, SendsWebhooks):
 
 
 def _tokens(body: Any) -> Tokens:
-    token, lasts = body["access_token"], body["expires_in"]
-    if not isinstance(token, str) or not token:
-        raise TypeError("A token is a text")
-    if type(lasts) is not int or lasts <= 0:
-        raise ValueError(f"expires_in is {lasts!r:.60}")
+    token, lasts = text(body["access_token"]), oauth.seconds(body["expires_in"])
     return Tokens({"access_token": token}, lasts)
 
 

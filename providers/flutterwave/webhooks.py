@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from providers.base import Hint
 from providers.errors import AuthenticationFailed, UnexpectedResponse
+from providers.fields import text
 from providers.wire import parse_json
 
 TOKEN: Final = "verif-hash"
@@ -45,20 +46,14 @@ def event_of(kind: str, body: bytes) -> Hint:
     try:
         told = parse_json(body)
         data = told["data"]
-        parts = [_text(told[kind]), _id(data["id"]), str(data.get("status", ""))]
+        parts = [text(told[kind]), _id(data["id"]), str(data.get("status", ""))]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnexpectedResponse("This is no event of Flutterwave") from error
     return Hint(":".join(parts))
 
 
 def _id(value: Any) -> str:
-    return str(value) if type(value) is int else _text(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r:.60} is not a text")
-    return value
+    return str(value) if type(value) is int else text(value)
 
 
 def _raw(text: str) -> bytes:

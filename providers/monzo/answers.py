@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from providers.base import Invariant, Observation, Place, Reading, Receipt
 from providers.errors import ProviderError
+from providers.fields import flag, natural, rows, text
 from providers.money import Asset, whole
 
 # Prepaid, rewards, loan and flex accounts hold no money that could be moved.
@@ -40,8 +41,10 @@ class Listed:
 
 def listed(body: Any) -> list[Listed]:
     """Return the open accounts that hold money; type and currency are undocumented."""
-    rows = [row for row in rows_of(body, "accounts") if not flag(row, "closed")]
-    wanted = [row for row in rows if row.get("type", "uk_retail") in TYPES]
+    open_ones = [
+        row for row in rows(body, "accounts") if not flag(row.get("closed", False))
+    ]
+    wanted = [row for row in open_ones if row.get("type", "uk_retail") in TYPES]
     found = [
         Listed(
             text(row["id"]),
@@ -77,10 +80,10 @@ def held(account: Listed, body: Any) -> Held:
 
 def account_readings(account: Listed, own: Held, body: Any) -> Observation:
     """Return an account and its pots; the bank's own total is there to be compared."""
-    rows = rows_of(body, "pots")
+    pots = rows(body, "pots")
     main = Reading(account.id, own.asset, own.balance, own.balance, name=account.name)
-    readings = [main, *(_pot(account, row) for row in rows)]
-    actual = own.balance + sum(row["balance"] for row in rows if _counts(row))
+    readings = [main, *(_pot(account, row) for row in pots)]
+    actual = own.balance + sum(row["balance"] for row in pots if _counts(row))
     total = Invariant("total_balance", account.id, own.with_pots, actual)
     return Observation(readings, [total])
 
@@ -94,10 +97,10 @@ def unknown(account: Listed, error: ProviderError) -> Reading:
 
 
 def _pot(account: Listed, row: Any) -> Reading:
-    deleted, locked = flag(row, "deleted"), flag(row, "locked")
+    deleted, locked = (flag(row.get(name, False)) for name in ("deleted", "locked"))
     asset = money(row["currency"], account.currency)
     # What a deleted pot held went back to the account; its figure says nothing.
-    held = None if deleted else positive(row["balance"])
+    held = None if deleted else natural(row["balance"])
     return Reading(
         text(row["id"]),
         asset,
@@ -106,7 +109,7 @@ def _pot(account: Listed, row: Any) -> Reading:
         name=text(row["name"]),
         kind="pot",
         parent=account.id,
-        goal=positive(row.get("goal_amount") or 0) or None,
+        goal=natural(row.get("goal_amount") or 0) or None,
         closed=deleted,
         can_send=not (deleted or locked),
         can_receive=not deleted,
@@ -128,7 +131,7 @@ def receipt(asked: Place, row: Any) -> Receipt:
     return Receipt(
         asked.external_id,
         asset=asset,
-        balances={asked.external_id: positive(row["balance"])},
+        balances={asked.external_id: natural(row["balance"])},
     )
 
 
@@ -137,29 +140,3 @@ def money(currency: Any, expected: str | None = None) -> Asset:
     if expected is not None and currency != expected:
         raise ValueError(f"The currency is {currency!r}, not {expected}")
     return Asset(text(currency), DECIMALS[currency])
-
-
-def positive(value: Any) -> int:
-    if whole(value) < 0:
-        raise ValueError(f"A pot cannot hold {value}")
-    return whole(value)
-
-
-def text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is not a text")
-    return value
-
-
-def flag(row: Any, name: str) -> bool:
-    value = row.get(name, False)
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}")
-    return value
-
-
-def rows_of(body: Any, name: str) -> Sequence[Any]:
-    found = body[name]
-    if not isinstance(found, list):
-        raise TypeError(f"{name} is no list")
-    return found

@@ -26,10 +26,11 @@ from providers.errors import (
     AuthenticationFailed,
     ConsentNeeded,
     InsufficientFunds,
-    OutcomeUnknown,
     ProviderError,
-    Refused,
 )
+from providers.oauth import FORM
+from providers.pots import account_and_pot, proving, with_pot
+from providers.severally import Told, observe_each
 from providers.wire import Call, Request, Response
 
 from .answers import (
@@ -42,7 +43,7 @@ from .answers import (
     unknown,
 )
 from .history import OPEN, HistoryClosed, Stretch
-from .oauth import FORM, OAuth
+from .oauth import OAuth
 from .webhooks import Hook, event_of, hooks_of
 
 # The code says more than the status, and grows new endings: only its beginning counts.
@@ -93,14 +94,7 @@ class Monzo(OAuth, MovesMoney, ListsMovements, RegistersWebhooks):
         accounts = remembered(known)
         if not accounts:
             accounts = yield from self.ask(self.get("/accounts"), listed)
-        asked = [request for account in accounts for request in self._about(account)]
-        answers = (yield asked) if asked else []
-        pairs = zip(asked, answers, strict=True)
-        seen = [self._seen(a, [next(pairs), next(pairs)]) for a in accounts]
-        failed = [found for found in seen if isinstance(found, ProviderError)]
-        if failed and len(failed) == len(seen):
-            raise failed[0]
-        return _observation(accounts, seen)
+        return (yield from observe_each(accounts, self._about, self._seen, unknown))
 
     def _about(self, account: Listed) -> list[Request]:
         return [
@@ -108,19 +102,11 @@ class Monzo(OAuth, MovesMoney, ListsMovements, RegistersWebhooks):
             self.get("/pots", ("current_account_id", account.id)),
         ]
 
-    def _seen(
-        self, account: Listed, pair: Sequence[tuple[Request, Response]]
-    ) -> Observation | ProviderError:
-        """Return one account with its pots, or why it cannot be told; not a dead token."""
-        (balance_asked, balance), (pots_asked, pots) = pair
-        try:
-            own = self.understand(balance_asked, balance, partial(held, account))
-            read = partial(account_readings, account, own)
-            return self.understand(pots_asked, pots, read)
-        except AuthenticationFailed:
-            raise
-        except ProviderError as error:
-            return error
+    def _seen(self, account: Listed, told: Told) -> Observation:
+        """Return one account with its pots; raises why it cannot be told."""
+        balance, pots = told
+        own = self.understand(*balance, partial(held, account))
+        return self.understand(*pots, partial(account_readings, account, own))
 
     def moves(self, source: Place, target: Place) -> bool:
         return (
@@ -154,17 +140,12 @@ class Monzo(OAuth, MovesMoney, ListsMovements, RegistersWebhooks):
         self, source: Place, target: Place, *, since: datetime
     ) -> Call[Sequence[Movement]]:
         """Return the pot's entries among the account's. Source: docs, "Transactions"."""
-        account, pot = (source, target) if target.parent else (target, source)
+        account, pot = account_and_pot(source, target)
         stretch = Stretch(account.external_id, "", now=since, since=since)
-        try:
+        with proving(HistoryClosed):
             while request := stretch.next(self.get):
                 stretch.take((yield from self.ask(request, stretch.read)))
-        except (HistoryClosed, Refused) as error:
-            # That history may not be read says nothing about the transfer.
-            raise OutcomeUnknown(str(error)) from error
-        if stretch.history().more:
-            raise OutcomeUnknown("Too much has happened since to be read at once")
-        return [m for m in stretch.movements if m.pot == pot.external_id]
+        return with_pot(stretch.movements, pot, whole=not stretch.history().more)
 
     def movements(
         self, account: Place, cursor: str, *, now: datetime, since: datetime
@@ -214,19 +195,3 @@ def _code(response: Response) -> str:
     except (ValueError, LookupError, TypeError):
         return ""
     return code if isinstance(code, str) else ""
-
-
-def _observation(
-    accounts: Sequence[Listed], seen: Sequence[Observation | ProviderError]
-) -> Observation:
-    whole = [found for found in seen if isinstance(found, Observation)]
-    missing = [
-        unknown(account, found)
-        for account, found in zip(accounts, seen, strict=True)
-        if isinstance(found, ProviderError)
-    ]
-    return Observation(
-        [reading for found in whole for reading in found.readings] + missing,
-        [invariant for found in whole for invariant in found.invariants],
-        complete=not missing,
-    )

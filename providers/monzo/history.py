@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from providers.base import History, Movement
 from providers.errors import ProviderError
+from providers.fields import moment, rows, text
 from providers.money import whole
 from providers.wire import Request
 
-from .answers import money, rows_of, text
+from .answers import money
 
 PAGE: Final = 100  # the most the bank gives at once
 MOST_PAGES: Final = 50  # of one call; the next one goes on from the cursor
@@ -71,7 +72,7 @@ class Stretch:
         )
 
     def read(self, body: Any) -> list[Movement]:
-        return [movement(row) for row in rows_of(body, "transactions")]
+        return [movement(row) for row in rows(body, "transactions")]
 
     def take(self, page: Sequence[Movement]) -> None:
         """Keep a page, and find out where the next one begins."""
@@ -120,9 +121,9 @@ def movement(row: Any) -> Movement:
         text(row["id"]),
         whole(row["amount"]),
         money(row["currency"]),
-        when(row["created"]),
+        moment(row["created"]),
         # Pending is an empty text, not null.
-        settled=when(row["settled"]) if row["settled"] else None,
+        settled=moment(row["settled"]) if row["settled"] else None,
         declined=row.get("decline_reason") or "",
         description=row.get("description") or "",
         counterparty=_name(row.get("counterparty")),
@@ -132,14 +133,6 @@ def movement(row: Any) -> Movement:
         pot=_pot(row, metadata),
         metadata=_details(row, metadata),
     )
-
-
-def when(value: Any) -> datetime:
-    """Return a moment as the bank writes it; raises ValueError without a time zone."""
-    found = datetime.fromisoformat(text(value))
-    if found.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    return found.astimezone(UTC)
 
 
 def stamp(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from providers.base import Invariant, Observation, Place, Reading
 from providers.errors import ProviderError
+from providers.fields import natural, rows, text
 from providers.money import Asset, whole
 
 from .transfers import POT
@@ -46,7 +47,9 @@ class Listed:
 
 def listed(body: Any) -> list[Listed]:
     """Return the accounts that hold money; older answers tell no type and no name."""
-    rows = [(row, text(row.get("accountType", "PRIMARY"))) for row in rows_of(body)]
+    typed = [
+        (row, text(row.get("accountType", "PRIMARY"))) for row in rows(body, "accounts")
+    ]
     found = [
         Listed(
             text(row["accountUid"]),
@@ -54,18 +57,11 @@ def listed(body: Any) -> list[Listed]:
             text(row["currency"]),
             TYPES[kind],
         )
-        for row, kind in rows
+        for row, kind in typed
         if kind in TYPES
     ]
     if len({account.id for account in found}) < len(found):
         raise ValueError("An account is listed twice")
-    return found
-
-
-def rows_of(body: Any, name: str = "accounts") -> Sequence[Any]:
-    found = body[name]
-    if not isinstance(found, list):
-        raise TypeError(f"{name} is no list")
     return found
 
 
@@ -126,8 +122,8 @@ def account_readings(account: Listed, own: Held, body: Any) -> Observation:
     )
     if body is None:
         return Observation([main])
-    goals = [_goal(account, row) for row in rows_of(body, "savingsGoals")]
-    cards = [_spending(account, row) for row in rows_of(body, "spendingSpaces")]
+    goals = [_goal(account, row) for row in rows(body, "savingsGoals")]
+    cards = [_spending(account, row) for row in rows(body, "spendingSpaces")]
     return Observation([main, *goals, *cards], list(_totals(main, own, goals, cards)))
 
 
@@ -151,7 +147,7 @@ def _goal(account: Listed, row: Any) -> Reading:
     saved = money(row["totalSaved"], account.currency)
     target = row.get("target")
     # What an archived goal held went back to the account; its figure says nothing.
-    amount = None if state in GONE else positive(saved)
+    amount = None if state in GONE else natural(saved)
     return Reading(
         text(row["savingsGoalUid"]),
         asset_of(account.currency),
@@ -160,7 +156,7 @@ def _goal(account: Listed, row: Any) -> Reading:
         name=text(row["name"]),
         kind=POT,
         parent=account.id,
-        goal=(positive(money(target, account.currency)) or None) if target else None,
+        goal=(natural(money(target, account.currency)) or None) if target else None,
         closed=state in GONE,
         can_send=state == "ACTIVE",
         can_receive=state == "ACTIVE",
@@ -171,7 +167,7 @@ def _goal(account: Listed, row: Any) -> Reading:
 def _spending(account: Listed, row: Any) -> Reading:
     """Return a space with a card: its money is real, but nothing moves it from outside."""
     state = _state(row)
-    balance = positive(money(row["balance"], account.currency))
+    balance = natural(money(row["balance"], account.currency))
     amount = None if state in GONE else balance
     return Reading(
         text(row["spaceUid"]),
@@ -190,11 +186,11 @@ def _spending(account: Listed, row: Any) -> Reading:
 
 def saved(goal: str, asset: Asset | None, body: Any) -> int:
     """Return what one goal holds, in minor units of its asset."""
-    rows = rows_of(body, "savingsGoals")
-    found = [row for row in rows if row["savingsGoalUid"] == goal]
+    goals = rows(body, "savingsGoals")
+    found = [row for row in goals if row["savingsGoalUid"] == goal]
     if len(found) != 1 or asset is None:
         raise ValueError("The goal is not listed")
-    return positive(money(found[0]["totalSaved"], asset.code))
+    return natural(money(found[0]["totalSaved"], asset.code))
 
 
 def _state(row: Any) -> str:
@@ -227,15 +223,3 @@ def money(value: Any, expected: str) -> int:
 
 def asset_of(currency: str) -> Asset:
     return Asset(currency, DECIMALS[currency])
-
-
-def positive(value: int) -> int:
-    if value < 0:
-        raise ValueError(f"A space cannot hold {value}")
-    return value
-
-
-def text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is not a text")
-    return value

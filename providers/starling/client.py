@@ -23,13 +23,9 @@ from providers.base import (
     Receipt,
     SendsWebhooks,
 )
-from providers.errors import (
-    AccountUnusable,
-    AuthenticationFailed,
-    OutcomeUnknown,
-    ProviderError,
-    Refused,
-)
+from providers.errors import AccountUnusable, ProviderError
+from providers.pots import account_and_pot, proving, with_pot
+from providers.severally import Told, observe_each
 from providers.wire import Call, Request, Response, T
 
 from .answers import (
@@ -114,17 +110,7 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
         accounts = remembered(known)
         if not accounts:
             accounts = yield from self.ask(self.get("/api/v2/accounts"), listed)
-        asked = [self._about(account) for account in accounts]
-        flat = [request for requests in asked for request in requests]
-        answers = iter((yield flat) if flat else [])
-        seen = [
-            self._seen(account, [(r, next(answers)) for r in requests])
-            for account, requests in zip(accounts, asked, strict=True)
-        ]
-        failed = [found for found in seen if isinstance(found, ProviderError)]
-        if failed and len(failed) == len(seen):
-            raise failed[0]
-        return _observation(accounts, seen)
+        return (yield from observe_each(accounts, self._about, self._seen, unknown))
 
     def _about(self, account: Listed) -> list[Request]:
         id = segment(account.id)
@@ -133,18 +119,11 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
             return [own]
         return [own, self.get(f"/api/v2/account/{id}/spaces")]
 
-    def _seen(
-        self, account: Listed, told: Sequence[tuple[Request, Response]]
-    ) -> Observation | ProviderError:
-        """Return one account with its spaces, or why it cannot be told; not a dead token."""
-        try:
-            own = self.understand(*told[0], partial(held, account))
-            read = partial(account_readings, account, own)
-            return self.understand(*told[1], read) if told[1:] else read(None)
-        except AuthenticationFailed:
-            raise
-        except ProviderError as error:
-            return error
+    def _seen(self, account: Listed, told: Told) -> Observation:
+        """Return one account with its spaces; raises why it cannot be told."""
+        own = self.understand(*told[0], partial(held, account))
+        read = partial(account_readings, account, own)
+        return self.understand(*told[1], read) if told[1:] else read(None)
 
     def permissions(self) -> Call[Permissions]:
         """Return what the token may do. Source: SDK, `identity.js`."""
@@ -173,7 +152,7 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
             source, target, amount, id=id, name=dedupe_id, headers=self.bearer()
         )
         done = yield from self.ask(request, partial(receipt, self.name, id))
-        pot, account = (target, source) if target.parent else (source, target)
+        account, pot = account_and_pot(source, target)
         return (yield from self._verified(done, account, pot))
 
     def _verified(self, done: Receipt, account: Place, pot: Place) -> Call[Receipt]:
@@ -190,17 +169,13 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
         self, source: Place, target: Place, *, since: datetime
     ) -> Call[Sequence[Movement]]:
         """Return the goal's entries in the account's feed. Source: SDK, `feedItem.js`."""
-        account, pot = (source, target) if target.parent else (target, source)
-        try:
+        account, pot = account_and_pot(source, target)
+        with proving():
             path = yield from self._feed(account)
             items = yield from self.ask(Changes(since).asked(self.get, path), read_feed)
-        except Refused as error:
-            # That the feed may not be read says nothing about the transfer.
-            raise OutcomeUnknown(str(error)) from error
-        if len(items) >= LONG:
-            raise OutcomeUnknown("Too much has happened since to be read at once")
-        found = [i.movement for i in items if i.movement.pot == pot.external_id]
-        return sorted(found[::-1], key=lambda movement: movement.created)
+        told = [item.movement for item in reversed(items)]
+        found = with_pot(told, pot, whole=len(items) < LONG)
+        return sorted(found, key=lambda movement: movement.created)
 
     # -- history
 
@@ -230,19 +205,3 @@ class Starling(OAuth, MovesMoney, ListsMovements, SendsWebhooks, DescribesKey):
     def hint(self, headers: Mapping[str, str], body: bytes) -> Hint:
         """Return which event this is. Source: api-samples, "webhook-verification"."""
         return event_of(self.credentials, headers, body)
-
-
-def _observation(
-    accounts: Sequence[Listed], seen: Sequence[Observation | ProviderError]
-) -> Observation:
-    whole = [found for found in seen if isinstance(found, Observation)]
-    missing = [
-        unknown(account, found)
-        for account, found in zip(accounts, seen, strict=True)
-        if isinstance(found, ProviderError)
-    ]
-    return Observation(
-        [reading for found in whole for reading in found.readings] + missing,
-        [invariant for found in whole for invariant in found.invariants],
-        complete=not missing,
-    )

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from providers.base import History, Movement
+from providers.fields import moment as when
+from providers.fields import natural, rows, text
 from providers.wire import Request
 
-from .answers import DECIMALS, asset_of, money, positive, rows_of, text
-from .moments import stamp, to_the_millisecond, when
+from .answers import DECIMALS, asset_of, money
+from .moments import stamp, to_the_millisecond
 from .transfers import REFERENCE
 
 SPAN: Final = timedelta(days=364)  # one request may not span more than a year
@@ -185,7 +187,7 @@ def _short(item: Item) -> str:
 
 def category_of(account: str, body: Any) -> str:
     """Return which category of an account holds its own money, not that of a space."""
-    found = [row for row in rows_of(body) if row["accountUid"] == account]
+    found = [row for row in rows(body, "accounts") if row["accountUid"] == account]
     if len(found) != 1:
         raise ValueError("The account is not listed")
     return text(found[0]["defaultCategory"])
@@ -193,8 +195,7 @@ def category_of(account: str, body: Any) -> str:
 
 def read_feed(body: Any) -> list[Item]:
     """Return the items of a feed that moved money or tried to."""
-    rows = rows_of(body, "feedItems")
-    known = [(row, _status(row)) for row in rows]
+    known = [(row, _status(row)) for row in rows(body, "feedItems")]
     return [_item(row, s) for row, s in known if s not in NOTHING_YET]
 
 
@@ -217,7 +218,7 @@ def _item(row: Any, status: str) -> Item:
     ours = inside and reference.startswith(REFERENCE)
     movement = Movement(
         text(row["feedItemUid"]),
-        sign * positive(money(row["amount"], currency)),
+        sign * natural(money(row["amount"], currency)),
         asset_of(currency),
         created,
         settled=_settled(row, created) if status in MOVED else None,

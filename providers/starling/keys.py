@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from providers.base import Permissions
 from providers.errors import BadCredentials
+from providers.fields import moment
 
-from .moments import when
 from .webhooks import public_key
 
 # What balsync needs; of those in one line, any.
@@ -72,8 +72,8 @@ def known(body: Any) -> Known:
         holder,
         lasts if lasts and lasts > 0 else None,
         frozenset(scopes),
-        when(body["expiresAt"]) if "expiresAt" in body else None,
-        when(body["consentExpiresAt"]) if "consentExpiresAt" in body else None,
+        moment(body["expiresAt"]) if "expiresAt" in body else None,
+        moment(body["consentExpiresAt"]) if "consentExpiresAt" in body else None,
     )
 
 

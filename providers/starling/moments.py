@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
-
-
-def when(value: Any) -> datetime:
-    """Return a moment as the bank writes it; raises ValueError without a time zone."""
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a moment")
-    found = datetime.fromisoformat(value)
-    if found.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    return found.astimezone(UTC)
 
 
 def stamp(moment: datetime) -> str:

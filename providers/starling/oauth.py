@@ -1,27 +1,27 @@
-"""Consent in the browser, and the pair of tokens that follows from it."""
+"""The pair of tokens that follows from consent in the browser, and whose it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from providers.base import Authorizes, Provider, Tokens
+from providers import oauth
+from providers.base import Tokens
 from providers.errors import (
     AuthenticationFailed,
     BadCredentials,
     ProviderError,
-    Refused,
     UnexpectedResponse,
 )
+from providers.fields import text
 from providers.wire import Call, Request
 
 from .keys import Known, known
 
 ACCEPT: Final = {"Accept": "application/json"}
-FORM: Final = {**ACCEPT, "Content-Type": "application/x-www-form-urlencoded"}
-CLIENT: Final = ("client_id", "client_secret")
+FORM: Final = {**ACCEPT, **oauth.FORM}
 
 
 def segment(id: str) -> str:
@@ -32,7 +32,7 @@ def segment(id: str) -> str:
         raise UnexpectedResponse("An id holds what no address can") from error
 
 
-class OAuth(Provider, Authorizes):
+class OAuth(oauth.CodeGrant):
     """Starling's OAuth 2: each refresh gives a new refresh token. Source: SDK, `oauth.js`.
 
     A personal access token needs none of it, and nobody but a person can replace it.
@@ -45,6 +45,8 @@ class OAuth(Provider, Authorizes):
         "oauth": "https://oauth.starlingbank.com",
         "token": "https://api.starlingbank.com",
     }
+
+    consent_host = "oauth"
 
     @property
     def lacks_token(self) -> bool:
@@ -59,18 +61,10 @@ class OAuth(Provider, Authorizes):
         """Return the page where a person consents; raises BadCredentials without a client."""
         if not self.credentials.get("client_id"):
             raise BadCredentials("Consent needs the client id of an application")
-        query = {
-            "client_id": self.credentials["client_id"],
-            "redirect_uri": redirect_uri,
-            "response_type": "code",
-            "state": state,
-        }
-        return f"{self.urls['oauth'].rstrip('/')}/?{urlencode(query)}"
+        return super().authorization_url(redirect_uri, state)
 
     def exchange(self, code: str, redirect_uri: str) -> Call[Tokens]:
-        tokens = yield from self._tokens(
-            grant_type="authorization_code", code=code, redirect_uri=redirect_uri
-        )
+        tokens = yield from super().exchange(code, redirect_uri)
         return (yield from self._named(tokens))
 
     def refresh(self) -> Call[Tokens]:
@@ -78,23 +72,24 @@ class OAuth(Provider, Authorizes):
             raise AuthenticationFailed(
                 f"{self.name} rejected the personal access token: make a new one"
             )
-        tokens = yield from self._tokens(
-            grant_type="refresh_token",
-            refresh_token=self.credentials["refresh_token"],
-        )
+        tokens = yield from super().refresh()
         if tokens.expires_in is None:
             tokens = yield from self._named(tokens)
         return tokens
 
-    def _tokens(self, **grant: str) -> Call[Tokens]:
-        client = {name: self.credentials.get(name, "") for name in CLIENT}
-        params = tuple((grant | client).items())
+    def token_request(self, grant: Mapping[str, str]) -> Request:
+        client = {name: self.credentials.get(name, "") for name in oauth.CLIENT}
+        params = tuple({**grant, **client}.items())
         path, host = "/oauth/access-token", "token"
-        request = Request("POST", path, host=host, params=params, headers=FORM)
-        try:
-            return (yield from self.ask(request, _read))
-        except Refused as error:
-            raise AuthenticationFailed(str(error)) from error
+        return Request("POST", path, host=host, params=params, headers=FORM)
+
+    def tokens_in(self, body: Any) -> Tokens:
+        lasts = body.get("expires_in")
+        names = ("access_token", "refresh_token")
+        return Tokens(
+            {name: text(body[name]) for name in names},
+            None if lasts is None else oauth.seconds(lasts),
+        )
 
     def _named(self, tokens: Tokens) -> Call[Tokens]:
         """Add whose tokens these are, and until when, as the bank tells it of a token."""
@@ -111,17 +106,3 @@ class OAuth(Provider, Authorizes):
             user=about.holder,
             consent_ends=about.consent_ends,
         )
-
-
-def _read(body: Mapping[str, Any]) -> Tokens:
-    lasts = body.get("expires_in")
-    if lasts is not None and (type(lasts) is not int or lasts <= 0):
-        raise ValueError(f"expires_in is {lasts!r}")
-    names = ("access_token", "refresh_token")
-    return Tokens({name: _text(body[name]) for name in names}, lasts)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("A token is a text")
-    return value
