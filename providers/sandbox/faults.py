@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,6 +10,7 @@ from typing import Any, Final
 
 from providers.money import PLAIN_DECIMAL
 
+from .chances import Planned, Plans
 from .wire import Answer, Asked, Dropped, Late, as_json
 
 Act = Callable[[], Answer]
@@ -30,43 +29,23 @@ AMOUNTS: Final = (
 
 
 @dataclass(slots=True)
-class Fault:
-    """One thing that goes wrong, `times` times (None: for ever), where it matches."""
+class Fault(Planned):
+    """One answer that goes wrong; `path` may also be "*part", for what it contains."""
 
-    action: str
     method: str = ""
-    path: str = ""  # how the path begins, or "*part" for what it contains
-    times: int | None = 1
-    probability: float = 1.0
-    seed: int = 0
-    seconds: float = 0.0
     status: int | None = None
     code: str = ""  # a refusal by the name of an error, in the institution's own words
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    value: Any = None
-    skip: int = 0  # how many matching requests go well first
-    _chance: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            raise ValueError(f"No fault is called {self.action!r}: {sorted(ACTIONS)}")
+        self.prepare(ACTIONS)
         if self.action == "refuse" and not self.code and self.status is None:
             self.code = "refused"  # a 500 would leave the outcome open
-        self._chance = random.Random(self.seed)
 
     def strikes(self, asked: Asked) -> bool:
         """Say whether this goes wrong now, and use up one of the times."""
-        if not self._matches(asked) or self.times == 0:
-            return False
-        if self._chance.random() >= self.probability:
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
+        return self._matches(asked) and self.due()
 
     def _matches(self, asked: Asked) -> bool:
         if self.method and self.method != asked.method:
@@ -76,27 +55,12 @@ class Fault:
         return asked.path.startswith(self.path)
 
 
-class Plan:
-    """The faults of one institution, tried in the order they were planned."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-        self.struck = Counter[str]()
-
-    def add(self, fault: Fault) -> None:
-        self.faults.append(fault)
-
-    def clear(self) -> None:
-        self.faults.clear()
+class Plan(Plans[Fault]):
+    """What goes wrong with the answers of one institution."""
 
     def take(self, asked: Asked) -> Fault | None:
         """Return the fault that strikes `asked`, if one does."""
-        struck = next((f for f in self.faults if f.strikes(asked)), None)
-        if struck is not None:
-            self.struck[struck.action] += 1
-            if struck.times == 0:
-                self.faults.remove(struck)
-        return struck
+        return self.first(lambda fault: fault.strikes(asked))
 
 
 def _delay(fault: Fault, act: Act) -> Answer:

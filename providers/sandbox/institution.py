@@ -185,7 +185,7 @@ class Institution(Speaker):
         """Plan something that goes wrong; see `Fault` for what `where` may hold."""
         with self.lock:
             if action in FRAME_ACTIONS:
-                self.frames.faults.append(FrameFault(action, **where))
+                self.frames.add(FrameFault(action, **where))
             else:
                 self.plan.add(Fault(action, **where))
 
@@ -193,7 +193,7 @@ class Institution(Speaker):
         """Take back every fault that has not struck."""
         with self.lock:
             self.plan.clear()
-            self.frames.faults.clear()
+            self.frames.clear()
 
     def configure(self, **settings: Any) -> None:
         """Change settings; raises TypeError for one that does not exist."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+from .chances import Planned, Plans
 from .wire import Asked
 
 Hear = Callable[[str], None]
@@ -36,53 +36,25 @@ class Frame:
 
 
 @dataclass(slots=True)
-class FrameFault:
-    """One thing that goes wrong with frames, `times` times (None: for ever)."""
+class FrameFault(Planned):
+    """One frame that goes wrong; `value` is a text that it contains."""
 
-    action: str
-    path: str = ""  # how the socket's path begins
-    value: str = ""  # what the frame contains
-    times: int | None = 1
-    seconds: float = 0.0
-    probability: float = 1.0
-    seed: int = 0
-    skip: int = 0  # how many matching frames go well first
-    _chance: random.Random = field(init=False, repr=False)
+    value: str = ""
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            raise ValueError(f"No fault is called {self.action!r}: {sorted(ACTIONS)}")
-        self._chance = random.Random(self.seed)
+        self.prepare(ACTIONS)
 
     def strikes(self, path: str, text: str) -> bool:
         """Say whether this goes wrong now, and use up one of the times."""
-        if self.times == 0 or not path.startswith(self.path) or self.value not in text:
-            return False
-        if self._chance.random() >= self.probability:
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
+        return path.startswith(self.path) and self.value in text and self.due()
 
 
-class FramePlan:
-    """The frame faults of one institution, tried in the order they were planned."""
-
-    def __init__(self) -> None:
-        self.faults: list[FrameFault] = []
-        self.struck = Counter[str]()
+class FramePlan(Plans[FrameFault]):
+    """What goes wrong with the frames of one institution."""
 
     def take(self, path: str, text: str) -> FrameFault | None:
         """Return the fault that strikes this frame, if one does."""
-        struck = next((f for f in self.faults if f.strikes(path, text)), None)
-        if struck is not None:
-            self.struck[struck.action] += 1
-            if struck.times == 0:
-                self.faults.remove(struck)
-        return struck
+        return self.first(lambda fault: fault.strikes(path, text))
 
 
 class Talk:
