@@ -114,6 +114,9 @@ class Sought:
     market: Market
 
 
+EVERYTHING: Final = "all"  # the one book of those who keep no other
+
+
 class ReportsTrading(ABC):
     """Providers that tell the orders, trades and positions of an account.
 
@@ -159,3 +162,14 @@ class ReportsTrading(ABC):
     @abstractmethod
     def positions(self) -> Call[Sequence[Position]]:
         """Return every position there is; raises where not all can be told."""
+
+
+class KeepsOneBook(ReportsTrading):
+    """Providers that list the orders and the trades of all markets together."""
+
+    def books(
+        self, assets: Collection[str], known: Collection[Market], *, wide: bool = False
+    ) -> Call[Sequence[str]]:
+        """Return the one book of all markets; nothing has to be asked for that."""
+        return [EVERYTHING]
+        yield

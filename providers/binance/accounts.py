@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from providers.fields import text
 from providers.wire import Call
 
 from . import answers
@@ -36,9 +37,7 @@ class Accounts(KnowsMarkets):
         Source: the futures' "Start User Data Stream".
         """
         asked = replace(self._listen_key, method="POST")
-        return (
-            yield from self.ask(asked, lambda body: answers.text(body["listenKey"]))
-        )
+        return (yield from self.ask(asked, lambda body: text(body["listenKey"])))
 
     def keep_alive(self) -> Call[None]:
         """Let the listen key last another hour. Source: "Keepalive User Data Stream".

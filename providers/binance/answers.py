@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from providers.base import Permissions, Reading
+from providers.fields import flag, text
 from providers.money import ASSET, Asset, TooPrecise
 
 DECIMALS: Final = 8  # of every asset: "baseAssetPrecision", "quoteAssetPrecision"
@@ -26,18 +27,6 @@ def natural(value: Any, most: int = 2**63 - 1) -> int:
         raise TypeError(f"{value!r:.60} is not a whole number")
     if not 0 <= value <= most:
         raise ValueError(f"{value} is out of range")
-    return value
-
-
-def text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r:.60} is not a text")
-    return value
-
-
-def flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r:.60} is neither true nor false")
     return value
 
 

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from providers.errors import AuthenticationFailed, UnexpectedResponse
+from providers.fields import flag, text
 from providers.streaming import Action, Ask, Hang, Say, Told, Traded
 from providers.trading import Market, Sought, Trade
 from providers.wire import Call
 
-from .answers import LATEST, code_of, flag, moment, natural, text
+from .answers import LATEST, code_of, moment, natural
 from .following import BALANCES, MARKETS, Following
 from .rows import SIDES, decimal, size
 from .speaking import FUTURES

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from providers.fields import flag, text
 from providers.trading import Market, Order, Trade
 
-from .answers import code_of, flag, moment, natural, text
+from .answers import code_of, moment, natural
 from .rows import SIDES, STATUSES, decimal, price_or_none, size
 
 # Reports after which neither what is held nor what is locked is another.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from providers.fields import flag, text
 from providers.money import PLAIN_DECIMAL
 from providers.trading import (
     CANCELLED,
@@ -20,7 +21,7 @@ from providers.trading import (
     Trade,
 )
 
-from .answers import code_of, flag, moment, natural, text
+from .answers import code_of, moment, natural
 
 Markets = Mapping[str, Market]  # by symbol
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from providers.base import Reading
 from providers.errors import RateLimited, UnexpectedResponse
+from providers.fields import text
 from providers.streaming import Action, Ask, Hang, Say, Told, Traded
 from providers.trading import Order, Trade
 from providers.wire import Call
@@ -22,7 +23,6 @@ from .answers import (
     natural,
     rows_of,
     spot_reading,
-    text,
 )
 from .following import BALANCES, MARKETS, Following
 from .refusals import CLOCK_OFF, TOO_MUCH, meaning

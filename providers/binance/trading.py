@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from providers.errors import Refused
+from providers.fields import text
 from providers.trading import (
     Market,
     Order,
@@ -23,7 +24,7 @@ from providers.wire import Call, Request
 
 from . import rows
 from .accounts import Accounts
-from .answers import natural, rows_of, text
+from .answers import natural, rows_of
 from .history import PAGE, ByNumber, ByTime, Sweep
 from .refusals import NoSuchOrder
 from .speaking import FUTURES, SPOT

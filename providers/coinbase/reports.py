@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from providers.trading import (
-    Market,
+    KeepsOneBook,
     Order,
     Page,
     Position,
-    ReportsTrading,
     Sought,
     Trade,
 )
@@ -25,22 +24,14 @@ from .history import Span
 from .speaking import PAGE, ROOT, Listed, NoSuchOrder, Speaking
 
 ORDERS: Final = f"{ROOT}/orders/historical"
-BOOK: Final = "all"
 # Open orders may not be asked for together with those in any other state.
 LIVE: Final = (("OPEN",), ("PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"))
 
 Read = Callable[[markets.Futures, Any], list[Any]]
 
 
-class Reports(Speaking, ReportsTrading):
+class Reports(Speaking, KeepsOneBook):
     """What was ordered, and what came of it."""
-
-    def books(
-        self, assets: Collection[str], known: Collection[Market], *, wide: bool = False
-    ) -> Call[Sequence[str]]:
-        """Return the only book: Coinbase lists the orders of all markets together."""
-        return [BOOK]
-        yield
 
     def open_orders(self) -> Call[Sequence[Order]]:
         """Return what may still be filled. Source: docs, "List Orders"."""

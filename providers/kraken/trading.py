@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from providers.errors import AccountUnusable
 from providers.trading import (
+    EVERYTHING,
+    KeepsOneBook,
     Market,
     Order,
     Page,
     Position,
-    ReportsTrading,
     Sought,
     Trade,
 )
@@ -25,18 +26,10 @@ from .rest import Rest
 from .rows import order_of, position_of, seconds_of, trade_of
 
 Row = TypeVar("Row")
-EVERYTHING = "all"  # the one book there is: no history asks for a market
 
 
-class Trading(Rest, ReportsTrading):
+class Trading(Rest, KeepsOneBook):
     """The part of the adapter that reads what was traded."""
-
-    def books(
-        self, assets: Collection[str], known: Collection[Market], *, wide: bool = False
-    ) -> Call[Sequence[str]]:
-        """Return the one book of all markets; nothing has to be asked for that."""
-        return [EVERYTHING]
-        yield
 
     def open_orders(self) -> Call[Sequence[Order]]:
         """Return every open order; one answer holds all. Source: docs, "Get Open Orders"."""

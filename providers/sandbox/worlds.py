@@ -95,6 +95,7 @@ class World(ABC, Generic[There]):
         """Write all of it to the books."""
         ledger = self.there.ledger
         ledger.open(*self.holders)
-        ledger.put(*((*key, value) for key, value in self.facts.items()))
+        if self.facts:
+            ledger.put(*((*key, value) for key, value in self.facts.items()))
         if self.entries:
             ledger.move(*self.entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -131,19 +131,11 @@ class Binance(Judging):
 
     # -- customers
 
-    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
-        """Open accounts; wishes: `testnet`, and the fields of `Wish`."""
-        if wishes.pop("testnet", False):
+    def world(self, *, testnet: bool = False, **wishes: Any) -> World:
+        """Return what opens accounts; wishes: `testnet`, and the fields of `Wish`."""
+        if testnet:
             wishes["network"] = "testnet"
-        with self.lock:
-            world = World(self, Wish(**wishes))
-            for name in names:
-                world.person(name)
-            world.write()
-            return [self.customer(name) for name in names]
-
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("users"))
+        return World(self, Wish(**wishes))
 
     def customer(self, name: str) -> Customer:
         """Return what somebody holds; what is empty is not listed."""

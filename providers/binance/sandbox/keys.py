@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Asked
+from providers.sandbox.worlds import Peopled
 
 from . import errors
 from .params import DIGITS, Params, window_of
@@ -34,8 +34,10 @@ MARK: Final = "signature="
 MICROSECONDS: Final = 10**14  # a time above this is not in milliseconds
 
 
-class Keys(Institution):
+class Keys(Peopled):
     """The part of the exchange that knows its customers and their keys."""
+
+    people = "users"
 
     def identified(self, asked: Asked, need: str = "reading") -> dict[str, Any]:
         """Return the account of a request that only names its key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
@@ -92,9 +93,9 @@ class Orders(Holding):
     ) -> None:
         """Tell who listens what became of an order; see the sockets."""
 
+    @abstractmethod
     def settle_contract(self, account: Row, order: Row, trade: Row) -> None:
         """Let a trade in a contract change wallet and position; see the futures."""
-        raise NotImplementedError
 
     def _open_order(self, account: Row, segment: str, symbol: str, order: int) -> Row:
         known = self.ledger.topic(orders_of(segment, account, symbol))

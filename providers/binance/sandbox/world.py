@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from providers.sandbox.ledger import OUTSIDE, Entry, Holder
+from providers.sandbox import worlds as base
 
 from .futures import Futures
 from .holding import Row, assets_of, holder_of, minor, orders_of, trades_of
@@ -18,7 +18,7 @@ from .listing import DAY
 from .markets import SPOT, plain
 from .orders import effects, new_order, new_trade
 
-FIRST_ACCOUNT: Final = 354_937_868
+BEFORE_FIRST: Final = 354_937_867
 USUAL: Final[Mapping[str, str]] = {
     "BTC": "0.84215931",
     "ETH": "5.20310000",
@@ -48,24 +48,16 @@ class Wish:
     days: int = 30
 
 
-class World:
-    """Collects what is to be written; many customers cost one write."""
+class World(base.World[Futures]):
+    """Opens accounts as they are wished for."""
 
     def __init__(self, exchange: Futures, wish: Wish) -> None:
-        self.exchange, self.wish = exchange, wish
-        self.holders: list[Holder] = []
-        self.facts: list[tuple[str, str, Any]] = []
-        self.money: list[tuple[str, int]] = []
-        self.began = exchange.clock.now() - timedelta(days=wish.days)
-        self.people = 0
-        self.numbers: dict[str, int] = {}
+        self.age = timedelta(days=wish.days)
+        super().__init__(exchange)
+        self.wish, self.numbers = wish, dict[str, int]()
 
-    def person(self, name: str) -> None:
-        known = self.exchange.ledger.topic("users")
-        if name in known:
-            raise ValueError(f"{name} is a customer already")
-        number = FIRST_ACCOUNT + len(known) + self.people
-        self.people += 1
+    def admit(self, name: str, number: int) -> None:
+        number += BEFORE_FIRST
         key = new_key(f"{number}", list(self.wish.may), ed25519=self.wish.ed25519)
         account = {
             "id": f"{number}",
@@ -74,13 +66,13 @@ class World:
             "alias": f"Fz{number:x}",
             "key": key["name"],
             "markets": list(self.wish.markets),
-            "opened": self.exchange.milliseconds() - self.wish.days * DAY,
+            "opened": self.there.milliseconds() - self.wish.days * DAY,
         }
-        self.facts += [
+        self.know(
             ("users", name, account["id"]),
             ("accounts", account["id"], account),
             ("keys", key["name"], key),
-        ]
+        )
         held = {asset: Decimal(amount) for asset, amount in self.wish.spot.items()}
         self.past(account, held)
         self.put(account, "spot", held)
@@ -92,10 +84,10 @@ class World:
         """Let somebody hold so much to begin with."""
         for asset, amount in held.items():
             where = holder_of(account, segment, asset)
-            self.holders.append(self.exchange.new_holder(account, segment, asset))
-            self.facts.append((assets_of(account, segment), asset, where))
-            if amount:
-                self.money.append((where, minor(amount)))
+            self.holders.append(self.there.new_holder(account, segment, asset))
+            self.know((assets_of(account, segment), asset, where))
+            facts = {"description": "Opening balance"}
+            self.moved(where, minor(amount), self.opened, facts=facts)
 
     def past(self, account: Row, held: dict[str, Decimal]) -> None:
         """Make up orders and trades of the last days; `held` becomes what is left."""
@@ -155,35 +147,19 @@ class World:
 
     def number(self, symbol: str, what: str) -> int:
         key = f"spot:{symbol}:{what}"
-        before = self.exchange.ledger.topic("numbers").get(key, 1_000_000)
+        before = self.there.ledger.topic("numbers").get(key, 1_000_000)
         self.numbers[key] = self.numbers.get(key, before) + 3
         return self.numbers[key]
 
     def keep(self, account: Row, order: Row, made: Sequence[Row]) -> None:
         symbol = order["symbol"]
-        self.facts.append((orders_of("spot", account, symbol), f"{order['id']}", order))
+        self.know((orders_of("spot", account, symbol), f"{order['id']}", order))
         topic = trades_of("spot", account, symbol)
-        self.facts += [(topic, f"{trade['id']}", trade) for trade in made]
+        self.know(*((topic, f"{trade['id']}", trade) for trade in made))
 
     def write(self) -> None:
-        ledger = self.exchange.ledger
-        ledger.open(*self.holders)
-        self.facts += [("numbers", key, n) for key, n in self.numbers.items()]
-        ledger.put(*self.facts)
-        start = len(ledger.entries)
-        ledger.move(
-            *(
-                Entry(
-                    f"tx_{start + i:016d}",
-                    OUTSIDE,
-                    holder,
-                    amount,
-                    self.began,
-                    facts={"description": "Opening balance"},
-                )
-                for i, (holder, amount) in enumerate(self.money, start=1)
-            )
-        )
+        self.know(*(("numbers", key, number) for key, number in self.numbers.items()))
+        super().write()
 
 
 def outcome(n: int) -> str:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Answer, Asked
+from providers.sandbox.worlds import Peopled
 
 from . import errors
 from .tokens import Forged, Tokens
@@ -25,7 +25,7 @@ PER_SECOND: Final = 30  # requests of one customer
 PERMISSIONS: Final = {"view": True, "trade": False, "transfer": False}
 
 
-class Keys(Institution):
+class Keys(Peopled):
     """The part that knows customers by their keys."""
 
     def __init__(self, *where: Any) -> None:

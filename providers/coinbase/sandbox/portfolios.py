@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from providers.sandbox import clock
@@ -16,9 +15,6 @@ from .world import World
 class Portfolios(Streaming):
     """The part that knows customers by their names."""
 
-    def customers(self) -> list[str]:
-        return list(self.ledger.topic("people"))
-
     def customer(self, name: str) -> Customer:
         person = self.ledger.topic("people")[name]
         private = self.ledger.topic("keys")[person["key"]]["private"]
@@ -26,19 +22,13 @@ class Portfolios(Streaming):
         credentials = {"key_name": person["key"], "private_key": private}
         return Customer(name, credentials, [_holding(h) for h in holders])
 
-    def add_customers(self, names: Sequence[str], **wishes: Any) -> list[Customer]:
-        """Open a portfolio for each; see `World` for what may be wished."""
-        with self.lock:
-            world = World(self.ledger, self.clock.now(), **wishes)
-            for name in names:
-                world.person(name)
-            world.write()
-            return [self.customer(name) for name in names]
+    def world(self, **wishes: Any) -> World:
+        return World(self, **wishes)
 
     def open_account(self, name: str, currency: str) -> str:
         """Open one more account, and return its id."""
         person = self.ledger.topic("people")[name]
-        world = World(self.ledger, self.clock.now())
+        world = self.world()
         id = world.account(name, person["portfolio"], currency)
         world.draft.put(
             "people", name, {**person, "accounts": [*person["accounts"], id]}

@@ -10,13 +10,12 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from providers.money import Asset
-from providers.sandbox.ledger import Holder, Ledger
+from providers.sandbox import worlds as base
 
 from .draft import Draft, plain
-from .keys import new_key
+from .keys import Keys, new_key
 from .products import PAIRS
 
-OPENED: Final = timedelta(days=200)  # before now
 FIAT: Final = frozenset({"USD", "GBP", "EUR"})
 # What a demo's portfolio was opened with, in whole units.
 OPENING: Final[Mapping[str, str]] = {
@@ -37,42 +36,35 @@ PAST: Final[Sequence[tuple[int, str, str, str, str, str]]] = (
 )
 
 
-class World:
-    """Collects what is to be opened; it is written when it is complete.
+class World(base.World[Keys]):
+    """Opens portfolios.
 
     Wishes: `opening`, minor units of the first account; `orders` and `trades`, how many
     there were in the last `days`, over `markets` pairs with the dollar; `accounts`, how
     many there are; `algorithm` of the keys.
     """
 
+    age = timedelta(days=200)
+
     def __init__(
         self,
-        ledger: Ledger,
-        now: datetime,
+        exchange: Keys,
         *,
-        opening: int | str | None = None,
         orders: int | None = None,
         trades: int = 0,
         markets: int = 12,
         days: int = 30,
         accounts: int | None = None,
         algorithm: str = "ES256",
-        **nothing: Any,
+        **wishes: Any,
     ) -> None:
-        if nothing:
-            raise TypeError(f"Unknown wishes: {sorted(nothing)}")
-        self.ledger, self.now, self.draft = ledger, now, Draft(ledger)
-        self.opening, self.algorithm = opening, algorithm
+        super().__init__(exchange, **wishes)
+        self.draft, self.algorithm = Draft(exchange.ledger), algorithm
         self.traded, self.trades, self.days = orders, trades, days
         self.markets = [name for name in PAIRS if name.endswith("-USD")][:markets]
         self.accounts = accounts
-        self.holders: list[Holder] = []
 
-    def person(self, name: str) -> None:
-        people = self.ledger.topic("people")
-        if name in people or ("people", name) in self.draft.facts:
-            raise ValueError(f"{name} is a customer already")
-        number = self.draft.number("people")
+    def admit(self, name: str, number: int) -> None:
         portfolio = str(uuid5(NAMESPACE_URL, f"portfolio/{number}"))
         key, about = new_key(name, number, self.algorithm)
         opening = self._opening()
@@ -93,8 +85,8 @@ class World:
 
     def account(self, name: str, portfolio: str, code: str, amount: str = "0") -> str:
         """Open an account with an amount of whole units in it, and return its id."""
-        number = len(self.ledger.holders) + len(self.holders) + 1
-        id, opened = str(uuid5(NAMESPACE_URL, f"account/{number}")), self.now - OPENED
+        number = len(self.there.ledger.holders) + len(self.holders) + 1
+        id = str(uuid5(NAMESPACE_URL, f"account/{number}"))
         fiat = code in FIAT
         facts = {
             "name": f"{code} Wallet",
@@ -105,13 +97,12 @@ class World:
             "active": True,
             "deleted": None,
         }
-        asset = Asset(code, 18)
-        self.holders.append(Holder(id, asset, opened, facts))
-        self.draft.move(id, asset.minor(amount), opened, description="Opening balance")
+        first = self.hold(id, f"{code}/18", **facts).asset.minor(amount)
+        self.draft.move(id, first, self.opened, description="Opening balance")
         return id
 
     def write(self) -> None:
-        self.ledger.open(*self.holders)
+        super().write()
         self.draft.write()
 
     def _opening(self) -> Mapping[str, str]:
@@ -123,7 +114,7 @@ class World:
             codes = [f"C{n:03d}" for n in range(1, self.accounts)]
             return {"GBP": "100", **dict.fromkeys(codes, "0.1")}
         if self.opening is not None:
-            return {"GBP": Asset("GBP", 18).major(int(self.opening))}
+            return {"GBP": Asset("GBP", 18).major(self.opening)}
         return OPENING
 
     def _past(self, name: str, ids: Mapping[str, str]) -> None:
