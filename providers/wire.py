@@ -8,13 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 from .errors import OutcomeUnknown, ProviderError, Unavailable, UnexpectedResponse
 from .money import MoneyError
 
 T = TypeVar("T")
+W = TypeVar("W")
 NESTED = {dict, list}
 DEEPEST = 32  # levels of nesting a provider's answer may have
 LONGEST_NUMBER = 100  # characters; longer ones cost quadratic time to read
@@ -76,6 +77,34 @@ def query(params: Iterable[tuple[str, str]]) -> str:
 Call = Generator[Request | list[Request], Any, T]
 
 
+class Going(Generic[W, T]):
+    """A generator that is driven by hand: what it wants now, or what it came to.
+
+    What it is sent, or has raised inside it, it meets at its `yield`.
+    """
+
+    wanted: W  # unless it is over
+    result: T  # when it is over
+
+    def __init__(self, steps: Generator[W, Any, T]) -> None:
+        self._steps, self.over = steps, False
+        self.answer(None)
+
+    def answer(self, answer: Any) -> None:
+        """Go on with an answer to what was wanted."""
+        try:
+            self.wanted = self._steps.send(answer)
+        except StopIteration as done:
+            self.over, self.result = True, done.value
+
+    def fail(self, error: Exception) -> None:
+        """Go on without an answer, because of `error`."""
+        try:
+            self.wanted = self._steps.throw(error)
+        except StopIteration as done:
+            self.over, self.result = True, done.value
+
+
 def drive(call: Call[T], send: Callable[[Request], Response]) -> T:
     """Run `call` to its end with `send`, one request after the other.
 
@@ -83,18 +112,15 @@ def drive(call: Call[T], send: Callable[[Request], Response]) -> T:
     without that answer.
     """
     with closing(call):
-        try:
-            wanted = next(call)
-            while True:
-                try:
-                    answer = _answers(wanted, send)
-                except ProviderError as error:
-                    wanted = call.throw(error)
-                else:
-                    wanted = call.send(answer)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+        going = Going(call)
+        while not going.over:
+            try:
+                answer = _answers(going.wanted, send)
+            except ProviderError as error:
+                going.fail(error)
+            else:
+                going.answer(answer)
+        return going.result
 
 
 def before(call: Call[T], until: datetime) -> Call[T]:
@@ -124,21 +150,19 @@ def watched(call: Call[T], see: Callable[[Request], object]) -> Call[T]:
 def passed_on(call: Call[T], change: Callable[[Request], Request]) -> Call[T]:
     """Make `call` with each of its requests as `change` returns it."""
     with closing(call):
-        try:
-            wanted = next(call)
-            while True:
-                try:
-                    if isinstance(wanted, Request):
-                        answer = yield change(wanted)
-                    else:
-                        answer = yield [change(request) for request in wanted]
-                except ProviderError as error:
-                    wanted = call.throw(error)
+        going = Going(call)
+        while not going.over:
+            wanted = going.wanted
+            try:
+                if isinstance(wanted, Request):
+                    answer = yield change(wanted)
                 else:
-                    wanted = call.send(answer)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+                    answer = yield [change(request) for request in wanted]
+            except ProviderError as error:
+                going.fail(error)
+            else:
+                going.answer(answer)
+        return going.result
 
 
 def _answers(

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from providers.base import Provider
-from providers.wire import Request, Response, T
+from providers.wire import Going, Request, Response, T
 
 from . import gates, policy
 from .effects import (
@@ -44,6 +44,14 @@ class Asking:
     ) -> None:
         self._loop, self._helpers = loop, helpers
         self._session, self._lane = session, lane
+
+    async def all_of(
+        self, provider: Provider, wanted: Request | list[Request], deadline: float
+    ) -> Response | list[Response]:
+        """Return the answer, or the answers, to what a call wants; raises ProviderError."""
+        if isinstance(wanted, Request):
+            return await self.one(provider, wanted, deadline)
+        return await self.many(provider, wanted, deadline)
 
     async def many(
         self, provider: Provider, wanted: list[Request], deadline: float
@@ -111,18 +119,15 @@ class Asking:
 
     async def _take(self, steps: policy.Steps) -> Response:
         with closing(steps):
-            try:
-                effect = next(steps)
-                while True:
-                    try:
-                        result = await self._perform(effect)
-                    except Failure as failure:
-                        effect = steps.throw(failure)
-                    else:
-                        effect = steps.send(result)
-            except StopIteration as done:
-                response: Response = done.value
-                return response
+            going = Going(steps)
+            while not going.over:
+                try:
+                    result = await self._perform(going.wanted)
+                except Failure as failure:
+                    going.fail(failure)
+                else:
+                    going.answer(result)
+            return going.result
 
     async def _perform(self, effect: Effect) -> Any:
         match effect:

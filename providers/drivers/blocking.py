@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import Future
+from contextlib import closing
 from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 from time import monotonic
@@ -14,7 +15,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from providers.base import Provider
-from providers.wire import Call, Request, Response, T, drive
+from providers.wire import Call, Going, Request, Response, T, drive
 
 from . import clocked, gates, policy
 from .effects import Await, Consult, Effect, Lost, NotSent, Pause, Send, TooLarge, named
@@ -54,21 +55,16 @@ class Blocking:
 
     def _ask(self, provider: Provider, request: Request, ends: float) -> Response:
         gate = self.gate or gates.gate_of(provider, request)
-        steps = policy.exchange(provider, request, gate, ends)
-        try:
-            effect = next(steps)
-            while True:
+        with closing(policy.exchange(provider, request, gate, ends)) as steps:
+            going = Going(steps)
+            while not going.over:
                 try:
-                    result = self._perform(effect)
+                    result = self._perform(going.wanted)
                 except (NotSent, Lost, TooLarge) as failure:
-                    effect = steps.throw(failure)
+                    going.fail(failure)
                 else:
-                    effect = steps.send(result)
-        except StopIteration as done:
-            response: Response = done.value
-            return response
-        finally:
-            steps.close()
+                    going.answer(result)
+            return going.result
 
     def _perform(self, effect: Effect) -> Any:
         match effect:

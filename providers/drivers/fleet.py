@@ -16,7 +16,7 @@ import aiohttp
 
 from providers.base import Provider
 from providers.errors import ProviderError
-from providers.wire import Call, Request, T
+from providers.wire import Call, Going, T
 
 from . import gates, policy, tls
 from .asking import Asking, all_or_none
@@ -141,24 +141,19 @@ class Fleet:
     ) -> T | ProviderError:
         with closing(call):
             try:
-                wanted = next(call)
-                while True:
+                going = Going(call)
+                while not going.over:
                     try:
-                        if isinstance(wanted, Request):
-                            answer: Any = await self.asking.one(
-                                provider, wanted, deadline
-                            )
-                        else:
-                            answer = await self.asking.many(provider, wanted, deadline)
+                        answer = await self.asking.all_of(
+                            provider, going.wanted, deadline
+                        )
                     except ProviderError as error:
-                        wanted = call.throw(error)
+                        going.fail(error)
                     else:
-                        wanted = call.send(answer)
-            except StopIteration as done:
-                result: T = done.value
-                return result
+                        going.answer(answer)
             except ProviderError as error:
                 return error
+            return going.result
 
     def _tell(self) -> None:
         # This process may not ask again for minutes: the others should know now.
