@@ -39,8 +39,8 @@ class Banking(Consents):
 
     def customer(self, name: str) -> Customer:
         who = self.ledger.topic(self.people)[name]
-        found = [held for a in self.accounts_of(who) if self.counts(a)
-                 for held in (a, *self.inside(a))]  # fmt: skip
+        accounts = [a for a in self.accounts_of(who) if self.counts(a)]
+        found = [held for a in accounts for held in (a, *self.inside(a))]
         return Customer(name, self.given(who), [self.holding(held) for held in found])
 
     def given(self, who: str) -> dict[str, str]:

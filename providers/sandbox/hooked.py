@@ -42,9 +42,11 @@ class Hooked(Peopled):
 
     def withhold_webhooks(self, on: bool = True) -> None:
         """Let events wait, or let those that waited go out, late."""
-        late = [] if on else self.withheld
-        fresh = ("hooking", "withheld", on or None), ("hooking", "waiting", None)
-        self.ledger.put(*fresh)
+        if on:
+            self.ledger.put(("hooking", "withheld", True))
+            return
+        late = self.withheld
+        self.ledger.put(("hooking", "withheld", None), ("hooking", "waiting", None))
         self.outbox.extend(late)
 
     @property
