@@ -10,6 +10,7 @@ import pytest
 
 from providers import errors
 from providers.fincra import Provider
+from tests.forging import refuses_every_change
 
 KEY = "whk_balsync_vector"
 # Computed here by the documented algorithm: no vector is published.
@@ -79,38 +80,20 @@ def test_values_written_in_any_other_way_are_not_believed(adapter, old, new):
         adapter.hint({"signature": NODE["signature"]}, body.encode())
 
 
-@pytest.mark.parametrize("bit", range(8))
-def test_no_changed_byte_of_the_body_is_believed(adapter, bit):
-    for place in range(len(BODY)):
-        bent = bytearray(BODY)
-        bent[place] ^= 1 << bit
-        with pytest.raises(errors.AuthenticationFailed):
-            adapter.hint({"signature": SIGNATURE}, bytes(bent))
-
-
-def test_no_changed_byte_of_the_signature_is_believed(adapter):
-    for place in range(len(SIGNATURE)):
-        for other in "0g A\x00é\ud800":
-            bent = SIGNATURE[:place] + other + SIGNATURE[place + 1 :]
-            if bent != SIGNATURE:
-                with pytest.raises(errors.AuthenticationFailed):
-                    adapter.hint({"signature": bent}, BODY)
+def test_no_changed_byte_of_body_and_signature_is_believed(adapter):
+    refuses_every_change(adapter, {"signature": SIGNATURE}, BODY)
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {},
-        {"signature": ""},
-        {"signature": SIGNATURE.upper()},
-        {"signature": SIGNATURE[:-2]},
         {"signature": sign(BODY, "another")},
         {"signature": hmac.new(KEY.encode(), BODY, hashlib.sha256).hexdigest()},
         {"x-fincra-signature": SIGNATURE},
         {"x-webhook-signature": SIGNATURE},
     ],
 )
-def test_odd_and_missing_signatures_are_forgeries(adapter, headers):
+def test_odd_signatures_are_forgeries(adapter, headers):
     with pytest.raises(errors.AuthenticationFailed):
         adapter.hint(headers, BODY)
 

