@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
-from providers.binance import Provider
-from providers.binance.sandbox import Sandbox
-from providers.sandbox.inside import sender
 from providers.sandbox.wire import Asked
-from providers.wire import drive, query
+from providers.wire import query
+from tests import fixtures_still as still
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def exchange():
-    exchange = Sandbox()
-    exchange.clock.freeze(NOW)
-    return exchange
+slug, bank, alex = still.slug, still.bank, still.alex
+adapter, ask = still.adapter, still.ask
 
 
 @pytest.fixture
-def alex(exchange):
-    return exchange.demo_world()
-
-
-@pytest.fixture
-def adapter(alex):
-    return Provider(alex.credentials)
-
-
-@pytest.fixture
-def ask(exchange, adapter):
-    """Run a call of Alex's adapter, or of another one."""
-
-    def ask(call, by=None):
-        by = by or adapter
-        return drive(call(by), sender(by, exchange))
-
-    return ask
+def exchange(bank):
+    return bank
 
 
 @pytest.fixture

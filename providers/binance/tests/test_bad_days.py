@@ -12,8 +12,7 @@ from providers.binance.sandbox.errors import REFUSALS, body
 from providers.sandbox.inside import sender
 from providers.trading import Sought
 from providers.wire import drive
-
-from .conftest import NOW
+from tests.fixtures_still import NOW
 
 EXECUTED = {"status": 504, "body": body(*REFUSALS["outcome_unknown"][1:])}
 

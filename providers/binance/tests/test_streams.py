@@ -21,8 +21,8 @@ from providers.drivers.streaming import Session
 from providers.money import Asset
 from providers.sandbox import serve
 from providers.sandbox.wire import Answer, Asked
+from tests.fixtures_still import NOW
 
-from .conftest import NOW
 from .line import Line
 
 BTC = Asset("BTC", 8)

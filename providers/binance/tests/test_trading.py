@@ -17,8 +17,7 @@ from providers.binance.sandbox import Sandbox
 from providers.sandbox.inside import sender
 from providers.trading import Market, Sought
 from providers.wire import drive
-
-from .conftest import NOW
+from tests.fixtures_still import NOW
 
 BTC = Market("BTCUSDT", "BTC", "USDT")
 CONTRACT = Market("BTCUSDT", "BTC", "USDT", "futures")

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
 
-from providers.coinbase import Provider
-from providers.coinbase.sandbox import Sandbox
-from providers.sandbox.inside import sender
 from providers.sandbox.wire import Asked
-from providers.wire import Request, drive
+from providers.wire import Request
+from tests import fixtures_still as still
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ROOT = "/api/v3/brokerage"
 
+slug, alex = still.slug, still.alex
+adapter, ask = still.adapter, still.ask
+
 
 @pytest.fixture
-def bank():
-    bank = Sandbox()
-    bank.clock.freeze(NOW)
+def bank(slug):
+    bank = still.still(slug)
     bank.configure(extra={"per_second": 1000})  # no time passes between requests
     return bank
-
-
-@pytest.fixture
-def alex(bank):
-    return bank.demo_world()
-
-
-@pytest.fixture
-def adapter(alex):
-    return Provider(alex.credentials)
-
-
-@pytest.fixture
-def ask(bank, adapter):
-    return lambda call: drive(call(adapter), sender(adapter, bank))
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from providers.coinbase.history import UNSETTLED, Span
 from providers.errors import UnexpectedResponse
-
-from .conftest import NOW
+from tests.fixtures_still import NOW
 
 START = NOW - timedelta(days=30)
 moments = st.datetimes(

@@ -21,8 +21,9 @@ from providers import errors
 from providers.coinbase import Provider
 from providers.coinbase.signing import load
 from providers.wire import Request, Response
+from tests.fixtures_still import NOW
 
-from .conftest import NOW, ROOT
+from .conftest import ROOT
 
 P256 = ec.generate_private_key(ec.SECP256R1())
 EDWARDS = ed25519.Ed25519PrivateKey.generate()

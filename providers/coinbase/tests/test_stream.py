@@ -24,8 +24,7 @@ from providers.sandbox.inside import sender
 from providers.sandbox.wire import Asked
 from providers.streaming import Ask, Hang, Look, Say, Told, Traded
 from providers.wire import drive
-
-from .conftest import NOW
+from tests.fixtures_still import NOW
 
 SECOND = timedelta(seconds=1)
 

@@ -17,8 +17,9 @@ from providers.money import Asset
 from providers.sandbox.inside import sender
 from providers.trading import Market, Sought
 from providers.wire import drive
+from tests.fixtures_still import NOW
 
-from .conftest import NOW, ROOT
+from .conftest import ROOT
 
 MONTH = {"now": NOW, "since": NOW - timedelta(days=31)}
 

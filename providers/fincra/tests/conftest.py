@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
-from providers.fincra import Provider
-from providers.fincra.sandbox import Sandbox
-from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
-from providers.wire import drive
+from tests import fixtures_still as still
 
-DOCUMENTED = Path(__file__).parents[1] / "samples/documented"
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def documented(name):
-    return json.loads((DOCUMENTED / name).read_text())
+slug, alex = still.slug, still.alex
+adapter, ask = still.adapter, still.ask
+documented = partial(still.documented, "fincra")
 
 
 @pytest.fixture(params=["minor", "major"])
-def bank(request):
+def bank(slug, request):
     """Each of the two units there may be."""
-    bank = Sandbox()
+    bank = still.still(slug)
     bank.configure(extra={"amount_scale": request.param})
-    bank.clock.freeze(NOW)
     return bank
-
-
-@pytest.fixture
-def alex(bank):
-    return bank.demo_world()
 
 
 @pytest.fixture
@@ -45,20 +31,9 @@ def client(bank, alex):
         usual = {"api-key": alex.credentials["api_key"]}
         given = {"content-type": "application/json", **(headers or usual)}
         raw = b"" if body is None else json.dumps(body).encode()
-        answer = bank.answer(Asked(method, path, urlencode(query), given, raw))
-        return answer.status, json.loads(answer.body)
+        return still.answered(bank, method, path, urlencode(query), given, raw)
 
     return client
-
-
-@pytest.fixture
-def adapter(alex):
-    return Provider(alex.credentials)
-
-
-@pytest.fixture
-def ask(bank, adapter):
-    return lambda call: drive(call(adapter), sender(adapter, bank))
 
 
 @pytest.fixture

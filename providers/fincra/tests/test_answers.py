@@ -24,7 +24,7 @@ MINE = "67d8360649685a0012574974"
 
 
 def wallet(**changes):
-    about = documented("examples.json")["answers"]["GET /wallets"]["data"][0]
+    about = documented("examples")["answers"]["GET /wallets"]["data"][0]
     figures = {"ledgerBalance": 900, "availableBalance": 300, "lockedBalance": 600}
     return about | figures | changes
 
@@ -116,7 +116,7 @@ def test_hundred_and_a_hundred_with_a_fraction_of_nothing_are_the_same():
 
 
 def test_documented_wallets_with_fractions_of_a_kobo_are_unknown_and_not_rounded():
-    told = documented("examples.json")["answers"]
+    told = documented("examples")["answers"]
     for name in ("GET /wallets", "GET /wallets, in the older reference"):
         (row,) = parse_json(written(told[name]))["data"]
 

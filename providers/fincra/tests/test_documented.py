@@ -10,7 +10,7 @@ from providers.sandbox.documented import breaks, unlike
 
 from .conftest import documented
 
-EXAMPLES, SCHEMAS = documented("examples.json"), documented("schemas.json")["schemas"]
+EXAMPLES, SCHEMAS = documented("examples"), documented("schemas")["schemas"]
 ANSWERS = EXAMPLES["answers"]
 
 

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
 from providers.flutterwave import Provider
-from providers.flutterwave.sandbox import Sandbox
 from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
 from providers.wire import drive
+from tests import fixtures_still as still
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-DOCUMENTED = Path(__file__).parents[1] / "samples" / "documented"
 TOKEN = "/idp/realms/flutterwave/protocol/openid-connect/token"
 
-
-def documented(name):
-    return json.loads((DOCUMENTED / f"{name}.json").read_text())
-
-
-@pytest.fixture
-def bank():
-    bank = Sandbox()
-    bank.clock.freeze(NOW)
-    return bank
-
-
-@pytest.fixture
-def alex(bank):
-    """The demo's business, which has a secret key of version 3."""
-    return bank.demo_world()
+slug, bank = still.slug, still.bank
+alex = still.alex  # has a secret key of version 3
+documented = partial(still.documented, "flutterwave")
 
 
 @pytest.fixture
@@ -66,7 +48,6 @@ def client(bank):
         path, _, query = path.partition("?")
         body = urlencode(form).encode() if form else b""
         method = "POST" if form else "GET"
-        answer = bank.answer(Asked(method, path, query, headers, body))
-        return answer.status, json.loads(answer.body)
+        return still.answered(bank, method, path, query, headers, body)
 
     return client

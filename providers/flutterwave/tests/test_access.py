@@ -10,8 +10,9 @@ from providers import errors
 from providers.flutterwave import Provider
 from providers.sandbox.inside import sender
 from providers.wire import Request, Response, drive
+from tests.fixtures_still import NOW
 
-from .conftest import NOW, TOKEN
+from .conftest import TOKEN
 
 FORM = "application/x-www-form-urlencoded"
 V3 = {"secret_key": "FLWSECK-1-X"}

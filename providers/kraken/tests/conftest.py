@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
 
-from providers.kraken import Provider
 from providers.kraken.rest import FORM
-from providers.kraken.sandbox import Sandbox
 from providers.kraken.signing import api_sign
 from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
 from providers.wire import drive
+from tests import fixtures_still as still
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def exchange():
-    exchange = Sandbox()
-    exchange.clock.freeze(NOW)
-    return exchange
+slug, bank, alex, adapter = still.slug, still.bank, still.alex, still.adapter
 
 
 @pytest.fixture
-def alex(exchange):
-    return exchange.demo_world()
+def exchange(bank):
+    return bank
 
 
 @pytest.fixture
@@ -38,26 +27,18 @@ def client(exchange, alex):
 
     def client(verb, *, nonce=None, signature=None, key=None, **fields):
         number = next(nonces) if nonce is None else nonce
-        body, path = (
-            urlencode({"nonce": number, **fields}).encode(),
-            f"/0/private/{verb}",
-        )
+        path = f"/0/private/{verb}"
+        body = urlencode({"nonce": number, **fields}).encode()
         right = api_sign(alex.credentials["api_secret"], path, number, body)
         headers = {
             "content-type": FORM["Content-Type"],
             "api-key": alex.credentials["api_key"] if key is None else key,
             "api-sign": right if signature is None else signature,
         }
-        answer = exchange.answer(Asked("POST", path, "", headers, body))
-        told = json.loads(answer.body)
+        _, told = still.answered(exchange, "POST", path, "", headers, body)
         return told["error"][0] if told["error"] else told["result"]
 
     return client
-
-
-@pytest.fixture
-def adapter(exchange, alex):
-    return Provider(alex.credentials)
 
 
 @pytest.fixture

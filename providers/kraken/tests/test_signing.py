@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
@@ -14,12 +13,12 @@ from providers.kraken.replies import ERRORS, LOCKOUT, named
 from providers.kraken.signing import api_sign
 from providers.waiting import MARGIN
 from providers.wire import Request, Response
+from tests.fixtures_still import NOW
 
 # Published in docs.kraken.com, "Spot REST Authentication".
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 FIELDS = b"ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25"
 SIGNATURE = "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnRfp32bAb0nmbRn6H8ndwLUQ=="
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def test_request_is_signed_as_published():

@@ -16,8 +16,8 @@ from providers.kraken.stream.holds import Holds
 from providers.money import Asset
 from providers.sandbox.wire import Answer
 from providers.trading import CANCELLED, FILLED, PARTIALLY_FILLED
+from tests.fixtures_still import NOW
 
-from .conftest import NOW
 from .talking import Line, truth
 
 

@@ -16,8 +16,8 @@ from providers.kraken.sandbox import Sandbox
 from providers.sandbox.inside import sender
 from providers.trading import CANCELLED, FILLED, OPEN, PARTIALLY_FILLED, Market, Sought
 from providers.wire import drive
+from tests.fixtures_still import NOW
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 BTC_USD = Market("BTC/USD", "BTC", "USD")
 
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
 
-from providers.monzo import Provider
-from providers.monzo.sandbox import Sandbox
-from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
-from providers.wire import drive
+from tests import fixtures_still as still
 
 FORM = "application/x-www-form-urlencoded"
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
-
-@pytest.fixture
-def bank():
-    bank = Sandbox()
-    bank.clock.freeze(NOW)
-    return bank
-
-
-@pytest.fixture
-def alex(bank):
-    return bank.demo_world()
+slug, bank, alex = still.slug, still.bank, still.alex
+adapter, ask = still.adapter, still.ask
 
 
 @pytest.fixture
@@ -38,13 +22,6 @@ def client(bank, alex):
         given = alex.credentials["access_token"] if token is None else token
         headers = {"authorization": f"Bearer {given}", "content-type": kind}
         body = urlencode(form).encode() if isinstance(form, dict) else form or b""
-        answer = bank.answer(Asked(method, path, urlencode(query), headers, body))
-        return answer.status, json.loads(answer.body)
+        return still.answered(bank, method, path, urlencode(query), headers, body)
 
     return client
-
-
-@pytest.fixture
-def ask(bank, alex):
-    adapter = Provider(alex.credentials)
-    return lambda call: drive(call(adapter), sender(adapter, bank))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import parse_qs, urlencode
 
 import pytest
 
 from providers import errors
-from providers.base import Place
 from providers.monzo import Provider
 from providers.sandbox.inside import sender
 from providers.sandbox.wire import Asked
 from providers.wire import drive
+from tests.fixtures_still import NOW
+from tests.providers.contract.parties import place
 
 FORM = "application/x-www-form-urlencoded"
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def place(holding):
-    return Place(holding.external_id, holding.kind, holding.parent)
 
 
 def test_nothing_is_allowed_before_the_approval_in_the_app(bank, alex, client):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -13,8 +13,7 @@ from providers.monzo import Provider
 from providers.monzo.history import MOST_PAGES, HistoryClosed, Stretch, movement
 from providers.monzo.tests.test_answers import answered
 from providers.wire import drive
-
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+from tests.fixtures_still import NOW
 
 
 def row(number, created=NOW, **more):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -16,7 +15,6 @@ from providers.sandbox.wire import Asked
 from providers.wire import drive
 
 FORM = "application/x-www-form-urlencoded"
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

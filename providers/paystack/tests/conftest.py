@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
-from providers.paystack import Provider
-from providers.paystack.sandbox import Sandbox
-from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
-from providers.wire import drive
+from tests import fixtures_still as still
 
-DOCUMENTED = Path(__file__).parents[1] / "samples/documented"
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def documented(name):
-    return json.loads((DOCUMENTED / name).read_text())
-
-
-@pytest.fixture
-def bank():
-    bank = Sandbox()
-    bank.clock.freeze(NOW)
-    return bank
-
-
-@pytest.fixture
-def alex(bank):
-    return bank.demo_world()
+slug, bank, alex = still.slug, still.bank, still.alex
+adapter, ask = still.adapter, still.ask
+documented = partial(still.documented, "paystack")
 
 
 @pytest.fixture
@@ -43,20 +23,9 @@ def client(bank, alex):
         given = alex.credentials["secret_key"] if key is None else key
         headers = {"authorization": f"Bearer {given}", "content-type": kind}
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = bank.answer(Asked(method, path, urlencode(query), headers, raw))
-        return answer.status, json.loads(answer.body)
+        return still.answered(bank, method, path, urlencode(query), headers, raw)
 
     return client
-
-
-@pytest.fixture
-def adapter(alex):
-    return Provider(alex.credentials)
-
-
-@pytest.fixture
-def ask(bank, adapter):
-    return lambda call: drive(call(adapter), sender(adapter, bank))
 
 
 @pytest.fixture

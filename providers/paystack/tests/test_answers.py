@@ -46,7 +46,7 @@ def held(**amounts):
 
 
 def test_documented_answers_are_read():
-    answers = documented("examples.json")["answers"]
+    answers = documented("examples")["answers"]
     told = balances(answers["GET /balance"])
 
     seen = observation(told, answers["GET /balance/ledger"])

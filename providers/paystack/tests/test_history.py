@@ -11,8 +11,7 @@ from providers.base import Place
 from providers.paystack import history
 from providers.sandbox.inside import sender
 from providers.wire import drive
-
-from .conftest import NOW
+from tests.fixtures_still import NOW
 
 WISH = {"now": NOW, "since": NOW - timedelta(days=30)}
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
 from providers.polygon import Provider
-from providers.polygon.sandbox import Sandbox
 from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
 from providers.wire import drive
+from tests import fixtures_still
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NODES = {"api": "", "rpc1": "/node2", "rpc2": "/node3"}
+
+slug, alex, adapter = fixtures_still.slug, fixtures_still.alex, fixtures_still.adapter
 
 
 @pytest.fixture
@@ -23,20 +22,9 @@ def bank():
 
 
 def still():
-    bank = Sandbox()
-    bank.clock.freeze(NOW)
+    bank = fixtures_still.still("polygon")
     bank.mounts = NODES
     return bank
-
-
-@pytest.fixture
-def alex(bank):
-    return bank.demo_world()
-
-
-@pytest.fixture
-def adapter(alex):
-    return Provider(alex.credentials)
 
 
 @pytest.fixture
@@ -65,4 +53,4 @@ def node(bank):
 def told(bank, body, path="/"):
     headers = {"content-type": "application/json"}
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return json.loads(bank.answer(Asked("POST", path, "", headers, raw)).body)
+    return fixtures_still.answered(bank, "POST", path, "", headers, raw)[1]

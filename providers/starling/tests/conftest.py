@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
 
-from providers.base import Place
-from providers.money import Asset
-from providers.sandbox.inside import sender
-from providers.sandbox.wire import Asked
-from providers.starling import Provider
-from providers.starling.sandbox import Sandbox
-from providers.wire import drive
+from tests import fixtures_still as still
 
 JSON = "application/json"
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
-
-def place(holding):
-    asset = Asset.parse(holding.asset)
-    return Place(holding.external_id, holding.kind, holding.parent, asset)
-
-
-@pytest.fixture
-def bank():
-    bank = Sandbox()
-    bank.slug = "starling"
-    bank.clock.freeze(NOW)
-    return bank
-
-
-@pytest.fixture
-def alex(bank):
-    return bank.demo_world()
+slug, bank, alex = still.slug, still.bank, still.alex
+adapter, ask = still.adapter, still.ask
 
 
 @pytest.fixture
@@ -48,13 +25,6 @@ def client(bank, alex):
         headers |= {"content-type": kind} if body is not None else {}
         raw = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
         sent = raw if body is not None else b""
-        answer = bank.answer(Asked(method, path, urlencode(query), headers, sent))
-        return answer.status, json.loads(answer.body)
+        return still.answered(bank, method, path, urlencode(query), headers, sent)
 
     return client
-
-
-@pytest.fixture
-def ask(bank, alex):
-    adapter = Provider(alex.credentials)
-    return lambda call: drive(call(adapter), sender(adapter, bank))

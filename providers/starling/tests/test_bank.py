@@ -15,8 +15,7 @@ from providers.sandbox.wire import Asked
 from providers.starling import Provider
 from providers.starling.sandbox import Sandbox
 from providers.wire import drive
-
-from .conftest import place
+from tests.providers.contract.parties import place
 
 UID = "e67b6e7c-323f-4dfa-919a-5f835b28cfa0"
 

@@ -8,16 +8,17 @@ every row, it has here. `openapi.json` tells the keys that are newer.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
 from providers.sandbox.wire import Asked
 from providers.starling.sandbox.consent import CLIENT
+from tests import fixtures_still as still
 
-FOLDER = Path(__file__).parent.parent / "samples" / "documented"
-SCHEMAS = json.loads((FOLDER / "openapi.json").read_text())
+documented = partial(still.documented, "starling")
+SCHEMAS = documented("openapi")
 # In feed items that came to nothing; seen by clients, in no document at hand.
 SEEN = {"feedItemFailureReason": "?string"}
 TYPES = {
@@ -28,10 +29,6 @@ TYPES = {
     "number": (int, float),
     "object": dict,
 }
-
-
-def documented(name):
-    return json.loads((FOLDER / f"{name}.json").read_text())
 
 
 def conforms(row, kind, *samples):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from unittest.mock import patch
 
@@ -18,10 +18,9 @@ from providers.starling import Provider, client, feed
 from providers.starling.feed import MOST, Between, Stretch, windows
 from providers.starling.sandbox import Sandbox
 from providers.wire import Response, drive
+from tests.fixtures_still import NOW
+from tests.providers.contract.parties import place
 
-from .conftest import place
-
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ACCOUNTS = {"accounts": [{"accountUid": "a", "defaultCategory": "c"}]}
 
 

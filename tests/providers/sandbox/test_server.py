@@ -18,10 +18,11 @@ import requests
 
 import providers
 from providers import errors, sandbox
-from providers.base import MovesMoney, Place
+from providers.base import MovesMoney
 from providers.drivers import Blocking
 from providers.sandbox.fast import plain_get
 from providers.sandbox.remote import ControlRefused
+from tests.providers.contract.parties import place
 
 SLUG = next(s for s in sandbox.slugs() if issubclass(providers.load(s), MovesMoney))
 
@@ -47,10 +48,6 @@ def remote(box):
 @pytest.fixture
 def account(remote):
     return remote.demo_world().account.external_id
-
-
-def place(holding):
-    return Place(holding.external_id, holding.kind, holding.parent)
 
 
 def control(box, method, path, **body):
