@@ -10,6 +10,8 @@ from providers.sandbox.wire import Asked
 from providers.wire import query
 from tests import fixtures_still as still
 
+from .line import Line
+
 slug, bank, alex = still.slug, still.bank, still.alex
 adapter, ask = still.adapter, still.ask
 
@@ -39,3 +41,10 @@ def asked(exchange, path, raw_query="", headers=None, body=b"", method="GET"):
     if answer.content_type == "application/json":
         told = json.loads(answer.body)
     return answer.status, told, answer.headers
+
+
+@pytest.fixture
+def line(exchange, adapter):
+    line = Line(exchange, adapter, "spot")
+    line.settle()
+    return line

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from providers.money import Asset
 from providers.sandbox.inside import sender
 from providers.sandbox.wire import Asked
 from providers.streaming import Ask, Hang, Say, Told, Traded
@@ -81,3 +84,17 @@ class Line:
     def held(self):
         """Return total and held of what is not empty, as the feed has told it."""
         return {name: (r.total, r.held) for name, r in self.balances.items() if r.total}
+
+
+def books(exchange, name="alex"):
+    """Return what is really held and locked in spot."""
+    account = exchange.account_of(name)
+    locked = exchange.locked(account)
+    found = {}
+    for holding in exchange.customer(name).holdings:
+        if holding.kind == "exchange":
+            asset = Asset.parse(holding.asset)
+            total = exchange.balance(holding.external_id)
+            held = asset.minor(locked.get(asset.code, Decimal(0)))
+            found[holding.external_id] = (total, held)
+    return found

@@ -12,6 +12,8 @@ from providers.sandbox.inside import sender
 from providers.wire import drive
 from tests import fixtures_still as still
 
+from .talking import Line, told, truth
+
 slug, bank, alex, adapter = still.slug, still.bank, still.alex, still.adapter
 
 
@@ -52,3 +54,12 @@ def ask(exchange, adapter):
         return send(request)
 
     return lambda call: drive(call, patient)
+
+
+@pytest.fixture
+def line(exchange, adapter):
+    line = Line(exchange, adapter)
+    line.wait(3)
+    assert line.feed.live
+    assert told(line) == truth(exchange)
+    return line

@@ -120,3 +120,12 @@ def truth(exchange, name="alex"):
         total = exchange.ledger.held[holder.id]
         found[holder.id] = (total, total - held.get(holder.facts["code"], 0))
     return found
+
+
+def told(line):
+    return {id: (r.total, r.available) for id, r in line.readings.items()}
+
+
+def place(exchange, **changes):
+    wish = {"market": "BTC/USD", "side": "buy", "quantity": "0.02", "price": "50000.0"}
+    return exchange.do("place_order", name="alex", **{**wish, **changes})

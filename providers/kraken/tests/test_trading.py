@@ -18,6 +18,8 @@ from providers.trading import CANCELLED, FILLED, OPEN, PARTIALLY_FILLED, Market,
 from providers.wire import drive
 from tests.fixtures_still import NOW
 
+from .talking import place
+
 BTC_USD = Market("BTC/USD", "BTC", "USD")
 
 
@@ -94,11 +96,6 @@ def test_counted_rows_that_do_not_come_are_an_error():
 
     with pytest.raises(ValueError, match="missing"):
         stretch.take(Turned({}, 60, None))
-
-
-def place(exchange, **changes):
-    wish = {"market": "BTC/USD", "side": "buy", "quantity": "0.02", "price": "50000.0"}
-    return exchange.do("place_order", name="alex", **{**wish, **changes})
 
 
 def test_four_fates_of_an_order_are_told_apart(exchange, adapter, ask):
