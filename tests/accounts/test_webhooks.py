@@ -16,8 +16,7 @@ from accounts import behind, publishing, services, tasks
 from accounts.models import Connection, SyncRun, WebhookInbox
 from accounts.services.webhooks import digest
 from accounts.signals import webhook_fetched
-from providers import sandbox
-from providers.base import RegistersWebhooks, SendsWebhooks, TakesTypedBalances
+from providers.base import TakesTypedBalances
 from providers.errors import AuthenticationFailed
 
 from .conftest import BANK
@@ -293,34 +292,6 @@ def test_forgery_is_neither_noted_nor_answered_with_what_was_sent(knock, monkeyp
 
     assert (answer.status_code, answer.json()["code"]) == (401, "authentication_failed")
     assert not WebhookInbox.objects.exists()
-
-
-def by_hand() -> str:
-    """Return a provider that calls, and has to be told the address by a person."""
-    return next(
-        s
-        for s in providers.slugs()
-        if issubclass(providers.load(s), SendsWebhooks)
-        and not issubclass(providers.load(s), RegistersWebhooks)
-    )
-
-
-def test_address_that_a_person_must_type_in_is_told_with_the_place_for_it(workspace):
-    slug = by_hand()
-    given = sandbox.load(slug)().credentials()
-    row = services.connect(workspace, slug, given)
-
-    opened = services.listen(row)
-
-    secret = opened.url.rstrip("/").rpartition("/")[2]
-    row.refresh_from_db()
-    assert opened.where
-    assert row.webhook_digest == digest(secret)
-    with pytest.raises(services.NoWebhooks):
-        services.hooks(row)
-    services.stop_listening(row)
-    row.refresh_from_db()
-    assert row.webhook_digest is None
 
 
 def test_providers_that_never_call_say_so(workspace):
