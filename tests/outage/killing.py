@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .town import Town
+from .town import Told, Town
 
 PAID = 7_77
 
@@ -19,21 +19,22 @@ class Outcome:
     syncs: int  # that failed meanwhile
     seconds: float  # until everything was well again
     faults: tuple[str, ...]
+    told: Told  # at the end, when nothing more happened
 
 
-def kill_each(
-    town: Town, syncs: int, slugs: Iterable[str] | None = None
-) -> Iterator[Outcome]:
-    """Kill some providers in turn, or every one, for so many syncs each."""
-    for slug in town.branches if slugs is None else slugs:
-        yield kill(town, slug, syncs)
+def kill_each(town: Town, syncs: int) -> Iterator[Outcome]:
+    """Kill every provider in turn, for so many syncs each."""
+    told = town.told()
+    for slug in town.branches:
+        outcome = kill(town, slug, syncs, told)
+        told = outcome.told
+        yield outcome
 
 
-def kill(town: Town, slug: str, syncs: int) -> Outcome:
+def kill(town: Town, slug: str, syncs: int, last: Told) -> Outcome:
     """Kill one provider, look at what is told, let it come back, and look again."""
     hit, others = town.accounts_at(slug), set(town.branches) - {slug}
-    faults = [*well(town, "before")]
-    last = town.told()
+    faults = [*well(town, last, "before")]
     town.branches[slug].kill()
     for number in range(syncs):
         paid = [town.pay_somebody(other, PAID) for other in sorted(others)]
@@ -50,8 +51,9 @@ def kill(town: Town, slug: str, syncs: int) -> Outcome:
     town.branches[slug].open()
     town.pay_somebody(slug, PAID)
     seconds = town.recover(slug)
-    faults += well(town, "after")
-    return Outcome(slug, len(hit), syncs, seconds, tuple(faults))
+    last = town.told()
+    faults += well(town, last, "after")
+    return Outcome(slug, len(hit), syncs, seconds, tuple(faults), last)
 
 
 def down(last, told, hit, paid, when: str) -> Iterator[str]:
@@ -71,10 +73,9 @@ def down(last, told, hit, paid, when: str) -> Iterator[str]:
         yield f"{when}: the whole is {told.status}, without {set(told.missing)}"
 
 
-def well(town: Town, when: str) -> Iterator[str]:
-    """Yield what is not as it should be while every provider answers."""
-    told, books = town.told(), town.books(town.branches)
-    for pk, held in books.items():
+def well(town: Town, told: Told, when: str) -> Iterator[str]:
+    """Yield what is not told as it should be while every provider answers."""
+    for pk, held in town.books(town.branches).items():
         if told.totals[pk] != held:
             yield f"{when}: {pk} is told as {told.totals[pk]}, the books say {held}"
     if marked := told.failed | told.stale | told.missing:
