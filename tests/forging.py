@@ -1,4 +1,4 @@
-"""All that a forger may change of a call that is signed: each change has to be refused."""
+"""What a forger may do to a call that is signed, and what the line may: who is believed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from providers.base import SendsWebhooks
 from providers.errors import AuthenticationFailed, UnexpectedResponse
+from providers.sandbox.hooked import Hooked
 
 # Digits and letters of hexadecimals and Base64, and what belongs to neither.
 LETTERS = "0g A+/=zB\x00\u00e9\ud800"
@@ -62,3 +63,26 @@ def other_texts(text: str) -> Iterator[str]:
     yield from ("", text[:-1], text[:-2], text[:-4], text[1:])
     yield from (f"{text}{more}" for more in ("0", "=", " ", "\n", "\u00e9"))
     yield from (f" {text}", text.swapcase(), text * 2)
+
+
+def counts_late_and_repeated_events_once(
+    bank: Hooked, adapter: SendsWebhooks, account: str
+) -> None:
+    """Assert that an event has one name in all deliveries, and that a forged one has none."""
+    bank.do("hook", url="http://127.0.0.1:1/")
+    bank.do("withhold_webhooks")
+    bank.pay(account, 100)
+    bank.pay(account, 250, description="Ọlá Çelik")
+    assert not bank.outbox
+
+    bank.clock.advance(3600)
+    bank.do("withhold_webhooks", on=False)
+    bank.do("resend_webhook", times=5)
+    told = [bank.outbox.popleft() for _ in range(7)]
+
+    names = [adapter.hint(call.headers, call.body).event_id for call in told]
+    assert len(set(names)) == 2
+    assert names[1:] == names[1:2] * 6
+    bank.do("forge_webhook")
+    forged = bank.outbox.popleft()
+    assert not believed(adapter, forged.headers, forged.body)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+import requests
 
 from providers import errors
 from providers.base import Authorizes
@@ -35,6 +36,22 @@ def test_consent_ends_in_tokens_that_work(bank, adapter, run):
     assert drive(new.observe(), sender(new, bank)).complete
     with pytest.raises(errors.AuthenticationFailed):
         run(adapter.exchange(found["code"], back))
+
+
+@able(Authorizes)
+def test_consent_page_has_a_button_and_escapes_what_it_shows(adapter):
+    url = adapter.authorization_url("http://127.0.0.1:1/", '"><script>')
+    page = requests.get(url, timeout=5)
+
+    assert page.status_code == 200
+    assert "<button" in page.text
+    assert "<script>" not in page.text
+    place, _, asked = url.partition("?")
+    wish = dict(parse_qsl(asked))
+    for spoiled in ({"client_id": "x"}, {"redirect_uri": "javascript:1"}):
+        assert spoiled.keys() <= wish.keys()
+        again = requests.get(place, params={**wish, **spoiled}, timeout=5)
+        assert again.status_code >= 400
 
 
 @able(Authorizes)
