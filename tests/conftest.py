@@ -42,6 +42,7 @@ LONGEST = (
     "chaos/",
     "project/test_tree",
     "crash/",
+    "outage/",
     "browser/",
     "project/test_supervisor",
 )

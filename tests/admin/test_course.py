@@ -93,7 +93,8 @@ def test_account_without_history_says_so(owner, home):
 
 def test_more_history_takes_no_more_queries(owner, past, django_assert_max_num_queries):
     with django_assert_max_num_queries(45):
-        owner.get(page(past), {"range": "all"})
+        answer = owner.get(page(past), {"range": "all"})
+    assert paths(answer)
 
 
 def test_history_can_be_downloaded(owner, past):
