@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Func, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 from django.urls import reverse
 from django.utils.timezone import now
 
@@ -33,6 +33,7 @@ from .requests import request_sync
 log = structlog.get_logger(__name__)
 FIRST_TRY = timedelta(seconds=10)  # a fetch that was lost is asked for again
 LAST_TRY = timedelta(minutes=10)
+DOUBLINGS = 6  # from the first pause to the last; more would overflow an interval
 LONGEST_ID = 100
 # By the database's clock, which also tells when a sync began. It waits for no lock that a
 # sync of the connection holds.
@@ -260,13 +261,9 @@ def _give_up() -> None:
 
 def _pause() -> Func:
     """Return, for a query, the pause before the next try: it doubles up to ten minutes."""
-    doubled = ExpressionWrapper(
-        Value(FIRST_TRY) * Func(2, F("tries"), function="power"),
-        output_field=DurationField(),
-    )
-    return Func(
-        doubled, Value(LAST_TRY), function="least", output_field=DurationField()
-    )
+    times = Func(2, Least(F("tries"), DOUBLINGS), function="power")
+    doubled = ExpressionWrapper(Value(FIRST_TRY) * times, output_field=DurationField())
+    return Least(doubled, Value(LAST_TRY))
 
 
 def forget_old_hints() -> int:

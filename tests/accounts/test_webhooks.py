@@ -200,6 +200,20 @@ def test_event_whose_fetch_failed_is_fetched_later(knock, bank, heard):
     assert services.claim_unfetched() == []
 
 
+def test_event_is_asked_about_for_hours_while_its_bank_is_out_of_order(
+    knock, bank, heard
+):
+    bank.fault("garbage")
+    knock(told("tx_1"))
+    WebhookInbox.objects.update(tries=140, next_try_at=now() - timedelta(seconds=1))
+
+    assert len(services.claim_unfetched()) == 1
+
+    event = WebhookInbox.objects.get()
+    assert event.tries == 141
+    assert timedelta(minutes=9) < event.next_try_at - now() <= timedelta(minutes=10)
+
+
 def test_event_that_comes_while_a_sync_runs_gets_a_sync_of_its_own(
     knock, listening, heard
 ):
