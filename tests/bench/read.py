@@ -148,11 +148,12 @@ class Place:
 
 
 @contextmanager
-def server(threads: int, bare: int) -> Iterator[Place]:
+def server(threads: int, bare: int, **more: str) -> Iterator[Place]:
+    """Run one worker until the block ends; `more` is what else it finds in its environment."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tests.bench.read_server", str(port), str(threads)]
-    about = {"LOG_LEVEL": "INFO", "BALSYNC_LOG_FORMAT": "json"}
+    about = {"LOG_LEVEL": "INFO", "BALSYNC_LOG_FORMAT": "json"} | more
     with running(command, **about, BENCH_BARE="1" if bare else "") as pid:
         wait_until(lambda: answers(port), seconds=30)
         yield Place(port, pid)
@@ -190,9 +191,23 @@ def turn(
     turns: Turns,
     seconds: float,
 ) -> None:
-    task = {"port": place.port, "clients": wish.clients, "seconds": seconds}
     before, meter = place.statements(), Meter({"server": [place.pid]})
     meter.start()
+    told = told_by(place, requests, wish.clients, seconds)
+    cost = meter.stop(told["count"])
+    turns.rate.append(told["count"] / told["seconds"])
+    turns.cpu.append(cost.cpu_per_1000("server") * 1000)
+    turns.p50.append(told["p50"])
+    turns.p99.append(told["p99"])
+    turns.statements += place.statements() - before
+    turns.requests += told["count"]
+
+
+def told_by(
+    place: Place, requests: list[str], clients: int, seconds: float
+) -> dict[str, float]:
+    """Let so many clients ask, and return what `load` tells of it; ends where one fails."""
+    task = {"port": place.port, "clients": clients, "seconds": seconds}
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.load"],
         input=json.dumps(task | {"requests": requests}),
@@ -203,14 +218,7 @@ def turn(
     )
     if done.returncode:
         raise SystemExit(f"A request was not answered:\n{done.stderr[-3000:]}")
-    told = json.loads(done.stdout)
-    cost = meter.stop(told["count"])
-    turns.rate.append(told["count"] / told["seconds"])
-    turns.cpu.append(cost.cpu_per_1000("server") * 1000)
-    turns.p50.append(told["p50"])
-    turns.p99.append(told["p99"])
-    turns.statements += place.statements() - before
-    turns.requests += told["count"]
+    return json.loads(done.stdout)
 
 
 def report(bare: int, found: dict[str, Turns], wish: argparse.Namespace) -> Table:
