@@ -14,7 +14,9 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.cache import add_never_cache_headers
 from unfold.admin import ModelAdmin
 
 from accounts.models import AuditEvent, Membership
@@ -260,6 +262,17 @@ class ScopedAdmin(ModelAdmin):
         name = self.opts.model_name
         about = {"object_kind": AUDITED.get(name, name), "object_id": row.pk}
         return redirect(self.history_list(AuditEvent, **about))
+
+    def render(self, request, template: str, title: str, /, **context: Any):
+        """Return a page of its own beside this noun's list and forms."""
+        about = {**self.admin_site.each_context(request), "opts": self.opts}
+        return TemplateResponse(request, template, about | {"title": title, **context})
+
+    def render_once(self, request, template: str, title: str, /, **context: Any):
+        """Return the one page that holds a secret; no message and no cache keeps it."""
+        shown = self.render(request, template, title, **context)
+        add_never_cache_headers(shown)
+        return shown
 
     def history_list(self, model, **lookups: Any) -> str:
         """Return the address of another noun's list, narrowed to `lookups`."""

@@ -8,7 +8,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 
 import providers
 from accounts import services
@@ -112,13 +111,7 @@ class ConnectPage:
         return redirect(show.page(made))
 
     def render(self, **context) -> HttpResponse:
-        admin = self.admin
-        context |= {
-            **admin.admin_site.each_context(self.request),
-            "opts": admin.opts,
-            "title": "Connect",
-        }
-        return TemplateResponse(self.request, self.template, context)
+        return self.admin.render(self.request, self.template, "Connect", **context)
 
 
 def to_provider(request, row: Connection) -> HttpResponse:

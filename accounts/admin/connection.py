@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
@@ -29,6 +27,8 @@ from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
 from .panels import accounts_panel, syncs_panel, webhooks_panel
 from .traded import trading_panels
 
+ADDRESS = "Address for webhooks"
+
 
 def can(port: type):
     """Return whether a row's provider has `port`; an archived row can do nothing."""
@@ -43,8 +43,6 @@ def can(port: type):
 
 takes_typed = can(TakesTypedBalances)
 authorizes = can(Authorizes)
-
-
 sends_webhooks = can(SendsWebhooks)
 registers_webhooks = can(RegistersWebhooks)
 
@@ -291,25 +289,12 @@ class ConnectionAdmin(ScopedAdmin):
             warn(request, f"The provider could not be told: {error}")
             return None
         if opened.where:
-            return self.shown_once(request, row, opened)
+            template, back = "accounts/webhook_address.html", show.page(row)
+            return self.render_once(
+                request, template, ADDRESS, row=row, opened=opened, back=back
+            )
         tell(request, "The provider calls a new secret address from now on.")
         return None
-
-    def shown_once(
-        self, request, row: Connection, opened: services.Opened
-    ) -> HttpResponse:
-        """Return the one page that holds the address; no message and no cache keeps it."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Address for webhooks",
-            "row": row,
-            "opened": opened,
-            "back": show.page(row),
-        }
-        shown = TemplateResponse(request, "accounts/webhook_address.html", context)
-        add_never_cache_headers(shown)
-        return shown
 
     @verb(
         "List webhooks",

@@ -86,7 +86,7 @@ def chain_panel(row: Account) -> Panel:
             [
                 allowed.name or show.NOTHING,
                 allowed.spender,
-                show.label("unlimited", "bad", "Everything, now and later")
+                show.label("unlimited", "warn", "Everything, now and later")
                 if allowed.unlimited
                 else show.money(allowed.amount, row.asset),
             ]

@@ -27,13 +27,8 @@ def money(minor: int | None, asset: str) -> SafeString:
     """Return an amount that never wraps, with its exact minor units on hover."""
     if minor is None:
         return UNKNOWN
-    return format_html(
-        '<span class="bs-money{}" title="{} in minor units of {}">{}</span>',
-        " bs-money--out" if minor < 0 else "",
-        minor,
-        asset,
-        pretty(int(minor), Asset.parse(asset)),
-    )
+    text = pretty(int(minor), Asset.parse(asset))
+    return _amount(minor, text, f"{minor} in minor units of {asset}")
 
 
 def brief(minor: int | None, asset: str) -> SafeString:
@@ -41,13 +36,16 @@ def brief(minor: int | None, asset: str) -> SafeString:
     if minor is None:
         return UNKNOWN
     text = pretty(int(minor), Asset.parse(asset))
+    hint = f"{text} ({minor} in minor units of {asset})"
+    return _amount(minor, TOO_FINE.sub(r"\1…", text), hint)
+
+
+def _amount(minor: int, text: str, hint: str) -> SafeString:
     return format_html(
-        '<span class="bs-money{}" title="{} ({} in minor units of {})">{}</span>',
+        '<span class="bs-money{}" title="{}">{}</span>',
         " bs-money--out" if minor < 0 else "",
+        hint,
         text,
-        minor,
-        asset,
-        TOO_FINE.sub(r"\1…", text),
     )
 
 

@@ -6,8 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.template.response import TemplateResponse
-from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 from unfold import widgets
@@ -119,19 +117,13 @@ class SigningKeyAdmin(HistoryAdmin):
         return self.page(request, form=form)
 
     def shown_once(self, request, key: SigningKey, secret: str) -> HttpResponse:
-        """Return the one page that holds the secret; no message and no cache keeps it."""
+        """Note who made the key, and return the one page that holds its secret."""
         self.log_addition(request, key, "Made a signing key")
         return self.page(request, key=key, secret=secret, back=show.page(key))
 
     def page(self, request, **context) -> HttpResponse:
-        context |= {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Signing key",
-        }
-        shown = TemplateResponse(request, "accounts/signing_key.html", context)
-        add_never_cache_headers(shown)
-        return shown
+        template = "accounts/signing_key.html"
+        return self.render_once(request, template, "Signing key", **context)
 
     @verb(
         "Rotate",

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.timezone import now
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
@@ -65,9 +64,6 @@ class ReplayPage:
             raise PermissionDenied
         found = self.found()
         context = {
-            **self.admin.admin_site.each_context(self.request),
-            "opts": self.admin.opts,
-            "title": f"Replay of {self.rule}",
             "original": self.rule,
             "rule": self.rule,
             "back": show.page(self.rule),
@@ -75,7 +71,8 @@ class ReplayPage:
         }
         if found is not None:
             context |= told(self.rule, found)
-        return TemplateResponse(self.request, self.template, context)
+        title = f"Replay of {self.rule}"
+        return self.admin.render(self.request, self.template, title, **context)
 
     @cached_property
     def zone(self) -> ZoneInfo:

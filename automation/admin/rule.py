@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from django.contrib import admin
 from django.db.models import Count, F, Max, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -147,14 +146,14 @@ class RuleAdmin(ScopedAdmin):
         plan = services.preview(row)
         if plan.outcome == RuleRun.Status.SKIPPED_STALE:
             plan = services.preview(row, refresh=True)
-        context = preview_context(row, plan) | {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"Preview of {row}",
-            "original": row,
-            "buttons": [b for b in self.buttons(request, row) if b["mark"].once],
-        }
-        return TemplateResponse(request, "automation/preview.html", context)
+        return self.render(
+            request,
+            "automation/preview.html",
+            f"Preview of {row}",
+            original=row,
+            buttons=[b for b in self.buttons(request, row) if b["mark"].once],
+            **preview_context(row, plan),
+        )
 
     @verb("What if", hint="What it would do with other balances", shown=in_use)
     def simulate(self, request, row: Rule) -> HttpResponse:

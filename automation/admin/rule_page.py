@@ -12,7 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 
 from accounts.admin import inputs, show
 from accounts.admin.base import Role
@@ -188,9 +187,6 @@ class RulePage:
     def render(self) -> HttpResponse:
         admin, request, rule = self.admin, self.request, self.rule
         context = {
-            **admin.admin_site.each_context(request),
-            "opts": admin.opts,
-            "title": rule.name if rule else "Write a rule",
             "original": rule,
             "form": self.form,
             "legs": self.legs,
@@ -209,7 +205,8 @@ class RulePage:
                 "panels": list(admin.panels(request, rule)),
                 "notices": list(admin.notices(request, rule)),
             }
-        return TemplateResponse(request, self.template, context)
+        title = rule.name if rule else "Write a rule"
+        return admin.render(request, self.template, title, **context)
 
 
 def kept(formset) -> list:

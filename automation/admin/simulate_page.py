@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.timezone import now
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -147,9 +146,6 @@ class SimulatePage:
         if not self.admin.allows(self.request, Role.OPERATOR, self.rule):
             raise PermissionDenied
         context = {
-            **self.admin.admin_site.each_context(self.request),
-            "opts": self.admin.opts,
-            "title": f"What if: {self.rule}",
             "original": self.rule,
             "rule": self.rule,
             "back": show.page(self.rule),
@@ -157,7 +153,8 @@ class SimulatePage:
         }
         if self.form.is_bound and self.form.is_valid():
             context |= self.told(self.planned())
-        return TemplateResponse(self.request, self.template, context)
+        title = f"What if: {self.rule}"
+        return self.admin.render(self.request, self.template, title, **context)
 
     @cached_property
     def accounts(self) -> dict[str, Account]:

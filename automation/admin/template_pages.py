@@ -9,7 +9,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -176,11 +175,6 @@ class TemplatePage:
 
     def show(self, html: str, **more: Any) -> HttpResponse:
         title = self.template.title if self.template else "Start from a template"
-        context = {
-            **self.admin.admin_site.each_context(self.request),
-            "opts": self.admin.opts,
-            "title": title,
-            "back": templates_url(),
-            **more,
-        }
-        return TemplateResponse(self.request, html, context)
+        return self.admin.render(
+            self.request, html, title, back=templates_url(), **more
+        )
