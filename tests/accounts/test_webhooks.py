@@ -412,3 +412,25 @@ def wait_for(done) -> None:
     while not done():
         assert time.monotonic() < until, "nobody called"
         time.sleep(0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_already_is_not_done_twice():
+    hangs, done = threading.Event(), []
+
+    def work(name):
+        done.append(name)
+        hangs.wait(30)
+
+    try:
+        for _ in range(behind.THREADS):  # each thread has something to do
+            behind.leave(lambda: work("busy"))
+        for _ in range(3):
+            behind.leave(done.append, "told")
+        behind.leave(done.append, "told of another")
+    finally:
+        hangs.set()
+        behind._pool.shutdown()
+        behind._after_fork()
+
+    assert sorted(done) == ["busy"] * behind.THREADS + ["told", "told of another"]
