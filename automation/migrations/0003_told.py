@@ -1,4 +1,7 @@
-"""What rules say and how transfers end is told to the audit; what was sent stays so."""
+"""Ends of runs are events; what rules say and how transfers end is told to the audit.
+
+Both are written in the transaction of what they tell of, whoever writes that.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,53 @@ from django.db import migrations
 
 from accounts.migrations._audit import follow
 
+# Nothing is written where nobody who can be reached wants to hear of it.
+TELL_RUN = """
+CREATE FUNCTION automation_tell_run() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  told text := CASE
+    WHEN NEW.status = 'nothing_to_do' OR NEW.status LIKE 'skipped%' THEN 'run_skipped'
+    ELSE 'run_' || NEW.status END;
+BEGIN
+  INSERT INTO accounts_event
+    (id, created, workspace_id, kind, phase, severity, subject_kind, subject_id, key,
+     text, data)
+  SELECT gen_random_uuid(), clock_timestamp(), r.workspace_id, told, 'once',
+    CASE told WHEN 'run_failed' THEN 'error'
+      WHEN 'run_partial' THEN 'warning' WHEN 'run_missed' THEN 'warning'
+      ELSE 'info' END,
+    'run', NEW.id, told || ':' || NEW.rule_id,
+    r.name || ': ' || replace(NEW.status, '_', ' ')
+      || CASE WHEN NEW.reason = '' THEN '' ELSE ' – ' || NEW.reason END,
+    jsonb_build_object('run', NEW.id, 'rule', NEW.rule_id, 'name', r.name,
+      'status', NEW.status, 'reason', NEW.reason, 'key', NEW.key, 'dry', NEW.dry)
+  FROM automation_rule r
+  WHERE r.id = NEW.rule_id AND EXISTS (
+    SELECT 1 FROM accounts_preference p JOIN accounts_channel c
+      ON c.preference_id = p.id AND c.enabled
+    WHERE p.workspace_id = r.workspace_id AND p.kinds @> to_jsonb(told));
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER tell_new_run AFTER INSERT ON automation_rulerun FOR EACH ROW
+  WHEN ({told}) EXECUTE FUNCTION automation_tell_run();
+CREATE TRIGGER tell_run AFTER UPDATE OF status ON automation_rulerun FOR EACH ROW
+  WHEN (NEW.status IS DISTINCT FROM OLD.status AND ({told}))
+  EXECUTE FUNCTION automation_tell_run();
+"""
+TOLD = """
+  NEW.status IN ('succeeded', 'partial', 'failed', 'cancelled', 'missed', 'notified',
+                 'nothing_to_do')
+  OR NEW.status LIKE 'skipped%'
+"""
+SILENCE = """
+DROP TRIGGER tell_new_run ON automation_rulerun;
+DROP TRIGGER tell_run ON automation_rulerun;
+DROP FUNCTION automation_tell_run();
+"""
+
 # Who writes a rule through its one writer tells of it as one change.
 APART = "coalesce(current_setting('balsync.told', true), '') <> 'rule'"
-LEDGER = ["run_id", "move", "step", "source_id", "target_id", "amount", "asset"]
-FROZEN = ["id", *LEDGER]
-ENDING = ["status", "settled_at", "reference"]
 FOLLOWED = [
     follow(
         "automation_rule",
@@ -99,45 +144,21 @@ DROP TRIGGER audit_insert ON automation_transfer;
 DROP TRIGGER audit_update ON automation_transfer;
 DROP FUNCTION automation_audit_transfer();
 """
-FACTS = ", ".join(f"'{name}', {name}::text" for name in [*LEDGER, *ENDING])
-# What had ended before the audit began is taken over as it is.
-TAKE_OVER = f"""
-INSERT INTO accounts_auditevent
-  (workspace_id, created, via, actor, action, object_kind, object_id, old, new, reason,
-   request_id)
-SELECT a.workspace_id, clock_timestamp(), 'command', 'migrate', 'transfer.taken_over',
-  'transfer', t.id::text, '{{}}', to_jsonb(t.told), '', ''
-FROM (SELECT id, source_id, json_build_object({FACTS}) AS told
-      FROM automation_transfer WHERE settled_at IS NOT NULL) AS t
-JOIN accounts_account a ON a.id = t.source_id
-"""
-NAMED = ", ".join(FROZEN)
-GUARD = f"""
-CREATE TRIGGER what_was_planned BEFORE UPDATE OF {NAMED} ON automation_transfer
-  FOR EACH ROW WHEN (({", ".join(f"OLD.{n}" for n in FROZEN)})
-    IS DISTINCT FROM ({", ".join(f"NEW.{n}" for n in FROZEN)}))
-  EXECUTE FUNCTION accounts_refuse_change();
-CREATE TRIGGER no_delete BEFORE DELETE ON automation_transfer
-  FOR EACH ROW EXECUTE FUNCTION accounts_refuse_change();
-CREATE TRIGGER no_truncate BEFORE TRUNCATE ON automation_transfer
-  FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
-"""
-UNGUARD = """
-DROP TRIGGER what_was_planned ON automation_transfer;
-DROP TRIGGER no_delete ON automation_transfer;
-DROP TRIGGER no_truncate ON automation_transfer;
-"""
 
 
 class Migration(migrations.Migration):
+    # Installations that ran these have what this makes.
+    replaces = [
+        ("automation", "0009_run_events"),
+        ("automation", "0011_audit"),
+    ]
     dependencies = [
-        ("accounts", "0019_audit"),
-        ("automation", "0010_figures"),
+        ("accounts", "0004_audit"),
+        ("automation", "0002_what_stays"),
     ]
 
     operations = [
-        migrations.RunSQL(TAKE_OVER, migrations.RunSQL.noop),
+        migrations.RunSQL(TELL_RUN.replace("{told}", TOLD), SILENCE),
         *FOLLOWED,
         migrations.RunSQL(TELL, UNTELL),
-        migrations.RunSQL(GUARD, UNGUARD),
     ]
