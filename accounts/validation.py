@@ -8,11 +8,12 @@ from typing import ClassVar, Protocol
 from providers.base import Block, Observation, Reading
 from providers.money import MoneyError, whole
 
-from .text import is_clean
+from .text import clean, is_clean
 
 LONGEST_ID = 100  # characters
 LONGEST_BALANCE_ID = 255
 LONGEST_HASH = 80
+LONGEST_TEXT = 500
 
 
 class Unacceptable(Exception):
@@ -22,7 +23,7 @@ class Unacceptable(Exception):
     reading: Reading | None = None  # the row that discredits it
 
     def __init__(self, about: str = "") -> None:
-        super().__init__(f"{self.__doc__} {about}".strip())
+        super().__init__(clean(f"{self.__doc__} {about}".strip(), LONGEST_TEXT))
 
 
 class UnreadableId(Unacceptable):

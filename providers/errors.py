@@ -16,7 +16,15 @@ FAULTS: Final = (
 
 def words_of(name: str, fault: Exception) -> str:
     """Return what went wrong with an answer of the provider called `name`, for people."""
-    return f"{name}: {type(fault).__name__}: {fault}"[:300]
+    return storable(f"{name}: {type(fault).__name__}: {fault}"[:300])
+
+
+def storable(text: str) -> str:
+    """Return words that came from outside without what no database and no log takes.
+
+    JSON may hold half a character (a lone surrogate), or NUL.
+    """
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 class ProviderError(Exception):
@@ -25,7 +33,7 @@ class ProviderError(Exception):
     code: ClassVar[str] = "provider_error"
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__)
+        super().__init__(storable(message) if message else self.__doc__)
 
 
 class BadCredentials(ProviderError):

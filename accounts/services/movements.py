@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.utils.timezone import now
 
 from accounts.models import Transaction
+from accounts.models.idempotency import delete_in_batches
 from accounts.text import clean, clean_json
 from providers.base import Movement
 
@@ -36,7 +38,8 @@ def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> set[UUID]:
             cursors.append((account, history.cursor[:200], visit.fetched_at))
             for movement in history.movements:
                 if movement.created >= visit.since:
-                    rows[account, movement.external_id] = _row(account, movement)
+                    row = _row(account, movement)
+                    rows[row[:2]] = row  # by its id as it is kept, which may be cut
     ordered = [rows[key] for key in sorted(rows)]
     for start in range(0, len(ordered), AT_ONCE):
         some = zip(*ordered[start : start + AT_ONCE], strict=True)
@@ -45,7 +48,7 @@ def write_all(visits: Iterable[tuple[Mapping[str, UUID], Visit]]) -> set[UUID]:
     return news
 
 
-def _row(account: UUID, movement: Movement) -> tuple[object, ...]:
+def _row(account: UUID, movement: Movement) -> tuple[Any, ...]:
     return (
         account,
         clean(movement.external_id, 100),
@@ -67,5 +70,4 @@ def _row(account: UUID, movement: Movement) -> tuple[object, ...]:
 def forget_old() -> int:
     """Delete transactions older than TRANSACTION_DAYS and return how many they were."""
     oldest = now() - timedelta(days=settings.TRANSACTION_DAYS)
-    deleted, _ = Transaction.objects.filter(created__lt=oldest).delete()
-    return deleted
+    return delete_in_batches(Transaction.objects.filter(created__lt=oldest).order_by())

@@ -9,7 +9,13 @@ from uuid import UUID
 
 import stamina
 import structlog
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    transaction,
+)
 
 from accounts import logs
 from accounts.models import Balance, SyncRun, Transaction
@@ -17,7 +23,7 @@ from accounts.reconciliation import failure, reconcile, refusal
 from accounts.signals import BalanceChange, balance_changed, movements_read
 from accounts.validator import Checks, checks_of
 from accounts.verdicts import Accepted, Heard, Known, Verdict
-from providers.errors import ProviderError
+from providers.errors import FAULTS, ProviderError
 
 from . import chains, distrust, knowledge, snapshot_keys, statements, writing
 from .entries import Entry, State
@@ -27,17 +33,19 @@ from .statements import ask
 
 log = structlog.get_logger(__name__)
 QUIET = frozenset({SyncRun.Kind.PERIODIC})  # kinds whose balances are logged at debug
+# What an answer that nobody thought of does to whoever judges it, or writes it down.
+UNUSABLE = (DataError, IntegrityError, ProgrammingError, *FAULTS)
 
 
 def record(entries: Sequence[Entry]) -> None:
-    """Write `entries` together; one that cannot be written spoils no other."""
+    """Write `entries` together; one that cannot be judged or written spoils no other."""
     try:
         for attempt in stamina.retry_context(
             on=OperationalError, attempts=5, timeout=10
         ):
             with attempt:
                 _record(entries)
-    except (DataError, IntegrityError) as error:
+    except UNUSABLE as error:
         if len(entries) > 1:
             for entry in entries:
                 record([entry])

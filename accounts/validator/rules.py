@@ -33,6 +33,8 @@ WIDE = Context(prec=160)
 FINEST_FIAT = 4  # decimals: no currency of a state has more
 # Where trades leave fractions of the smallest coin, which are kept.
 KEEPS_FRACTIONS = frozenset({"exchange", "futures", "earn", "staked", "margin"})
+# No moment is older than so many seconds; a longer stretch of time there cannot be.
+LONGEST_AGE = timedelta.max // timedelta(seconds=1)
 # What was computed, or another source said, is compared only if it is as young as this.
 SAME_TIME = timedelta(minutes=5)
 
@@ -128,7 +130,7 @@ def unrealistic(threshold: Decimal, asset: Asset) -> Check:
 
 
 def stale(threshold: Decimal, asset: Asset) -> Check:
-    oldest = timedelta(seconds=int(threshold))
+    oldest = timedelta(seconds=min(int(threshold), LONGEST_AGE))
 
     def check(reading: Reading, before: Known, heard: Heard) -> str:
         if reading.as_of is None or heard.fetched_at - reading.as_of <= oldest:

@@ -23,6 +23,7 @@ from providers.errors import (
     RateLimited,
     Unavailable,
     UnexpectedResponse,
+    storable,
     words_of,
 )
 from providers.streaming import (
@@ -223,6 +224,7 @@ class Session:
         return self._driver.run(self.provider, watched(call, count))
 
     def _become(self, state: State, reason: str = "") -> None:
+        reason = storable(reason)  # it may be in the institution's own words
         if (state, reason) != (self.report.state, self.report.reason):
             self.report.reason, self.report.since = reason, monotonic()
             self.report.state = state
