@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from accounts.models import Connection
+from accounts.models.connection import ConnectionQuerySet
 from providers.base import Provider, RenewsTokens, Tokens
 from providers.drivers.fleet import fleet
 from providers.errors import (
@@ -34,6 +35,9 @@ SOON = timedelta(seconds=90)  # a token that ends so soon is renewed before it i
 PATIENCE = 10.0  # seconds for which a loser waits for the winner's token
 LOOK = 0.1  # seconds between two looks at it
 DEADLINE = 15.0  # seconds: shorter than the lease
+LONGEST = (
+    10 * 366 * 86_400
+)  # seconds: some say "for ever" with more than a moment holds
 
 
 class RefreshedElsewhere(Unavailable):
@@ -76,12 +80,8 @@ def _claim(connection: Connection) -> bool:
     the provider knows, so it is asked. A used token is refused, and a person is called.
     """
     free = Q(refresh_lease_until=None) | Q(refresh_lease_until__lt=Now())
-    return (
-        Connection.objects.in_use()
-        .filter(free, pk=connection.pk, token_version=connection.token_version)
-        .update(refresh_lease_until=Now() + Connection.REFRESH_LEASE)
-        == 1
-    )
+    until = Now() + Connection.REFRESH_LEASE
+    return _unchanged(connection).filter(free).update(refresh_lease_until=until) == 1
 
 
 def _refresh(connections: Sequence[Connection], run: Run) -> dict[UUID, ProviderError]:
@@ -130,20 +130,28 @@ def _refreshing(provider: Provider) -> Call[Tokens]:
 def store(connection: Connection, tokens: Tokens) -> None:
     """Commit new tokens, before anybody uses them, and show them to `connection`."""
     clear = connection.open_credentials() | dict(tokens.credentials)
-    ends = tokens.expires_in and now() + timedelta(seconds=tokens.expires_in)
-    stored = Connection.objects.filter(
-        pk=connection.pk, token_version=connection.token_version
-    ).update(
+    lasts = tokens.expires_in and timedelta(seconds=min(tokens.expires_in, LONGEST))
+    stored = _unchanged(connection).update(
         credentials=connection.seal_credentials(clear),
         token_version=F("token_version") + 1,
-        token_expires_at=ends,
+        token_expires_at=lasts and now() + lasts,
         refresh_lease_until=None,
         external_user=tokens.user or connection.external_user,
         **({"consent_expires_at": tokens.consent_ends} if tokens.consent_ends else {}),
     )
     if not stored:
-        log.warning("A person gave new tokens meanwhile", connection=str(connection.pk))
+        log.warning(
+            "A person gave new tokens meanwhile, or archived the connection",
+            connection=str(connection.pk),
+        )
     reload(connection)
+
+
+def _unchanged(connection: Connection) -> ConnectionQuerySet:
+    """Return the row while it is in use with the tokens that `connection` knows."""
+    return Connection.objects.in_use().filter(
+        pk=connection.pk, token_version=connection.token_version
+    )
 
 
 def reload(connection: Connection) -> None:
@@ -161,9 +169,7 @@ def reload(connection: Connection) -> None:
 
 
 def _release(connection: Connection, error: ProviderError) -> None:
-    mine = Connection.objects.filter(
-        pk=connection.pk, token_version=connection.token_version
-    )
+    mine = _unchanged(connection)
     if isinstance(error, AuthenticationFailed):
         log.warning("A token cannot be renewed", connection=str(connection.pk))
         mine.update(refresh_lease_until=None, **_reconnect(error))
@@ -174,9 +180,7 @@ def _release(connection: Connection, error: ProviderError) -> None:
 
 def reconnect_needed(connection: Connection, error: ProviderError) -> None:
     """Note that only a person can go on; whoever typed new credentials is not undone."""
-    Connection.objects.in_use().filter(
-        pk=connection.pk, token_version=connection.token_version
-    ).update(**_reconnect(error))
+    _unchanged(connection).update(**_reconnect(error))
     reload(connection)
 
 

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from accounts import services
 from accounts.models import Connection
 from accounts.services import tokens
+from providers.base import Tokens
 from providers.errors import AuthenticationFailed, ProviderError
 
 pytestmark = pytest.mark.django_db
@@ -227,6 +228,29 @@ def test_tokens_a_person_gave_meanwhile_are_kept(person, bank, monkeypatch):
     observe(connection)
 
     assert Connection.objects.get(pk=connection.pk).token_version == 1
+
+
+def test_tokens_that_come_after_the_archive_leave_no_secret_behind(person, bank):
+    customer, connection = person
+    bank.expire(customer.name)
+    granted = Tokens({"access_token": "late", "refresh_token": "late"}, 3600)
+    Connection.objects.get(pk=connection.pk).archive()  # while the bank was asked
+
+    tokens.store(connection, granted)
+    tokens._release(connection, AuthenticationFailed())
+
+    stored = Connection.objects.get(pk=connection.pk)
+    assert (stored.open_credentials(), stored.health) == ({}, "archived")
+
+
+def test_token_that_lasts_longer_than_time_itself_is_kept(person):
+    _, connection = person
+
+    tokens.store(connection, Tokens({"access_token": "new"}, 10**30))
+
+    stored = Connection.objects.get(pk=connection.pk)
+    assert stored.open_credentials()["access_token"] == "new"
+    assert stored.token_expires_at > now() + timedelta(days=3650)
 
 
 def test_token_evicted_by_another_client_calls_for_a_person(person, bank):
