@@ -26,7 +26,7 @@ from providers.base import TakesTypedBalances
 from providers.errors import ProviderError
 
 from . import show
-from .base import Panel, Role, ScopedAdmin, tell, verb, warn
+from .base import Panel, Role, ScopedAdmin, save_changed, tell, verb, warn
 from .course import WithCourse
 from .discrepancy import discrepancies_panel
 from .inputs import AmountField
@@ -199,6 +199,9 @@ class AccountAdmin(WithCourse, ScopedAdmin):
     def get_queryset(self, request):
         rows = super().get_queryset(request)
         return rows.select_related("balance", "parent", "connection")
+
+    def save_model(self, request, obj, form, change) -> None:
+        save_changed(obj, form)
 
     @admin.display(description="Account", ordering="name")
     def title(self, row: Account) -> SafeString:

@@ -300,6 +300,12 @@ def flat(fields: Iterable) -> list[str]:
     return [name for row in rows for name in row]
 
 
+def save_changed(row, form) -> None:
+    """Write what a person has changed and nothing else: the rest may be newer by now."""
+    columns = {field.name for field in row._meta.concrete_fields}
+    row.save(update_fields=columns.intersection(form.changed_data))
+
+
 def tell(request, text: str, *, good: bool = True) -> None:
     """Say what came of a verb."""
     messages.add_message(request, messages.SUCCESS if good else messages.ERROR, text)

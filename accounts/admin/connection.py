@@ -22,7 +22,7 @@ from providers.errors import ProviderError
 
 from . import show
 from .account import request_emergency, request_syncs
-from .base import Panel, Role, ScopedAdmin, tell, verb, warn
+from .base import Panel, Role, ScopedAdmin, save_changed, tell, verb, warn
 from .connect import ConnectPage, CredentialsForm, TypedAccountForm, to_provider
 from .panels import accounts_panel, syncs_panel, webhooks_panel
 from .traded import trading_panels
@@ -138,6 +138,10 @@ class ConnectionAdmin(ScopedAdmin):
             },
         ),
     ]
+
+    def save_model(self, request, obj, form, change) -> None:
+        save_changed(obj, form)
+        services.keep_pace(obj)
 
     @admin.display(description="Connection", ordering="label")
     def name(self, row: Connection) -> str:

@@ -211,6 +211,8 @@ class ConnectionDetail(Connections):
             setattr(connection, name, value)
         if told:
             connection.save(update_fields=list(told))
+        if "sync_interval_seconds" in told:
+            services.keep_pace(connection)
         return Response(self.get_serializer(connection).data)
 
     @extend_schema(responses={204: None})

@@ -32,6 +32,7 @@ from .connecting import (
     UnknownCredential,
     authorized,
     connect,
+    keep_pace,
     test_connection,
     update_credentials,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "fresh_balances",
     "hooks",
     "keep_history",
+    "keep_pace",
     "keep_quotes",
     "keep_rate",
     "listen",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -109,6 +110,17 @@ def update_credentials(
         audit("connection.credentials_changed", connection, new=new)
     connection.refresh_from_db()
     return connection
+
+
+def keep_pace(connection: Connection) -> None:
+    """Let the next sync come no later than the interval that was chosen just now.
+
+    One that fails is left to its own pauses.
+    """
+    latest = now() + timedelta(seconds=connection.sync_interval_seconds)
+    waiting = Connection.objects.in_use().filter(pk=connection.pk, failures=0)
+    waiting.filter(next_sync_at__gt=latest).update(next_sync_at=latest)
+    connection.refresh_from_db(fields=["next_sync_at"])
 
 
 def test_connection(connection: Connection) -> TestResult:

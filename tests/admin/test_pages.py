@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models.signals import pre_save
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
@@ -13,7 +17,7 @@ from accounts.models import Account, Connection, Transaction, Workspace
 from automation.models import Rule, RuleRun
 
 from .conftest import hold, rows_of
-from .pages import adding, listing, page, text
+from .pages import adding, listing, page, text, typed
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
@@ -119,3 +123,30 @@ def test_lists_narrow_to_one_account(superuser, home, foreign):
 
     assert "Home grocer" in text(here)
     assert "Elsewhere grocer" not in text(here)
+
+
+def test_form_writes_what_was_changed_and_undoes_nothing_that_happened_since(
+    owner, home
+):
+    row = home.connection
+    later = now() + timedelta(days=7)
+    Connection.objects.filter(pk=row.pk).update(next_sync_at=later)
+    form = typed(owner.get(page(row)), "connection_form")
+
+    def renewed(instance, **_):
+        # As a worker does that has just been given a token which works once.
+        sealed = row.seal_credentials({"access_token": "newest"})
+        rows = Connection.objects.filter(pk=instance.pk)
+        rows.update(credentials=sealed, token_version=7)
+
+    pre_save.connect(renewed, sender=Connection)
+    try:
+        sent = form | {"label": "Ours", "sync_interval_seconds": "600"}
+        answer = owner.post(page(row), sent)
+    finally:
+        pre_save.disconnect(renewed, sender=Connection)
+
+    row.refresh_from_db()
+    assert (answer.status_code, row.label, row.token_version) == (302, "Ours", 7)
+    assert row.open_credentials() == {"access_token": "newest"}
+    assert row.next_sync_at < later

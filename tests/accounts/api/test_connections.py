@@ -162,6 +162,25 @@ def test_patch_changes_label_interval_and_single_credentials(world):
     assert row.open_credentials() == required(row.provider) | {name: "CANARY-new"}
 
 
+def test_shorter_interval_brings_the_next_sync_forward_and_a_longer_one_leaves_it(
+    world,
+):
+    row = world.mine.connection
+    Connection.objects.update(next_sync_at=now() + timedelta(days=7))
+
+    told = world.admin.patch(path(row), {"sync_interval_seconds": 600}).json()
+    row.refresh_from_db()
+    assert row.next_sync_at <= now() + timedelta(seconds=600)
+    assert datetime.fromisoformat(told["next_sync_at"]) == row.next_sync_at
+    world.admin.patch(path(row), {"sync_interval_seconds": 86_400})
+    assert Connection.objects.get(pk=row.pk).next_sync_at == row.next_sync_at
+
+    later = now() + timedelta(days=1)  # as a provider asks to be left alone
+    Connection.objects.update(next_sync_at=later, failures=1)
+    world.admin.patch(path(row), {"sync_interval_seconds": 60})
+    assert Connection.objects.get(pk=row.pk).next_sync_at == later
+
+
 def test_end_of_a_consent_is_noted_and_forgotten(world):
     where = path(world.mine.connection)
     soon = (now() + timedelta(days=3, hours=1)).isoformat()
