@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from accounts import services
-from accounts.models import Account, Connection, Transaction
+from accounts.models import Account, Connection, Transaction, idempotency
 from accounts.services.reading import Before, Clock, Visit
 from providers.base import (
     History,
@@ -120,6 +122,21 @@ def test_old_transactions_are_neither_stored_nor_kept(person, bank, settings):
     settings.TRANSACTION_DAYS = 5
     assert services.forget_old_transactions() >= 1
     assert "10 days ago" not in texts.all()
+
+
+def test_old_transactions_go_a_few_at_a_time(account, monkeypatch):
+    monkeypatch.setattr(idempotency, "BATCH", 2)
+    old = now() - timedelta(days=1000)
+    told = {"account": account, "amount": 1, "asset": "GBP/2", "created": old}
+    rows = [Transaction(external_id=f"tx_{n}", **told) for n in range(5)]
+    Transaction.objects.bulk_create(rows)
+
+    with CaptureQueriesContext(database) as seen:
+        assert services.forget_old_transactions() == 5
+
+    assert not Transaction.objects.exists()
+    begins = 'DELETE FROM "accounts_transaction"'
+    assert sum(q["sql"].startswith(begins) for q in seen) == 3  # each has a few seconds
 
 
 class Talker(Provider, ListsMovements):
