@@ -27,8 +27,9 @@ level = math.max(0, level - math.max(0, now - at) * sinks)
 local wait = 0
 if level + weight <= most then level = level + weight
 else wait = math.ceil((level + weight - most) / sinks) end
+-- Where the clock was put back it sinks from now on, not from when it comes there again.
 redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level),
-  'at', string.format('%.0f', math.max(now, at)))
+  'at', string.format('%.0f', now))
 redis.call('PEXPIRE', KEYS[1], math.ceil(level / sinks) + 60000)
 return wait
 """

@@ -104,6 +104,20 @@ def test_counter_survives_a_restart(store):
     assert spent(Counter("k", LIMIT, store)) == 0
 
 
+def test_counter_sinks_although_the_clock_was_put_back(store):
+    counter = Counter("k", LIMIT, store)
+    spent(counter)
+    tomorrow = int((store.redis.time()[0] + 86_400) * 1000)
+    store.redis.hset("leak:k", "at", tomorrow)
+
+    assert counter.lease(1) > 0
+    # What has passed since then, by the clock as it is now, counts.
+    assert int(store.redis.hget("leak:k", "at")) < tomorrow
+    earlier = int(store.redis.hget("leak:k", "at")) - 45_000
+    store.redis.hset("leak:k", "at", earlier)
+    assert counter.lease(1) == 0
+
+
 def test_free_request_is_not_counted(store):
     counter = Counter("k", LIMIT, store)
     spent(counter)
