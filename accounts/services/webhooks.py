@@ -195,7 +195,9 @@ def follow(connection_id: UUID) -> SyncRun:
 def _fitting(event_id: str) -> str:
     if 0 < len(event_id) <= LONGEST_ID and event_id.isprintable():
         return event_id
-    return "sha256:" + digest(event_id)
+    # JSON may hold half a character, which has no bytes in UTF-8.
+    told = event_id.encode("utf-8", "surrogatepass")
+    return "sha256:" + hashlib.sha256(told).hexdigest()
 
 
 def announce_fetched(run: SyncRun) -> SyncRun | None:

@@ -143,6 +143,16 @@ def test_only_the_whole_address_and_the_whole_event_count(client, listening):
     assert WebhookInbox.objects.count() == 1
 
 
+def test_id_that_no_database_takes_is_known_by_its_digest(knock, heard):
+    odd = ["\ud800", "tx\0", "x" * 101]
+
+    assert [knock(told(name)).status_code for name in odd * 2] == [200] * 6
+
+    names = set(WebhookInbox.objects.values_list("event_id", flat=True))
+    assert len(names) == 3
+    assert all(name.startswith("sha256:") for name in names)
+
+
 def test_address_of_an_archived_connection_is_dead(knock, listening):
     listening.archive()
 
