@@ -231,6 +231,7 @@ def low(moment: datetime) -> Iterator[Found]:
     """Yield accounts in which less is available than somebody wants."""
     rows = Threshold.objects.filter(account__balance__available__lt=F("low"))
     rows = rows.filter(account__closed_at=None, account__connection__archived_at=None)
+    rows = rows.filter(account__active=True)  # of another nobody knows what it has
     for row in rows.select_related("account__balance", "preference"):
         account, asset = row.account, row.account.asset
         has = account.balance.available

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from accounts.models import (
+    Account,
     Balance,
     Channel,
     Condition,
@@ -182,6 +183,16 @@ def test_low_balance_is_of_the_person_who_set_the_threshold(home):
         "amount": "9.99",
     }
     Balance.objects.update(available=1000)
+    assert look() == [("low_balance", "ended")]
+
+
+def test_account_that_is_read_no_more_is_not_low_for_ever(home):
+    Threshold.objects.create(preference=home.preference, account=home.account, low=1000)
+    Balance.objects.update(available=999)
+    assert look() == [("low_balance", "began")]
+
+    Account.objects.update(active=False)
+
     assert look() == [("low_balance", "ended")]
 
 
