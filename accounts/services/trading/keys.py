@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.timezone import now
 
 import providers
@@ -19,6 +20,7 @@ from providers.errors import ProviderError
 
 log = structlog.get_logger(__name__)
 KEY_EVERY = timedelta(days=1)  # what a key may do is asked so often
+TURN = 50.0  # seconds for one turn, which ends before the time of its task does
 MAY_WITHDRAW = (
     "This key may withdraw: whoever gets hold of it can take the money. balsync never "
     "withdraws; make a key that can only read, and replace this one."
@@ -51,17 +53,22 @@ def read_keys() -> int:
     """Ask what keys may do, and when they end, where nobody did for a day.
 
     Returns how many were told; one that cannot be told is asked about the next time.
+    Who does not answer syncs either is not waited for, and the oldest come first.
     """
+    ends = monotonic() + TURN
     able = [s for s in providers.slugs() if issubclass(providers.load(s), DescribesKey)]
     old = Q(key_read_at=None) | Q(key_read_at__lt=now() - KEY_EVERY)
     told = 0
-    for row in Connection.objects.in_use().filter(old, provider__in=able):
+    rows = Connection.objects.in_use().filter(old, provider__in=able, failures=0)
+    for row in rows.order_by(F("key_read_at").asc(nulls_first=True), "created"):
         try:
             note_permissions(row, call(row, lambda provider: provider.permissions()))
         except ProviderError as error:
             log.warning("Key not read", connection=str(row.pk), error=str(error)[:300])
         else:
             told += 1
+        if monotonic() >= ends:
+            break
     return told
 
 
