@@ -22,10 +22,11 @@ from .entries import Entry
 from .knowledge import Knowledge
 from .reading import Before, Clock, Visit
 from .recording import record
-from .trading import is_due
+from .trading import being_read, is_due
 
 TOGETHER = 500  # connections written in one transaction
 BLANK = tuple(column.get_default() for column in SyncRun._meta.concrete_fields)
+BY_ITSELF = frozenset({SyncRun.Kind.PERIODIC, SyncRun.Kind.START_UP})
 USUAL = 15.0  # seconds for all answers, unless a provider may take longer
 LINGER = 1.0  # seconds for which an answer may wait for others before it is written
 
@@ -51,12 +52,20 @@ def sync(
         _enter(connection, (runs or {}).get(pk), kind, clock, known.get(pk))
         for pk, connection in wanted.items()
     ]
+    _spare([e for e in entries if e.trades and kind in BY_ITSELF], kind)
     _renew([e for e in entries if _expires(e, clock)])
     rejected = _ask([e for e in entries if _open(e)], seconds)
     _renew(rejected)
     _ask([e for e in rejected if _open(e)], seconds, final=True)
     _write([e for e in entries if e.verdict is None])
     return [entry.run for entry in entries]
+
+
+def _spare(entries: Sequence[Entry], kind: str) -> None:
+    """Leave orders and trades to who reads them already; what a person wants is read."""
+    busy = being_read([e.connection_id for e in entries], kind) if entries else ()
+    for entry in entries:
+        entry.trades = entry.connection_id not in busy
 
 
 def _look(

@@ -7,7 +7,7 @@ A sync run whose balances are done and whose trading is not stays `running`. Its
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -71,6 +71,22 @@ def is_due(
     read_at = connection.trading_read_at
     every = timedelta(seconds=connection.trading_interval_seconds)
     return read_at is None or read_at <= moment - every
+
+
+def being_read(connections: Iterable[UUID], kind: str) -> set[UUID]:
+    """Return those whose orders and trades a sync that is no less than this one reads.
+
+    It reads on until it is over, however long that takes: a second one beside it would
+    only spend the same budget on the same histories.
+    """
+    runs = SyncRun.objects.filter(
+        connection__in=connections,
+        status=SyncRun.Status.RUNNING,
+        resume_at__isnull=False,
+    )
+    if kind != SyncRun.Kind.PERIODIC:
+        runs = runs.filter(kind__in=WHOLE)
+    return set(runs.values_list("connection", flat=True))
 
 
 def carry_on(

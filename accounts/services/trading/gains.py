@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from accounts.models import Gain, Trade
 from accounts.services.statements import write
 from accounts.trading import gains
-from accounts.trading.gains import Kept
+from accounts.trading.gains import Kept, Worked
 from accounts.trading.words import Key
 from providers import trading
 
@@ -20,16 +20,21 @@ from .writing import Place, close_positions, write_positions
 WORKED_OUT = "derived "  # before the asset: the id of a position that nobody told of
 
 
-def work_out(place: Place) -> None:
-    """Bring gains and derived positions up to date; the caller is alone.
+def reckon(connection_id: UUID) -> Worked | None:
+    """Work out gains and what is kept; None where nothing was ever traded.
 
-    All trades of the connection are read: what an old one tells may change the rest.
+    All trades of the connection are read: what an old one tells may change the rest. Of
+    very many that takes longer than anybody should be kept waiting by a transaction.
     """
-    told = known.all_trades(place.connection_id)
+    told = known.all_trades(connection_id)
     if not told:
-        return
+        return None
     since = min(trade.created for trade in told)
-    worked = gains.work_out(told, known.holdings(place.connection_id, since))
+    return gains.work_out(told, known.holdings(connection_id, since))
+
+
+def keep(place: Place, worked: Worked) -> None:
+    """Bring gains and derived positions up to date; the caller is alone."""
     _keep_gains(place, worked.gains)
     derived = [_position(kept) for kept in worked.kept]
     verdict = write_positions(place, derived, now(), derived=True)

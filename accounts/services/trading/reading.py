@@ -17,9 +17,8 @@ from accounts.trading import progress as stages
 from providers.base import DescribesKey
 from providers.errors import ProviderError
 
-from . import books, known, writing
+from . import books, gains, known, writing
 from .asking import gives_up
-from .gains import work_out
 from .keys import KEY_EVERY, note_permissions
 from .looking import Looking
 
@@ -155,8 +154,10 @@ class Reading(Looking):
             and "no books" not in progress.told
             and (self.run.kind != SyncRun.Kind.PERIODIC or self._has_news())
         ):
-            with writing.alone(self.place.connection_id):
-                work_out(self.place)
+            worked = gains.reckon(self.place.connection_id)
+            if worked is not None:
+                with writing.alone(self.place.connection_id):
+                    gains.keep(self.place, worked)
         # It ends here: a stage that is interrupted at its end would begin again.
         yield from ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from django.db import connection as database
 
 from accounts import services, tasks
 from accounts.models import (
@@ -13,6 +14,7 @@ from accounts.models import (
     SyncRun,
     Trade,
 )
+from accounts.trading import gains
 from providers.errors import RateLimited
 
 from .desk import hurry, read, rows, wipe
@@ -164,6 +166,38 @@ def test_long_reading_is_handed_on_in_slices(connection, bourse):
         assert later.seconds == 0.0
     run.refresh_from_db()
     assert (run.status, Trade.objects.count()) == ("ok", 350)
+
+
+def test_next_sync_leaves_a_long_reading_to_itself(connection, bourse):
+    bourse.orders, bourse.trades = history(1, 350, 0)
+    [first] = services.sync([connection], "periodic")
+    services.carry_on(first.pk, seconds=0.0)
+
+    [second] = services.sync([connection], "periodic")
+    assert (second.status, second.progress) == ("ok", None)
+    [person] = services.sync([connection], "manual")
+    assert person.status == "running"  # it reads more, and somebody waits for it
+    [third] = services.sync([connection], "start_up")
+    assert third.status == "ok"
+
+    services.see_through(first, sleep=lambda seconds: hurry())
+    first.refresh_from_db()
+    assert (first.status, Trade.objects.count()) == ("ok", 350)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_while_gains_are_worked_out(connection, bourse, monkeypatch):
+    bourse.orders, bourse.trades = history(1, 50, 0)
+    work_out, inside = gains.work_out, []
+
+    def watched(*told):
+        inside.append(database.in_atomic_block)
+        return work_out(*told)
+
+    monkeypatch.setattr(gains, "work_out", watched)
+
+    assert read(connection).status == "ok"
+    assert inside == [False]
 
 
 def test_archived_connection_is_read_no_further(connection, bourse):

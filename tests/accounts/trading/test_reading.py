@@ -20,6 +20,7 @@ from accounts.models import (
     Trade,
 )
 from accounts.services.instant.answering import row_answer
+from accounts.services.trading import keys
 from accounts.services.trading.hearing import hear
 from providers.errors import AuthenticationFailed, Refused, Unavailable
 
@@ -209,6 +210,19 @@ def test_keys_are_looked_at_daily_and_their_end_is_known(connection, bourse):
     assert connection.consent_days_left == 4
     Connection.objects.update(key_read_at=now() - timedelta(days=2))
     assert services.read_keys() == 1
+
+
+def test_keys_that_are_many_or_do_not_answer_keep_none_from_its_turn(
+    connection, bourse, monkeypatch
+):
+    monkeypatch.setattr(keys, "TURN", 0.0)
+    told = {"workspace": connection.workspace, "provider": connection.provider}
+    Connection.objects.create(**told)
+    Connection.objects.create(**told, failures=1)
+
+    assert [services.read_keys() for _ in range(3)] == [1, 1, 0]
+    unread = Connection.objects.filter(key_read_at=None)
+    assert [row.failures for row in unread] == [1]
 
 
 def test_key_that_cannot_be_read_is_asked_about_again(connection, bourse):
