@@ -66,7 +66,21 @@ def _send(rows: Sequence[Delivery]) -> list[Answer]:
 
 
 async def _send_all(messages: Sequence[Message | None]) -> list[Answer]:
-    return await asyncio.gather(*(send(each) for each in messages))
+    tries = [send(each) for each in messages]
+    return list(map(_came_of, await asyncio.gather(*tries, return_exceptions=True)))
+
+
+def _came_of(told: Answer | BaseException) -> Answer:
+    """Return the answer to one try: what nobody thought of is a failure of that one.
+
+    Else all that was sent with it would be sent again, and again.
+    """
+    if isinstance(told, Answer):
+        return told
+    if not isinstance(told, Exception):
+        raise told
+    log.error("event_not_sent", exc_info=told)
+    return Answer(False, f"Not sent: {type(told).__name__}")
 
 
 def _message(row: Delivery) -> Message | None:

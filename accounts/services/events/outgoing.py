@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
+from django.utils.encoding import punycode
 
 from accounts.events.signing import headers
 from accounts.models import Channel
@@ -164,7 +165,8 @@ def _mail(address: str) -> Any:
     known = _library().Apprise.instantiate(settings.MAIL_URL, asset=_asset())
     if known is None or not hasattr(known, "targets"):
         raise CannotReach("BALSYNC_MAIL_URL is no mail server")
-    known.targets = [(False, address)]
+    name, _, host = address.rpartition("@")
+    known.targets = [(False, f"{name}@{punycode(host)}")]
     return known
 
 

@@ -519,3 +519,34 @@ def test_events_are_forgotten_after_their_time(home, webhook, happen):
     assert list(Event.objects.all()) == [young]
     assert Delivery.objects.get().event_id == young.pk
     assert Preference.objects.exists()
+
+
+def test_try_that_nobody_thought_of_repeats_no_other_message(home, webhook, happen):
+    broken, _ = events.add_channel(
+        home.preference, "webhook", "broken", webhook.receiver.url
+    )
+    broken.address = {"url": webhook.receiver.url, "key": "whsec_no base64"}
+    broken.save()
+    happen()
+
+    tell_all()
+
+    told = {row.channel_name: row for row in Delivery.objects.all()}
+    sound = told[webhook.channel.name]
+    assert (sound.status, len(webhook.receiver.calls)) == ("delivered", 1)
+    failed = told["broken"]
+    assert (failed.status, failed.attempts) == ("pending", 1)
+    assert (failed.answer, failed.next_attempt_at > now()) == (
+        "Not sent: ValueError",
+        True,
+    )
+
+
+def test_letter_reaches_an_address_in_other_letters_than_ours(home, letters, happen):
+    events.add_channel(home.preference, "email", "mail", "me@b\u00fccher.example")
+    happen()
+
+    tell_all()
+
+    assert Delivery.objects.get().answer == "Taken"
+    assert "me@xn--bcher-kva.example" in letters[0]
