@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.fields import MinorUnits, is_money
 from accounts.visibility import seen_by
@@ -27,6 +27,25 @@ class AccountQuerySet(models.QuerySet):
     def counted(self) -> AccountQuerySet:
         """Return what totals add up: a joint account connected twice counts once."""
         return self.open().filter(automates=True, active=True)
+
+    def hand_over(self) -> None:
+        """Let each of these be automated where another connection in use still sees it.
+
+        What nobody else sees stays with who had it.
+        """
+        ours = self.filter(automates=True)
+        same = ours.filter(
+            provider=OuterRef("provider"), external_id=OuterRef("external_id")
+        )
+        others = self.model.objects.open().filter(
+            Exists(same), automates=False, connection__archived_at=None
+        )
+        key = ("provider", "external_id")
+        heirs = list(others.order_by(*key, "created").distinct(*key))
+        for heir in heirs:  # few, and one place at a time is what the constraint allows
+            about = {"provider": heir.provider, "external_id": heir.external_id}
+            ours.filter(**about).update(automates=False)
+            self.model.objects.filter(pk=heir.pk).update(automates=True)
 
 
 class Account(Row):

@@ -180,21 +180,8 @@ class Connection(Row):
         self.next_sync_at = None
         with transaction.atomic():
             self.save()
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        automated = self.accounts.filter(automates=True)
-        names = list(automated.values_list("external_id", flat=True))
-        automated.update(automates=False)
-        everywhere = self.accounts.model.objects
-        heirs = (
-            everywhere.open()
-            .filter(provider=self.provider, external_id__in=names)
-            .filter(connection__archived_at=None)
-            .order_by("external_id", "created")
-            .distinct("external_id")
-        )
-        everywhere.filter(pk__in=[heir.pk for heir in heirs]).update(automates=True)
+            self.accounts.hand_over()
+            self.accounts.filter(automates=True).update(automates=False)
 
 
 class AuthorizationRequest(models.Model):

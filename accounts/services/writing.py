@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from accounts import health
-from accounts.models import SyncRun
+from accounts.models import Account, SyncRun
 from accounts.text import clean
 from accounts.trading.progress import Progress
 from accounts.verdicts import Known
@@ -20,7 +22,7 @@ from .statements import ask, write
 LONGEST_ROLE = 30
 
 
-def write_accounts(entries: Iterable[Entry]) -> None:
+def write_accounts(entries: Sequence[Entry]) -> None:
     """Store new accounts and what changed about old ones."""
     found = [
         (
@@ -62,6 +64,20 @@ def write_accounts(entries: Iterable[Entry]) -> None:
             for a in entry.verdict.states
         ),
     )
+    _hand_over(entries)
+
+
+def _hand_over(entries: Sequence[Entry]) -> None:
+    """Let what is closed for one connection be automated by another that sees it."""
+    closed = [a.account_id for e in entries for a in e.verdict.states if a.closed]
+    found = [(e, new.reading) for e in entries for new in e.verdict.found]
+    if closed or found:
+        known = Q(
+            provider__in={entry.run.connection.provider for entry, _ in found},
+            external_id__in={reading.external_id for _, reading in found},
+        )
+        gone = Account.objects.exclude(closed_at=None)
+        gone.filter(Q(pk__in=closed) | known).hand_over()
 
 
 def write_balances(

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from providers.base import CredentialField, Limit, Provider, Trouble
-from providers.errors import Refused
+from providers.errors import BadCredentials, Refused
 from providers.trading import Market
 from providers.wire import Call, Request, Response, T
 
@@ -90,6 +90,14 @@ class Speaking(Provider):
         self._compared_at = EPOCH
         # By symbol; these do not change while one call lasts.
         self.known_markets: dict[str, dict[str, Market]] = {SPOT: {}, FUTURES: {}}
+
+    @classmethod
+    def check_credentials(cls, given: Mapping[str, str]) -> None:
+        """Raise BadCredentials for markets that there are not."""
+        try:
+            _ = cls(given).markets
+        except Refused as error:
+            raise BadCredentials(str(error)) from error
 
     @cached_property
     def markets(self) -> Collection[str]:

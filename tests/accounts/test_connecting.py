@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils.timezone import now
 
 from accounts import services
 from accounts.models import Connection
@@ -86,6 +89,40 @@ def test_archived_connection_keeps_no_secret(person):
     stored = Connection.objects.get()
     assert stored.open_credentials() == {}
     assert (stored.health, stored.next_sync_at) == ("archived", None)
+
+
+def leave(connection, bank) -> None:
+    """Let the bank tell twice, a minute apart, that there is no account any more."""
+    empty = {"path": "/accounts", "status": 200, "body": {"accounts": []}}
+    for _ in range(2):
+        bank.fault("refuse", times=1, **empty)
+        services.sync([connection], "manual")
+        connection.accounts.update(missing_since=now() - timedelta(seconds=61))
+    assert not connection.accounts.open().exists()
+
+
+def test_joint_account_that_one_has_left_counts_where_it_is_still_seen(people, bank):
+    (_, first), (_, second) = people(2, pots=1, joint=True)
+    services.sync([first, second], "periodic")
+    shared = set(second.accounts.filter(automates=False).values_list("external_id"))
+    assert shared
+    before = first.accounts.count()
+
+    leave(first, bank)
+
+    assert not second.accounts.filter(automates=False).exists()
+    assert first.accounts.filter(automates=True).count() == before - len(shared)
+
+
+def test_joint_account_that_one_has_left_counts_where_it_is_found_later(people, bank):
+    (_, first), (_, second) = people(2, pots=1, joint=True)
+    services.sync([first], "periodic")
+    leave(first, bank)
+
+    services.sync([second], "periodic")
+
+    assert not second.accounts.filter(automates=False).exists()
+    assert second.accounts.counted().count() == second.accounts.count()
 
 
 def test_joint_account_is_automated_by_who_stays(people):

@@ -93,14 +93,11 @@ def wanted() -> list[Wanted]:
     for row in Connection.objects.in_use().filter(provider__in=able):
         try:
             provider = adapter_of(row)
+            names = provider.streams() if isinstance(provider, Streams) else ()
         except ProviderError:
             continue  # its syncs say so
-        if isinstance(provider, Streams):
-            told = digest(provider)
-            found += [
-                Wanted(Key(row.pk, name), row, provider, told)
-                for name in provider.streams()
-            ]
+        told = digest(provider)
+        found += [Wanted(Key(row.pk, name), row, provider, told) for name in names]
     return found
 
 

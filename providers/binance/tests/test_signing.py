@@ -145,3 +145,9 @@ def test_market_that_does_not_exist_has_a_name():
         "spot",
     ]
     assert list(Provider({}).markets) == ["spot"]
+
+
+def test_market_that_does_not_exist_is_refused_as_it_is_typed():
+    with pytest.raises(errors.BadCredentials, match="margin"):
+        Provider.check_credentials({"markets": "spot, margin"})
+    Provider.check_credentials({"markets": "futures"})

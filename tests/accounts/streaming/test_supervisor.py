@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError
 from django.utils.timezone import now
 
+import providers
 from accounts import services
 from accounts.models import (
     BalanceSnapshot,
@@ -23,6 +24,7 @@ from accounts.services import events
 from accounts.services.streaming import Supervisor, hearing, supervisor
 from providers.drivers.gates import all_gates
 from providers.drivers.streaming import State
+from providers.errors import Refused
 from tests.accounts.streaming.conftest import STREAMING, states
 
 pytestmark = pytest.mark.usefixtures("valkey")
@@ -240,6 +242,29 @@ def test_new_credentials_open_the_stream_anew(desk):
     desk.live()
 
     assert held.session not in [h.session for h in desk.supervisor.held.values()]
+
+
+def test_connection_that_cannot_say_which_streams_it_has_stops_no_other(
+    desk, monkeypatch
+):
+    kind = providers.load(desk.connection.provider)
+    streams = kind.streams
+
+    def told(provider):
+        if "odd" in provider.credentials:
+            raise Refused("There is no such market")
+        return streams(provider)
+
+    monkeypatch.setattr(kind, "streams", told)
+    here = {
+        "workspace": desk.connection.workspace,
+        "provider": desk.connection.provider,
+    }
+    Connection.objects.create(**here, credentials={"odd": "yes"})
+
+    desk.live()
+
+    assert {key.connection for key in desk.supervisor.held} == {desk.connection.pk}
 
 
 def test_archived_connection_has_no_stream(desk):
