@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from providers.base import Reading
@@ -31,6 +31,7 @@ from .validation import Unacceptable, validate
 from .validator import Checks
 from .verdicts import Accepted, Change, Found, Heard, Issue, Known, Verdict
 
+AHEAD = timedelta(minutes=1)  # by which clocks may differ
 READ = frozenset({"live", "stream"})  # sources that are the provider's own words
 
 
@@ -270,6 +271,8 @@ def _is_older(before: Known, as_of: datetime, heard: Heard) -> bool:
     """Order holds within one source; between sources the later to be heard counts."""
     if before.as_of is None or before.fetched_at is None:
         return False
+    if heard.judged_at is not None and before.fetched_at > heard.judged_at + AHEAD:
+        return False  # of a future that never came: the clock was put back
     if before.source == heard.source:
         return as_of < before.as_of
     return heard.asked_at < max(before.as_of, before.fetched_at)

@@ -43,12 +43,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An answer, when it was asked for and when it was there, by the database's clock."""
+    """An answer, when it was asked for and when it was there, by the database's clock.
+
+    `judged_at` is what that clock says as it is compared with what is known.
+    """
 
     observation: Observation
     asked_at: datetime
     fetched_at: datetime
     source: str = "live"
+    judged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from accounts.models import SyncRun
@@ -26,6 +27,7 @@ class State:
     workspace_id: UUID
     check_rows: str | None = None  # what its workspace has set, as JSON
     drift_rows: str | None = None
+    moment: datetime | None = None  # when it was locked
 
 
 @dataclass(slots=True)

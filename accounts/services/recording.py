@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -74,7 +76,11 @@ def _record(entries: Sequence[Entry]) -> None:
         for entry in present:
             state = states[entry.connection_id]
             checks = checks_of(state.check_rows, state.drift_rows)
-            entry.verdict = _verdict(entry, known[entry.connection_id], checks)
+            if entry.heard is not None:
+                entry.heard = replace(entry.heard, judged_at=state.moment)
+            entry.verdict = _verdict(
+                entry, known[entry.connection_id], checks, state.moment
+            )
         writing.write_accounts(present)
         writing.write_balances(present, known)
         snapshot_keys.write_names(present)
@@ -92,7 +98,9 @@ def _record(entries: Sequence[Entry]) -> None:
     _log(present)
 
 
-def _verdict(entry: Entry, known: Mapping[str, Known], checks: Checks) -> Verdict:
+def _verdict(
+    entry: Entry, known: Mapping[str, Known], checks: Checks, moment: datetime
+) -> Verdict:
     if entry.settled is not None:
         return entry.settled
     if entry.heard is not None and entry.covers is not None:
@@ -102,7 +110,9 @@ def _verdict(entry: Entry, known: Mapping[str, Known], checks: Checks) -> Verdic
     visit = entry.visit
     if visit is None or visit.observation is None:
         return failure(known, entry.error or ProviderError())
-    entry.heard = Heard(visit.observation, visit.asked_at, visit.fetched_at)
+    entry.heard = Heard(
+        visit.observation, visit.asked_at, visit.fetched_at, judged_at=moment
+    )
     verdict = reconcile(known, entry.heard, checks)
     unread = [entry.error] if entry.error else list(visit.unread.values())
     if unread and verdict.status == "ok":

@@ -32,7 +32,8 @@ SELECT c.id, c.health, c.failures, c.sync_interval_seconds,
                                           s.percent::text, s.high::text,
                                           s.critical::text, s.changes, s.correction,
                                           s.protect, s.clean_syncs) ORDER BY s.id)::text
-         FROM accounts_driftsetting s WHERE s.workspace_id = c.workspace_id) END
+         FROM accounts_driftsetting s WHERE s.workspace_id = c.workspace_id) END,
+       clock_timestamp()
 FROM accounts_connection c WHERE c.id = ANY(%s::uuid[]) AND c.archived_at IS NULL
 ORDER BY c.id FOR NO KEY UPDATE OF c
 """

@@ -228,6 +228,21 @@ def test_older_reading_never_replaces_a_newer_one(as_of, at):
     assert [r["status"] for r in verdict.results] == ["older", "changed"]
 
 
+@pytest.mark.parametrize("source", ["live", "stream"])
+def test_reading_of_a_future_that_never_came_keeps_no_later_one_out(source):
+    soon = NOON + 3600 * SECOND
+    before = known(as_of=soon, fetched_at=soon, source=source)
+    told = Observation([main(501), bills()])
+
+    put_back = reconcile(before, Heard(told, NOON, NOON, judged_at=NOON))
+    # Whoever slept since noon and speaks now is late; the clock is right.
+    late = reconcile(before, Heard(told, NOON, NOON, judged_at=soon + SECOND))
+
+    [accepted, _] = put_back.accepted
+    assert (accepted.total, accepted.as_of) == (501, NOON)
+    assert [r["status"] for r in late.results] == ["older", "changed"]
+
+
 def test_between_sources_the_later_to_be_heard_counts():
     before = known(source="stream", fetched_at=NOON)
 

@@ -360,6 +360,19 @@ def test_news_of_a_batch_is_told_once_after_it_is_committed(people, bank):
     assert {c.connection_id for c in changes} == {c.pk for c in connections}
 
 
+def test_clock_that_was_put_back_keeps_no_later_reading_out(person, bank):
+    customer, connection = person
+    services.sync([connection], "periodic")
+    soon = now() + timedelta(hours=1)  # as a clock said that was an hour ahead
+    Balance.objects.update(as_of=soon, fetched_at=soon)
+    bank.pay(customer.account.external_id, 7)
+
+    services.sync([connection], "periodic")
+
+    assert totals() == {name: bank.balance(name) for name in totals()}
+    assert not Balance.objects.filter(as_of__gt=now()).exists()
+
+
 def test_archived_connection_is_not_asked(person, bank):
     connection = person[1]
     connection.archive()
