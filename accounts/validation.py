@@ -87,6 +87,7 @@ def validate(observation: Observation, known: Mapping[str, HasAsset]) -> None:
     for invariant in observation.invariants:
         _amount(invariant.expected)
         _amount(invariant.actual)
+        _amount(invariant.actual - invariant.expected)  # it is told to people
 
 
 def _validate(

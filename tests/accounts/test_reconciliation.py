@@ -266,6 +266,13 @@ def test_moment_in_the_future_is_cut_to_when_it_was_heard():
     assert verdict.accepted[0].as_of == NOON
 
 
+def test_difference_that_is_no_amount_discredits_its_answer():
+    most = 10**78 - 1
+    told = [Invariant("total", "main", -most, most)]
+
+    assert judge(known(), main(), invariants=told).error_code == "not_money"
+
+
 def test_figures_that_disagree_are_reported_and_nothing_is_corrected():
     told = [Invariant("total", "main", 1000, 999)]
 

@@ -8,14 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+import structlog
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from accounts.events import KINDS, Edge, Phase, forgotten, observe
 from accounts.models import Account, Condition, Connection, Event
+from providers.errors import FAULTS
 
 from .telling import tell
+
+log = structlog.get_logger("accounts.events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,23 @@ def watch(kind: str) -> Callable[[Watch], Watch]:
 
 
 def look_for_conditions() -> int:
-    """Look at every kind of condition, and return how many events were written."""
+    """Look at every kind of condition, and return how many events were written.
+
+    One that cannot be looked at keeps no other back; its error is raised in the end, so
+    that the job is not taken for done.
+    """
     with transaction.atomic():
         _let_go()
-    return sum(_look(kind, finds) for kind, finds in sorted(WATCHES.items()))
+    written, errors = 0, []
+    for kind, finds in sorted(WATCHES.items()):
+        try:
+            written += _look(kind, finds)
+        except (DatabaseError, *FAULTS) as error:
+            log.exception("condition_not_looked_at", kind=kind)
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return written
 
 
 def _look(kind: str, finds: Watch) -> int:

@@ -25,6 +25,7 @@ from accounts.models import (
 from accounts.services import events
 from accounts.services.recording import announce
 from accounts.signals import BalanceChange, events_told
+from providers.money import MoneyError
 
 from .conftest import household
 
@@ -311,3 +312,16 @@ def test_receivers_in_this_process_hear_of_what_is_routed(home):
         events_told.disconnect(listener)
 
     assert heard == ["fallback_activated"]
+
+
+def test_condition_that_cannot_be_told_keeps_no_other_back(home):
+    most = 10**78 - 1
+    odd = differ(home, expected=-most, actual=most)  # no amount is as much as that
+    Threshold.objects.create(preference=home.preference, account=home.account, low=9999)
+
+    with pytest.raises(MoneyError):
+        look()
+
+    assert Event.objects.get().kind == "low_balance"
+    odd.delete()
+    assert look() == []
