@@ -6,9 +6,10 @@ import asyncio
 import socket
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from ipaddress import ip_address
 from typing import Any
@@ -27,6 +28,7 @@ from .messages import Message
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)  # seconds, everything included
 PATIENCE = 20.0  # seconds for a mail or chat service, which may need several calls
+MOST_LETTERS = 20  # on their way at the same time
 GONE = 410  # the receiver wants to hear no more
 # Chat services that are always at the same public place, whatever stands in the address.
 CHATS = ("slack", "discord", "pover", "gchat", "pbul")
@@ -131,12 +133,22 @@ async def _notify(message: Message) -> Answer:
         service = service_of(message.kind, message.address)
     except CannotReach as error:
         return Answer(False, str(error))
-    sending = asyncio.to_thread(service.notify, title=message.title, body=message.text)
+    notify = partial(service.notify, title=message.title, body=message.text)
+    sending = asyncio.get_running_loop().run_in_executor(_helpers(), notify)
     try:
         taken = await asyncio.wait_for(sending, PATIENCE)
     except TimeoutError:
         return Answer(False, "No answer in time")
     return Answer(taken, "Taken" if taken else "The service did not take it")
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """Return the threads that send letters: nobody waits for one that a server holds.
+
+    The event loop would wait for its own, and with it whatever else was sent meanwhile.
+    """
+    return ThreadPoolExecutor(MOST_LETTERS, thread_name_prefix="letter")
 
 
 @cache

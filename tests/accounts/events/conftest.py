@@ -45,10 +45,15 @@ def receiver(settings) -> Iterator[SimpleNamespace]:
 
 
 @pytest.fixture
-def letters(settings) -> Iterator[list[str]]:
+def mail(settings) -> Iterator[SimpleNamespace]:
     with mail_server() as running:
         settings.MAIL_URL = running.url
-        yield running.letters
+        yield running
+
+
+@pytest.fixture
+def letters(mail) -> list[str]:
+    return mail.letters
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def webhook_server() -> Iterator[Any]:
 @contextmanager
 def mail_server() -> Iterator[Any]:
     """Run a mail server that takes every letter."""
-    told = SimpleNamespace(letters=[])
+    told = SimpleNamespace(letters=[], arrived=threading.Event(), hold=None)
 
     class Handler(socketserver.StreamRequestHandler):
         def say(self, line: str) -> None:
@@ -58,9 +58,12 @@ def mail_server() -> Iterator[Any]:
             for raw in self.rfile:
                 word = raw.decode().strip().upper()[:4]
                 if word == "DATA":
+                    if told.hold is not None:
+                        told.hold.wait(30)
                     self.say("354 go on")
                     lines = list(iter(self.rfile.readline, b".\r\n"))
                     told.letters.append(b"".join(lines).decode())
+                    told.arrived.set()
                 if word == "QUIT":
                     self.say("221 bye")
                     return

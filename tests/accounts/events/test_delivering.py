@@ -25,6 +25,7 @@ from accounts.events import signing
 from accounts.models import Channel, Delivery, Event, Membership, Preference
 from accounts.sealing import newest_key_id
 from accounts.services import events, rotate_keys
+from accounts.services.events import delivering, outgoing
 from accounts.services.events.delivering import PAUSES, claim, settle
 from accounts.services.events.messages import message
 from accounts.services.events.outgoing import Answer, post
@@ -540,6 +541,28 @@ def test_try_that_nobody_thought_of_repeats_no_other_message(home, webhook, happ
         "Not sent: ValueError",
         True,
     )
+
+
+def test_mail_server_that_hesitates_holds_up_no_other_message(
+    home, webhook, mail, happen, monkeypatch
+):
+    events.add_channel(home.preference, "email", "mail", "me@example.com")
+    monkeypatch.setattr(outgoing, "PATIENCE", 0.1)
+    mail.hold = threading.Event()
+    settled = delivering.settle
+
+    def settling(row, answer):
+        mail.hold.set()  # only once all that came of the others is being written
+        return settled(row, answer)
+
+    monkeypatch.setattr(delivering, "settle", settling)
+    happen()
+
+    tell_all()
+
+    told = {row.channel_kind: row.answer for row in Delivery.objects.all()}
+    assert told == {"webhook": "HTTP 204", "email": "No answer in time"}
+    assert mail.arrived.wait(60)  # the server was still being talked to
 
 
 def test_letter_reaches_an_address_in_other_letters_than_ours(home, letters, happen):
