@@ -91,14 +91,15 @@ class Flutterwave(Provider, RenewsTokens, SendsWebhooks):
         """
         if self.realm.version == 4:
             business = naming.of_client(self._given("client_id"))
-            asked, total = self.get("/wallets/balances"), "available_balance"
+            asked = self.get("/wallets/balances")
         else:
             # Each time: a key that was replaced may be another business's.
             listing = self.get("/transactions", ("page", "1"))
             business = yield from self.ask(listing, naming.merchant)
-            asked, total = self.get("/balances"), "ledger_balance"
+            asked = self.get("/balances")
         name = naming.namer(self.realm.name, business)
-        return (yield from self.ask(asked, partial(balances.seen, name, total)))
+        parts = balances.PARTS[self.realm.version]
+        return (yield from self.ask(asked, partial(balances.seen, name, parts)))
 
     def _given(self, name: str) -> str:
         return self.credentials.get(name, "")

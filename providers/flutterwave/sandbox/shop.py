@@ -73,11 +73,13 @@ class Flutterwave(Calls):
         return _found("Wallet balance fetched", self._v3(wallet))
 
     def _v3(self, wallet: Holder) -> dict[str, Any]:
+        """Tell both balances: what is on its way in becomes available when it is settled."""
         held, asset = self.ledger.balance(wallet.id, self.seen()), wallet.asset
+        available = self._available(wallet)
         return {
             "currency": asset.code,
-            "available_balance": units(asset, self._available(wallet)),
-            "ledger_balance": units(asset, held),
+            "available_balance": units(asset, available),
+            "ledger_balance": units(asset, held - available),
         }
 
     def transactions(self, asked: Asked) -> Answer:
