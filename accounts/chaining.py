@@ -14,7 +14,7 @@ TICK = timedelta(microseconds=1)
 
 
 def key_of(block: Block) -> str:
-    """Return the name of a block, as providers of chains name their balances."""
+    """Return the name of a block, with which those of a chain's balances begin."""
     return f"{block.number}:{block.hash}"
 
 
@@ -25,6 +25,11 @@ def is_replaced(before: Known, reading: Reading, superseded: Sequence[Block]) ->
     return (
         before.block in superseded or before.block.number == reading.block.number
     )  # two at one height: only one of them is true
+
+
+def is_of_same_block(before: Known, reading: Reading) -> bool:
+    """Say whether no block became final since, so that what is not final alone differs."""
+    return before.block is not None and before.block == reading.block
 
 
 def is_behind(before: Known, reading: Reading) -> bool:

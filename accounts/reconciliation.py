@@ -10,7 +10,13 @@ from uuid import UUID, uuid4
 from providers.base import Reading
 from providers.errors import ProviderError
 
-from .chaining import is_behind, is_replaced, moment_after, note
+from .chaining import (
+    is_behind,
+    is_of_same_block,
+    is_replaced,
+    moment_after,
+    note,
+)
 from .doubting import (
     LONGEST_NAME,
     Judge,
@@ -190,8 +196,9 @@ def _hold(
         verdict.results.append(result(reading, "older", reading.total))
         return
     same, named = _same(before, reading), reading.balance_id in (before.named or ())
-    # A chain may come back to a block that it had left.
-    if named and not same and not (replaced and is_as_named(before, reading)):
+    # A chain may come back to a block that it had left, or to what was left at its own.
+    back = replaced or is_of_same_block(before, reading)
+    if named and not same and not (back and is_as_named(before, reading)):
         told_before(verdict, before, reading)
         return
     # What was computed, not read, has no snapshot yet.

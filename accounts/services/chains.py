@@ -39,16 +39,19 @@ DELETE FROM accounts_allowance a USING unnest(%s::uuid[], %s::timestamptz[])
 WHERE a.account_id = t.account_id AND a.read_at < t.read_at
 """
 
+# A name may say more after the block: what has left the account since.
 SUPERSEDED = """
 UPDATE accounts_snapshotkey k SET superseded_at = now()
 FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, key)
-WHERE k.scope = 'provider' AND k.account_id = t.account_id AND k.key = t.key
+WHERE k.scope = 'provider' AND k.account_id = t.account_id
+AND (k.key = t.key OR starts_with(k.key, t.key || ':'))
 AND k.superseded_at IS NULL
 """
 RESTORED = """
 UPDATE accounts_snapshotkey k SET superseded_at = NULL
 FROM unnest(%s::uuid[], %s::text[]) AS t(account_id, key)
-WHERE k.scope = 'provider' AND k.account_id = t.account_id AND k.key = t.key
+WHERE k.scope = 'provider' AND k.account_id = t.account_id
+AND (k.key = t.key OR starts_with(k.key, t.key || ':'))
 AND k.superseded_at IS NOT NULL
 """
 

@@ -145,8 +145,8 @@ def _known(
 
 def _blocks(text: str) -> list[Block]:
     """Return the block of the newest figures, then those of the last snapshots."""
-    parts = [name.partition(":") for name in text.split()]
-    return [Block(int(number), hash) for number, _, hash in parts if number.isdigit()]
+    parts = [name.split(":") for name in text.split()]
+    return [Block(int(one[0]), one[1]) for one in parts if one[0].isdigit() and one[1:]]
 
 
 def _gaps(discrepancies: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from providers.base import Allowance, Place, Reading
+from providers.base import Allowance, Block, Place, Reading
 from providers.errors import UnexpectedResponse
 from providers.money import Asset
 
@@ -194,8 +194,7 @@ class Readings:
             as_of=self.head.moment,
             error=error,
             details={**about, "latest_block": self.latest.number, **(more or {})},
-            # What is not final yet changes while the block stays the same.
-            balance_id=f"{where.number}:{where.hash}" if unconfirmed == total else "",
+            balance_id=_name(where, total, available),
             role=one.role,
             block=where,
             unconfirmed=unconfirmed,
@@ -217,6 +216,17 @@ class Readings:
             Allowance(who.address, amount, amount == abi.LARGEST, who.name)
             for who, amount in found
         ], ""
+
+
+def _name(block: Block, total: int | None, available: int | None) -> str:
+    """Return what stands for these figures for ever: their block, and what is left of it.
+
+    What leaves is not final yet, and changes while the block stays the same.
+    """
+    if total is None or available is None:
+        return ""
+    name = f"{block.number}:{block.hash}"
+    return name if available == total else f"{name}:{available}"
 
 
 def _id(one: Owned, token: str) -> str:

@@ -182,6 +182,39 @@ def test_what_is_not_final_may_change_while_the_final_block_stays(wallet):
 
 
 @pytest.mark.django_db
+def test_what_was_leaving_may_stay_after_all_while_the_final_block_stays(wallet):
+    block = Block(100, "0xa")
+    leaving = {"available": 20_000_000, "held": 4_000_000, "unconfirmed": 20_000_000}
+    tell(wallet.connection, 24_000_000, block, balance_id="100:0xa:20000000", **leaving)
+
+    run = tell(wallet.connection, 24_000_000, block)
+
+    assert run.results[0]["status"] == "changed"
+    assert Balance.objects.get().available == 24_000_000
+    assert [k.key for k in SnapshotKey.objects.order_by("pk")] == [
+        "100:0xa",
+        "100:0xa:20000000",
+    ]
+
+
+@pytest.mark.django_db
+def test_snapshot_from_which_money_was_leaving_is_superseded_with_its_block(wallet):
+    leaving = {"available": 20_000_000, "held": 4_000_000, "unconfirmed": 20_000_000}
+    block, named = Block(101, "0xb"), {"balance_id": "101:0xb:20000000"}
+    tell(wallet.connection, 24_000_000, block, **leaving, **named)
+    tell(wallet.connection, 24_000_000, Block(102, "0xc"), **leaving, balance_id="x")
+    assert set(known(wallet.connection).earlier) == {Block(100, "0xa"), block}
+
+    gone = [block, Block(102, "0xc")]
+    tell(wallet.connection, 9, Block(102, "0xd"), superseded=gone)
+
+    keys = {k.key: k.superseded_at is not None for k in SnapshotKey.objects.all()}
+    assert keys == {"100:0xa": False, "101:0xb:20000000": True, "102:0xd": False}
+    tell(wallet.connection, 24_000_000, block, superseded=[Block(102, "0xd")])
+    assert SnapshotKey.objects.get(key=named["balance_id"]).superseded_at is None
+
+
+@pytest.mark.django_db
 def test_allowances_are_exact_and_end_when_they_are_told_no_more(wallet):
     both = [Allowed("0xe", 5, name="Exchange"), Allowed("0xf", LARGEST, unlimited=True)]
     tell(wallet.connection, 1, Block(101, "0xb"), allowances=both, unconfirmed=3)

@@ -80,7 +80,7 @@ def check_names(bank) -> None:
     """Look whether each name of a snapshot is of the chain, or said to be of it no more."""
     kept = 0
     for key in SnapshotKey.objects.select_related("account"):
-        number, _, hash = key.key.partition(":")
+        number, hash, *_ = key.key.split(":")
         alive = bank.chain.hash(int(number)) == hash
         assert (key.superseded_at is None) == alive, key.key
         if alive:

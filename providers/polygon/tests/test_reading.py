@@ -76,6 +76,25 @@ def test_what_is_not_final_is_shown_beside_and_only_what_left_is_missing(
     assert again.total == again.available == again.unconfirmed == unconfirmed
 
 
+def test_figures_are_named_by_their_block_and_by_what_is_left_since(ask, bank, alex):
+    """Each name stands for the same figures, whatever comes and goes meanwhile."""
+    wallet, final = alex.account.external_id, bank.finalise()
+    bank.configure(extra={"finality": 100})
+    name, told = f"{final}:{bank.chain.hash(final)}", {}
+
+    for change, amount in (("pay", 1), ("spend", 7), ("pay", 2), ("pay", 9)):
+        getattr(bank, change)(wallet, amount, pending=True)
+        reading = by_id(ask())[wallet]
+        figures = reading.total, reading.available, reading.held
+        assert told.setdefault(reading.balance_id, figures) == figures
+
+    assert told == {
+        name: (24_000_000, 24_000_000, 0),
+        f"{name}:23999994": (24_000_000, 23_999_994, 6),
+        f"{name}:23999996": (24_000_000, 23_999_996, 4),
+    }
+
+
 def test_transfer_is_final_after_some_blocks_by_itself(ask, bank, alex):
     bank.pay(alex.account.external_id, 1, pending=True)
     bank.clock.advance(6)
