@@ -132,13 +132,16 @@ class Readings:
     def all(self, known: Sequence[Place]) -> tuple[list[Reading], bool]:
         """Return every reading that can be made, and whether all of them tell a total.
 
-        Where a token's decimals were never told there is no asset, so no reading.
+        Where a token's decimals were never told there is no asset, so no reading. Once
+        they were, at whatever address, they are kept.
         """
-        assets = {p.external_id: p.asset for p in known if p.asset is not None}
+        kept = {p.external_id: p.asset for p in known if p.asset is not None}
+        kept |= {name.partition(":")[2]: asset for name, asset in kept.items()}
         found: list[Reading] = []
         for one in self.wallet.addresses:
             for token in self.wallet.tokens:
-                asset, error = self._asset(token, assets.get(_id(one, token.address)))
+                own = kept.get(_id(one, token.address))
+                asset, error = self._asset(token, own or kept.get(token.address))
                 if asset is not None:
                     found.append(self._token(one, token, asset, error))
             found.append(self._reading(one, NATIVE_KEY, GAS))
@@ -147,16 +150,20 @@ class Readings:
         return found, whole
 
     def _asset(self, token: Named, known: Asset | None) -> tuple[Asset | None, str]:
-        """Return what a token is counted in, and what is wrong with that."""
+        """Return what a token is counted in, and what is wrong with that.
+
+        What was read once counts. That it is told otherwise later is still noticed: a
+        contract may be exchanged behind its address.
+        """
         error = self.final.failed(("decimals", token.address))
         if error:
-            return known, f"Its decimals are not known. {error}"
+            return known, ""
         decimals = self.final.amount("decimals", token.address)
         if decimals > MOST_DECIMALS:
             return known, f"No token has {decimals} decimals"
         if known is not None and known.decimals != decimals:
             return known, f"It had {known.decimals} decimals, and now {decimals}"
-        return Asset(token.name, decimals), ""
+        return known or Asset(token.name, decimals), ""
 
     def _token(self, one: Owned, token: Named, asset: Asset, error: str) -> Reading:
         allowed, unknown = self._allowances(one, token)

@@ -10,7 +10,7 @@ import pytest
 from providers import errors
 from providers.base import Block, Place
 from providers.money import Asset
-from providers.polygon import Provider
+from providers.polygon import Provider, abi
 from providers.polygon.sandbox.world import BRIDGED, PUSD, SPENDER, USDC, address_for
 from providers.sandbox.inside import sender
 from providers.wire import drive
@@ -155,6 +155,39 @@ def test_token_with_other_decimals_than_before_is_not_believed(ask):
 
     assert reading.total is None
     assert "18 decimals" in reading.error
+
+
+def silent_on_decimals(bank, monkeypatch):
+    """Let every token tell all but its decimals."""
+    told = bank.execute
+    monkeypatch.setattr(
+        bank,
+        "execute",
+        lambda to, data, n: b"" if data == abi.DECIMALS else told(to, data, n),
+    )
+
+
+def test_decimals_that_were_read_once_are_kept(ask, bank, alex, monkeypatch):
+    whole = ask()
+    silent_on_decimals(bank, monkeypatch)
+    assert [str(r.asset) for r in ask().readings] == ["POL/18"] * 2
+
+    assert ask(places(whole)) == whole
+    added = [{"address": a, "role": "derived"} for a in (DERIVED, "0x" + "44" * 20)]
+    other = Provider({**alex.credentials, "addresses": json.dumps(added)})
+    seen = drive(other.observe(places(whole)), sender(other, bank))
+    assert seen.complete  # they are the token's, whosever it is
+    assert len(seen.readings) == 8
+
+
+def test_token_that_is_called_otherwise_now_stays_what_it_was(ask, bank, alex):
+    known = places(ask())
+    tokens = [{"code": "DOLLAR", "address": USDC}]
+    other = Provider({**alex.credentials, "tokens": json.dumps(tokens)})
+
+    seen = drive(other.observe(known), sender(other, bank))
+
+    assert {str(r.asset) for r in seen.readings} == {"USDC/6", "POL/18"}
 
 
 def test_decimals_are_those_of_the_chain(bank, alex):
