@@ -108,7 +108,7 @@ class Polygon(Speaks):
             except ProviderError as error:
                 failures[host] = error
                 continue
-            note = yield from self._second(host, seen.sight.final, failures)
+            note = yield from self._second(host, seen, failures)
             return _observation(chosen, seen, known, note)
         raise _all_of(failures)
 
@@ -134,21 +134,24 @@ class Polygon(Speaks):
             return self.sensible(request, lambda: _Seen(sight, figures, again))
 
     def _second(
-        self, used: str, final: blocks.Head, failures: Mapping[str, ProviderError]
+        self, used: str, seen: _Seen, failures: Mapping[str, ProviderError]
     ) -> Call[str]:
-        """Return what a second endpoint says of the block, for people.
+        """Return what a second endpoint says of the block and its figures, for people.
 
-        Raises UnexpectedResponse where it knows another one: neither is believed then.
+        Raises UnexpectedResponse where it tells others: neither is believed then.
         """
+        block = seen.sight.final.block
         others = [h for h in self.urls if h != used and h not in failures]
         notes = [f"{host} failed ({failures[host].code})" for host in failures]
         for host in others:
-            asked = [blocks.block(final.block.number)]
+            asked = [blocks.block(block.number), seen.figures.again(block.number)]
             try:
-                (outcome,) = yield from self.ask_all(host, asked, SECOND)
+                about, told = yield from self.ask_all(host, asked, SECOND)
             except ProviderError as error:
-                outcome = error
-            said = blocks.agrees(outcome, final.block)
+                about = told = error
+            said = blocks.agrees(about, block)
+            if said == "yes":
+                said = seen.figures.agree(seen.final, told)
             notes.append(f"{host}: {said}")
             if said == "yes":
                 break
@@ -164,7 +167,7 @@ class _Seen:
         figures: holdings.Figures,
         told: Sequence[object],
     ) -> None:
-        self.sight = sight
+        self.sight, self.figures = sight, figures
         self.final, self.latest = figures.states(told)
         again = need(told[2])
         if again is None or blocks.head(again) != sight.final:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from providers.base import Allowance, Block, Place, Reading
-from providers.errors import UnexpectedResponse
+from providers.errors import FAULTS, ProviderError, UnexpectedResponse
 from providers.money import Asset
 
 from . import abi
@@ -114,6 +114,29 @@ class Figures:
         name = hex(final) if isinstance(final, int) else final
         both = aggregate(self.final, name), aggregate(self.latest, "latest")
         return [*both, block(final)]
+
+    def again(self, number: int) -> Ask:
+        """Return the question for the final figures alone, at a block by its number."""
+        return aggregate(self.final, hex(number))
+
+    def agree(self, final: State, outcome: Any) -> str:
+        """Return what another node says of final figures: "yes", or why it does not say.
+
+        Raises UnexpectedResponse where it tells others. What either does not tell
+        contradicts nothing.
+        """
+        try:
+            other = state(self.final, need(outcome))
+        except (ProviderError, *FAULTS):
+            return "knows the block, not the figures"
+        for key, told in final.told.items():
+            theirs = other.told[key]
+            if isinstance(told, int) and isinstance(theirs, int) and told != theirs:
+                raise UnexpectedResponse(
+                    f"Two endpoints disagree at block {final.number}: {' '.join(key)} is "
+                    f"{told} for one, and {theirs} for the other; neither is believed"
+                )
+        return "yes"
 
     def states(self, told: Sequence[Any]) -> tuple[State, State]:
         """Return what both aggregates told; raises what stands in their place."""

@@ -12,6 +12,7 @@ from providers.polygon.rpc import meaning
 from providers.sandbox.inside import sender
 from providers.wire import Response, drive
 
+from .conftest import NODES
 from .test_reading import places
 
 
@@ -146,6 +147,66 @@ def test_two_endpoints_that_disagree_are_both_refused(several, bank, liar):
 
     with pytest.raises(errors.UnexpectedResponse, match="disagree"):
         several()
+
+
+def bent_at(bank, adapter, host, change):
+    """Return a sender with which one host's calls of contracts come back changed."""
+    send = sender(adapter, bank)
+
+    def bend(request):
+        answer = send(request)
+        if request.host != host:
+            return answer
+        rows, asked = json.loads(answer.body), json.loads(request.body)
+        for row in rows:
+            if asked[row["id"] - 1]["method"] == "eth_call" and "result" in row:
+                change(row)
+        return Response(200, {}, json.dumps(rows).encode())
+
+    return bend
+
+
+def richer(row):
+    """Let the first token's balance be one unit more than it is."""
+    told = abi.decode_results(bytes.fromhex(row["result"][2:]))
+    told[2] = (True, abi.word(abi.uint(told[2][1]) + 1))
+    row["result"] = "0x" + abi.encode_results(told).hex()
+
+
+@pytest.mark.parametrize("liar", ["api", "rpc1"])
+def test_two_endpoints_that_tell_other_figures_of_one_block_are_both_refused(
+    bank, alex, liar
+):
+    adapter = Provider(alex.credentials, NODES)
+
+    with pytest.raises(errors.UnexpectedResponse, match="disagree"):
+        drive(adapter.observe(), bent_at(bank, adapter, liar, richer))
+
+
+def test_second_endpoint_that_knows_the_block_and_no_figures_is_said(bank, alex):
+    adapter = Provider(alex.credentials, NODES)
+
+    def forget(row):
+        del row["result"]
+        row["error"] = {"code": -32000, "message": "missing trie node 12ab"}
+
+    seen = drive(adapter.observe(), bent_at(bank, adapter, "rpc1", forget))
+
+    assert notes(seen) == "rpc1: knows the block, not the figures; rpc2: yes"
+
+
+def test_token_that_fails_at_one_endpoint_alone_contradicts_nothing(bank, alex):
+    adapter = Provider(alex.credentials, NODES)
+
+    def fail(row):
+        told = abi.decode_results(bytes.fromhex(row["result"][2:]))
+        row["result"] = (
+            "0x" + abi.encode_results([*told[:2], (False, b""), *told[3:]]).hex()
+        )
+
+    seen = drive(adapter.observe(), bent_at(bank, adapter, "rpc1", fail))
+
+    assert (notes(seen), seen.complete) == ("rpc1: yes", True)
 
 
 def test_second_endpoint_that_does_not_know_yet_is_said_and_the_next_is_asked(
