@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from providers.base import Reading
+from providers.base import Observation, Reading
 from providers.money import Asset
 
-from .doubting import aside, blocking
+from .doubting import LONGEST_TEXT, aside, blocking
+from .text import clean
 from .validator import Checks
 from .verdicts import Change, Heard, Issue, Known, Verdict
 
 NOTHING: Mapping[str, Known] = {}
 GONE_AFTER = timedelta(seconds=60)  # between two complete answers without an account
 WHY = "The provider left it out"
+INCOMPLETE = "incomplete"
+UNTOLD = "The provider did not tell of all that is there"
 
 
 def with_zeros(
@@ -54,6 +57,13 @@ def _nothing(name: str, before: Known) -> Reading:
         can_send=before.can_send,
         can_receive=before.can_receive,
     )
+
+
+def lack(verdict: Verdict, observation: Observation) -> None:
+    """Note that an answer tells itself that there is more than its readings."""
+    if observation.lacks or (verdict.status == "ok" and not observation.complete):
+        verdict.status, verdict.error_code = "partial", INCOMPLETE
+        verdict.error = clean(observation.lacks, LONGEST_TEXT) or UNTOLD
 
 
 def miss(

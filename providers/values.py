@@ -77,6 +77,8 @@ class Invariant:
 class Observation:
     """Everything one set of credentials can see now. `complete`: no account is missing.
 
+    `lacks` says which are, where they cannot be told as readings.
+
     `lists_held_only`: what is empty is not listed, so a known account that is not among
     a complete answer holds nothing; elsewhere it has vanished.
     """
@@ -87,6 +89,7 @@ class Observation:
     lists_held_only: bool = False
     # Blocks told before, as `Place.block`, in whose place the chain has others now.
     superseded: Sequence[Block] = ()
+    lacks: str = ""  # for people
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,10 @@ class Change:
 
 
 class Portfolio:
-    """Holdings, valued in `base`; only where there are none may there be no base."""
+    """Holdings, valued in `base`; only where there are none may there be no base.
+
+    Not `whole`: there are others, of which nobody told.
+    """
 
     def __init__(
         self,
@@ -110,8 +113,10 @@ class Portfolio:
         base: Asset | None,
         table: Table,
         moment: datetime,
+        *,
+        whole: bool = True,
     ) -> None:
-        self.base, self.moment = base, moment
+        self.base, self.moment, self.whole = base, moment, whole
         everything = list(holdings)
         self.holdings = [row for row in everything if not row.closed]
         self.gone = [row for row in everything if row.closed]
@@ -159,7 +164,7 @@ class Portfolio:
         doubts = {doubt.why for doubt in self.doubts}
         if self.total is None:
             return Status.UNKNOWN
-        if doubts & NOT_COUNTED:
+        if doubts & NOT_COUNTED or not self.whole:
             return Status.PARTIAL
         return Status.STALE if doubts else Status.OK
 

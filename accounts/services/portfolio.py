@@ -11,11 +11,13 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from accounts.history.course import Course
+from accounts.missing import INCOMPLETE
 from accounts.models import (
     Account,
     Balance,
     BalanceDay,
     BalanceSnapshot,
+    Connection,
     Source,
     Workspace,
 )
@@ -97,7 +99,9 @@ def portfolio_of(
     moment = now()
     rows = held(workspace, moment - over)
     known = [holding(row, moment - over) for row in rows]
-    return Portfolio(known, base, table or table_of(workspace), moment)
+    mine = Connection.objects.in_use().filter(workspace=workspace)
+    whole = not mine.filter(error_code=INCOMPLETE).exists()
+    return Portfolio(known, base, table or table_of(workspace), moment, whole=whole)
 
 
 def held(workspace: Workspace, since: datetime) -> QuerySet[Account]:

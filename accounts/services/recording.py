@@ -20,6 +20,7 @@ from django.db import (
 )
 
 from accounts import logs
+from accounts.missing import lack
 from accounts.models import Balance, SyncRun, Transaction
 from accounts.reconciliation import failure, reconcile, refusal
 from accounts.signals import BalanceChange, balance_changed, movements_read
@@ -118,6 +119,7 @@ def _verdict(
     if unread and verdict.status == "ok":
         verdict.status = "partial"
         verdict.error_code, verdict.error = unread[0].code, str(unread[0])
+    lack(verdict, visit.observation)
     return verdict
 
 

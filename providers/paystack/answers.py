@@ -71,7 +71,8 @@ def observation(held: Mapping[Asset, int], body: Any) -> Observation:
     if not businesses:
         if any(held.values()):
             raise ValueError("There is money, and no entry that tells whose it is")
-        return Observation([], complete=False)
+        why = "Nothing has moved yet, so nothing tells whose key this is"
+        return Observation([], complete=False, lacks=why)
     newest: dict[Asset, Entry] = {}
     for entry in entries:
         known = newest.get(entry.asset, entry)

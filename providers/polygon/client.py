@@ -182,8 +182,13 @@ def _observation(
     chosen: Wallet, seen: _Seen, known: Sequence[Place], note: str
 ) -> Observation:
     made = holdings.Readings(chosen, seen.final, seen.latest, seen.sight.final, note)
-    readings, whole = made.all(known)
-    return Observation(readings, complete=whole, superseded=list(seen.sight.superseded))
+    readings, lacks = made.all(known)
+    return Observation(
+        readings,
+        complete=not lacks and all(r.total is not None for r in readings),
+        superseded=list(seen.sight.superseded),
+        lacks=lacks,
+    )
 
 
 def _all_of(failures: Mapping[str, ProviderError]) -> ProviderError:

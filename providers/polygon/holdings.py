@@ -152,25 +152,25 @@ class Readings:
         self.wallet, self.final, self.latest = wallet, final, latest
         self.head, self.note = head, note
 
-    def all(self, known: Sequence[Place]) -> tuple[list[Reading], bool]:
-        """Return every reading that can be made, and whether all of them tell a total.
+    def all(self, known: Sequence[Place]) -> tuple[list[Reading], str]:
+        """Return every reading that can be made, and of which tokens there is none.
 
         Where a token's decimals were never told there is no asset, so no reading. Once
         they were, at whatever address, they are kept.
         """
         kept = {p.external_id: p.asset for p in known if p.asset is not None}
         kept |= {name.partition(":")[2]: asset for name, asset in kept.items()}
-        found: list[Reading] = []
+        found, lacks = list[Reading](), dict[str, None]()
         for one in self.wallet.addresses:
             for token in self.wallet.tokens:
                 own = kept.get(_id(one, token.address))
                 asset, error = self._asset(token, own or kept.get(token.address))
-                if asset is not None:
+                if asset is None:
+                    lacks[f"{token.name}: {error}"] = None
+                else:
                     found.append(self._token(one, token, asset, error))
             found.append(self._reading(one, NATIVE_KEY, GAS))
-        count = len(self.wallet.addresses) * (len(self.wallet.tokens) + 1)
-        whole = len(found) == count and all(r.total is not None for r in found)
-        return found, whole
+        return found, "; ".join(lacks)
 
     def _asset(self, token: Named, known: Asset | None) -> tuple[Asset | None, str]:
         """Return what a token is counted in, and what is wrong with that.
@@ -180,7 +180,7 @@ class Readings:
         """
         error = self.final.failed(("decimals", token.address))
         if error:
-            return known, ""
+            return known, "" if known else f"Its decimals are not known. {error}"
         decimals = self.final.amount("decimals", token.address)
         if decimals > MOST_DECIMALS:
             return known, f"No token has {decimals} decimals"

@@ -134,6 +134,7 @@ def test_token_whose_decimals_were_never_told_has_no_reading_yet(ask, bank):
     seen = ask()
 
     assert not seen.complete
+    assert seen.lacks.startswith("USDC: Its decimals are not known. Nothing came back")
     assert not any(USDC in id for id in by_id(seen))
     assert len(seen.readings) == 6
 

@@ -61,6 +61,14 @@ holdings = st.builds(
 )
 
 
+def test_total_of_what_somebody_told_only_in_part_is_partial():
+    everything = [held(GBP, 5)]
+
+    assert worth(*everything).status == Status.OK
+    found = Portfolio(everything, GBP, table(), NOON, whole=False)
+    assert (found.status, found.total) == (Status.PARTIAL, 5)
+
+
 @few
 @given(st.lists(holdings, max_size=8))
 def test_total_is_the_sum_of_what_can_be_valued_and_names_the_rest(rows):
