@@ -13,7 +13,9 @@ from providers.money import Asset, whole
 
 from .transfers import POT
 
-# A loan holds no money; what a fixed term deposit holds cannot be moved.
+LOAN: Final = "LOAN"  # it holds no money
+OTHER: Final = "other"  # of a type that nobody knew when this was written
+# What a fixed term deposit holds cannot be moved.
 TYPES: Final[Mapping[str, str]] = {
     "PRIMARY": "current",
     "ADDITIONAL": "current",
@@ -24,6 +26,7 @@ NAMES: Final[Mapping[str, str]] = {
     "current": "Personal account",
     "savings": "Savings account",
     "deposit": "Fixed term deposit",
+    OTHER: "Account",
 }
 SPENDING: Final = "spending"  # the kind of a space that has a card of its own
 DECIMALS: Final[Mapping[str, int]] = {"EUR": 2, "GBP": 2, "USD": 2}
@@ -53,12 +56,12 @@ def listed(body: Any) -> list[Listed]:
     found = [
         Listed(
             text(row["accountUid"]),
-            text(row["name"]) if row.get("name") else NAMES[TYPES[kind]],
+            text(row["name"]) if row.get("name") else NAMES[TYPES.get(kind, OTHER)],
             text(row["currency"]),
-            TYPES[kind],
+            TYPES.get(kind, OTHER),
         )
         for row, kind in typed
-        if kind in TYPES
+        if kind != LOAN
     ]
     if len({account.id for account in found}) < len(found):
         raise ValueError("An account is listed twice")
@@ -87,7 +90,12 @@ class Held:
 
 
 def held(account: Listed, body: Any) -> Held:
-    """Return what `/balance` says; raises ValueError on another currency."""
+    """Return what `/balance` says; raises ValueError on another currency.
+
+    Whether it is money at all is not known of an account of another type.
+    """
+    if account.kind == OTHER:
+        raise ValueError("What type of account this is, is not known here")
 
     def figure(name: str) -> int:
         return money(body[name], account.currency)

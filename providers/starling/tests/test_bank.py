@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -14,7 +16,7 @@ from providers.sandbox.inside import sender
 from providers.sandbox.wire import Asked
 from providers.starling import Provider
 from providers.starling.sandbox import Sandbox
-from providers.wire import drive
+from providers.wire import Response, drive
 from tests.providers.contract.parties import place
 
 UID = "e67b6e7c-323f-4dfa-919a-5f835b28cfa0"
@@ -376,3 +378,33 @@ def test_feed_is_told_for_a_year_at_most(alex, client, query):
     assert client("GET", f"{feed}/transactions-between", **query)[0] == 400
     assert client("GET", feed)[0] == 400
     assert client("GET", feed, changesSince="2024-12-01T00:00:00Z")[0] == 400
+
+
+def test_account_of_a_type_that_is_not_known_is_unknown_and_never_left_out(bank, alex):
+    adapter = Provider(alex.credentials)
+    send = sender(adapter, bank)
+    whole = drive(adapter.observe(), send)
+    (main,) = (r for r in whole.readings if r.parent is None)
+
+    def another_type(request):
+        told = send(request).body
+        return Response(200, {}, told.replace(b'"PRIMARY"', b'"NEWEST"'))
+
+    with pytest.raises(errors.UnexpectedResponse, match="type"):
+        drive(adapter.observe(), another_type)
+
+    def one_more(request):
+        if request.path.endswith("/accounts"):
+            rows = json.loads(send(request).body)["accounts"]
+            new = {**rows[0], "accountUid": UID, "accountType": "NEWEST", "name": "Isa"}
+            return Response(200, {}, json.dumps({"accounts": [*rows, new]}).encode())
+        return send(replace(request, path=request.path.replace(UID, main.external_id)))
+
+    for known in ([], [place(alex.account), Place(UID, "other", None, main.asset)]):
+        seen = drive(adapter.observe(known), one_more)
+
+        odd = next(r for r in seen.readings if r.external_id == UID)
+        assert (odd.total, odd.available, odd.kind) == (None, None, "other")
+        assert "type" in odd.error
+        assert not seen.complete
+        assert len(seen.readings) == len(whole.readings) + 1
