@@ -12,7 +12,7 @@ from providers.fields import flag, moment, rows, text
 from providers.money import Asset, whole
 
 # Kobo, pesewas and cents are documented; what the unit of other currencies is (XOF has
-# no coins, and is said to be told in hundredths all the same) is not: they are refused.
+# no coins, and is said to be told in hundredths all the same) is not: they are named.
 DECIMALS: Final[Mapping[str, int]] = {"GHS": 2, "KES": 2, "NGN": 2, "USD": 2, "ZAR": 2}
 # A business has one number for both, and money for testing is never taken for real.
 MODES: Final[Mapping[str, str]] = {"live": "", "test": ":test"}
@@ -45,26 +45,33 @@ class Page:
     count: int
 
 
-def balances(body: Any) -> Mapping[Asset, int]:
-    """Return what `/balance` tells. Source: docs, "Fetch Balance"."""
-    found = {_asset(row["currency"]): whole(row["balance"]) for row in _data(body)}
+def balances(body: Any) -> Mapping[str, int]:
+    """Return what `/balance` tells by currency. Source: docs, "Fetch Balance"."""
+    found = {text(row["currency"]): whole(row["balance"]) for row in _data(body)}
     if len(found) < len(_data(body)):
         raise ValueError("A currency is listed twice")
     return found
 
 
 def page(body: Any) -> Page:
-    """Return what `/balance/ledger` tells. Source: docs, "Balance Ledger"."""
-    return Page([_entry(row) for row in _data(body)], whole(body["meta"]["pageCount"]))
+    """Return what `/balance/ledger` tells. Source: docs, "Balance Ledger".
+
+    Entries in a currency of an unknown unit are of no account here.
+    """
+    rows = [row for row in _data(body) if text(row["currency"]) in DECIMALS]
+    return Page([_entry(row) for row in rows], whole(body["meta"]["pageCount"]))
 
 
-def observation(held: Mapping[Asset, int], body: Any) -> Observation:
+def observation(told: Mapping[str, int], body: Any) -> Observation:
     """Return an account for each currency, named after the business in the ledger.
 
-    Nothing else tells whose key it is. Before anything has ever moved there is nothing
+    Money of an unknown unit is no figure: it is said to be missing. Nothing else tells whose key it is. Before anything has ever moved there is nothing
     to tell, either: then no account is listed yet, as its id must never change.
     """
     entries = page(body).entries
+    held = {_asset(code): n for code, n in told.items() if code in DECIMALS}
+    odd = [code for code, n in told.items() if n and code not in DECIMALS]
+    lacks = "; ".join(f"The unit of {c!r:.20} at Paystack is not known" for c in odd)
     businesses = {entry.business for entry in entries}
     if len(businesses) > 1:
         raise ValueError(f"One key has the ledger of {sorted(businesses)}")
@@ -72,7 +79,7 @@ def observation(held: Mapping[Asset, int], body: Any) -> Observation:
         if any(held.values()):
             raise ValueError("There is money, and no entry that tells whose it is")
         why = "Nothing has moved yet, so nothing tells whose key this is"
-        return Observation([], complete=False, lacks=why)
+        return Observation([], complete=False, lacks=lacks or why)
     newest: dict[Asset, Entry] = {}
     for entry in entries:
         known = newest.get(entry.asset, entry)
@@ -85,6 +92,8 @@ def observation(held: Mapping[Asset, int], body: Any) -> Observation:
             for asset, entry in newest.items()
             if asset in held
         ],
+        complete=not lacks,
+        lacks=lacks,
     )
 
 
@@ -129,9 +138,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     )
 
 
-def _asset(currency: Any) -> Asset:
-    if text(currency) not in DECIMALS:
-        raise ValueError(f"The unit of {currency!r:.20} at Paystack is not known")
+def _asset(currency: str) -> Asset:
     return Asset(currency, DECIMALS[currency])
 
 

@@ -151,14 +151,29 @@ def test_business_in_which_nothing_ever_moved_has_no_account_yet(bank):
     assert (after.external_id, after.total) == (new.account.external_id, 1)
 
 
+def test_money_of_an_unknown_unit_is_named_and_takes_nothing_from_the_others():
+    rows = [entry(id=12, currency="XOF", balance=900), entry(id=11)]
+
+    seen = observation(balances(held(NGN=5000, XOF=900)), ledger(*rows))
+
+    assert [(str(r.asset), r.total, r.balance_id) for r in seen.readings] == [
+        ("NGN/2", 5000, "11")
+    ]
+    assert seen.lacks == "The unit of 'XOF' at Paystack is not known"
+    assert not seen.complete
+    nothing = observation(balances(held(NGN=5000, XOF=0)), ledger(*rows))
+    assert (nothing.complete, nothing.lacks) == (True, "")
+    alone = observation(balances(held(XOF=900)), ledger(rows[0]))
+    assert (alone.readings, alone.complete) == ([], False)
+    assert "XOF" in alone.lacks
+
+
 @pytest.mark.parametrize(
     ("told", "entries", "why"),
     [
         (held(NGN=1), [], "no entry that tells whose"),
         (held(NGN=1), [entry(), entry(integration=2)], "One key has the ledger of"),
         (held(NGN=1), [entry(), entry(domain="test")], "One key has the ledger of"),
-        (held(XOF=1), [entry()], "The unit of 'XOF' at Paystack is not known"),
-        (held(NGN=1), [entry(currency="EGP")], "The unit of 'EGP'"),
         (held(NGN=1.0), [entry()], "not a whole number"),
         (held(NGN="1"), [entry()], "not a whole number"),
         (held(NGN=True), [entry()], "not a whole number"),
