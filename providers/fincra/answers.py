@@ -56,7 +56,17 @@ class Reader:
     why: str = ""
 
     def observation(self, found: Sequence[Mapping[str, Any]]) -> Observation:
-        told = [reading for row in found if (reading := self._reading(row))]
+        """Return the wallets; money of unknown decimals is said to be missing.
+
+        A wallet in which there is nothing is nothing in any unit.
+        """
+        told = [self._reading(row) for row in found if row["currency"] in DECIMALS]
+        odd = [row for row in found if text(row["currency"]) not in DECIMALS]
+        lacks = "; ".join(
+            f"The decimals of {row['currency']!r:.20} are not known"
+            for row in odd
+            if any(row[name] != 0 or isinstance(row[name], bool) for name in FIGURES)
+        )
         return Observation(
             told,
             [
@@ -64,19 +74,13 @@ class Reader:
                 for r in told
                 if r.total is not None and r.available is not None
             ],
+            complete=not lacks,
+            lacks=lacks,
         )
 
-    def _reading(self, row: Mapping[str, Any]) -> Reading | None:
-        """Return one wallet; what its figures do not tell exactly is not known.
-
-        None for one that holds nothing, of an unknown currency: nothing is nothing in
-        any unit. With something in it the currency is refused by its name.
-        """
+    def _reading(self, row: Mapping[str, Any]) -> Reading:
+        """Return one wallet; what its figures do not tell exactly is not known."""
         code = text(row["currency"])
-        if code not in DECIMALS:
-            if any(row[name] != 0 or isinstance(row[name], bool) for name in FIGURES):
-                raise ValueError(f"The decimals of {code!r:.20} are not known")
-            return None
         usable = text(row["status"]) == "enabled"
         wallet = Reading(
             str(_id(row)),
