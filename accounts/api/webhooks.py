@@ -45,14 +45,15 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> JsonResponse:
     except ProviderError as error:
         return problem(STATUS.get(error.code, 400), error.code, str(error))
     if noted.new:
-        behind.leave(look, noted.connection_id)
+        behind.leave(look, noted.connection_id, noted.first)
     return JsonResponse({"status": "accepted" if noted.new else "duplicate"})
 
 
-def look(connection_id: UUID) -> None:
+def look(connection_id: UUID, first: bool) -> None:
     """Let the provider be asked what is true at a connection."""
-    run = services.follow_webhook(connection_id)
-    publishing.publish(tasks.run_sync, str(run.pk))
+    run = services.follow_webhook(connection_id, first=first)
+    if run is not None:
+        publishing.publish(tasks.run_sync, str(run.pk))
 
 
 def problem(status: int, code: str, detail: str) -> JsonResponse:

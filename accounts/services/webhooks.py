@@ -36,7 +36,8 @@ LAST_TRY = timedelta(minutes=10)
 DOUBLINGS = 6  # from the first pause to the last; more would overflow an interval
 LONGEST_ID = 100
 # By the database's clock, which also tells when a sync began. It waits for no lock that a
-# sync of the connection holds.
+# sync of the connection holds. Whoever asks about another event that was told just now
+# finds this one, too.
 NOTE = """
 INSERT INTO accounts_webhookinbox AS w
   (id, created, connection_id, event_id, tries, next_try_at, body, deliveries)
@@ -45,7 +46,10 @@ SELECT t.id, statement_timestamp(), t.connection_id, t.event_id, 0,
 FROM (VALUES (%s::uuid, %s::uuid, %s::text, %s::interval, %s::bytea))
   AS t(id, connection_id, event_id, first_try, body)
 ON CONFLICT (connection_id, event_id) DO UPDATE SET deliveries = w.deliveries + 1
-RETURNING xmax = 0
+RETURNING xmax = 0, NOT EXISTS (
+  SELECT FROM accounts_webhookinbox o
+  WHERE o.connection_id = w.connection_id AND o.id <> w.id AND o.fetched_at IS NULL
+  AND o.next_try_at IS NOT NULL AND o.created > statement_timestamp() - %s)
 """
 HEARD = (SyncRun.Status.OK, SyncRun.Status.PARTIAL)
 
@@ -154,10 +158,14 @@ def _places(connection: Connection) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An event that was told, whose it is, and whether it is told for the first time."""
+    """An event that was told, whose it is, and whether it is told for the first time.
+
+    `first`: no other of the connection, told just before, is being asked about.
+    """
 
     connection_id: UUID
     new: bool
+    first: bool
 
 
 def receive(slug: str, secret: str, headers: Mapping[str, str], body: bytes) -> Noted:
@@ -174,20 +182,23 @@ def receive(slug: str, secret: str, headers: Mapping[str, str], body: bytes) -> 
     except ProviderError as error:
         log.warning("webhook_refused", connection=str(connection.pk), code=error.code)
         raise
-    told = (uuid4(), connection.pk, _fitting(hint.event_id), FIRST_TRY, body)
+    told = (uuid4(), connection.pk, _fitting(hint.event_id), FIRST_TRY, body, FIRST_TRY)
     with database.cursor() as cursor:
         cursor.execute(NOTE, told)
-        (new,) = cursor.fetchone()
+        new, first = cursor.fetchone()
     log.info("webhook_received", connection=str(connection.pk), new=new)
-    return Noted(connection.pk, new)
+    return Noted(connection.pk, new, first)
 
 
-def follow(connection_id: UUID) -> SyncRun:
+def follow(connection_id: UUID, *, first: bool = True) -> SyncRun | None:
     """Return a sync that will find out what is true; until then nothing kept is fresh.
 
-    The caller publishes `accounts.tasks.run_sync`.
+    The caller publishes `accounts.tasks.run_sync`. None where the sync that asks about
+    another event, which was the `first`, will see to this one.
     """
     instant.hint(connection_id)
+    if not first:
+        return None
     connection = Connection.objects.get(pk=connection_id)
     return request_sync(connection, SyncRun.Kind.WEBHOOK)
 
@@ -213,11 +224,9 @@ def announce_all(runs: Iterable[SyncRun]) -> list[SyncRun]:
     """
     heard = {run.connection_id: run for run in runs if run.status in HEARD}
     waiting = WebhookInbox.objects.waiting().filter(connection__in=heard)
-    later: dict[UUID, Connection] = {}
-    for event in waiting.order_by("connection_id", "created"):
-        run = heard[event.connection_id]
-        if event.created >= run.started:
-            later[run.connection_id] = run.connection
+    events = list(waiting.order_by("connection_id", "created"))
+    for event in events:
+        if event.created >= heard[event.connection_id].started:
             continue
         # First the news, then the mark: who dies in between says it twice.
         webhook_fetched.send(
@@ -226,7 +235,13 @@ def announce_all(runs: Iterable[SyncRun]) -> list[SyncRun]:
             event_id=event.event_id,
         )
         WebhookInbox.objects.filter(pk=event.pk).update(fetched_at=Now())
-    return [request_sync(c, SyncRun.Kind.WEBHOOK) for c in later.values()]
+    # Looked at once more: until now, who came relied on those that were waiting.
+    late = set(waiting.values_list("connection_id", flat=True)) if events else ()
+    return [
+        request_sync(run.connection, SyncRun.Kind.WEBHOOK)
+        for pk, run in sorted(heard.items())
+        if pk in late
+    ]
 
 
 def claim_unfetched() -> list[UUID]:

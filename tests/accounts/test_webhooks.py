@@ -241,6 +241,47 @@ def test_event_that_comes_while_a_sync_runs_gets_a_sync_of_its_own(
     assert heard == ["transaction.created:tx_1"]
 
 
+def test_burst_of_events_is_asked_about_once_and_each_is_told(
+    listening, heard, client, monkeypatch
+):
+    left = []
+    monkeypatch.setattr(behind, "leave", lambda work, *args: left.append((work, args)))
+    path = f"/webhooks/{BANK}/{SECRET}/"
+    names = [f"tx_{number}" for number in range(5)]
+    assert [post(client, path, name) for name in names] == ["accepted"] * 5
+    asked = []
+    monkeypatch.setattr(publishing, "publish", lambda _task, pk: asked.append(pk))
+
+    for work, args in left:
+        work(*args)
+
+    assert len(asked) == 1
+    tasks.run_sync(*asked)
+    assert heard == [f"transaction.created:{name}" for name in names]
+
+
+def test_event_that_relied_on_a_sync_which_had_begun_gets_another(
+    listening, heard, monkeypatch
+):
+    first = listening.webhook_events.create(event_id="first", next_try_at=now())
+    begun = SyncRun.objects.create(
+        connection=listening, kind="webhook", status="ok", started=now()
+    )
+
+    def come(sender, *, event_id, **_):
+        """Let another come while the first is told of, and rely on it."""
+        listening.webhook_events.create(event_id="second", next_try_at=now())
+
+    webhook_fetched.connect(come)
+    try:
+        later = services.announce_fetched(begun)
+    finally:
+        webhook_fetched.disconnect(come)
+
+    assert heard == [first.event_id]
+    assert later is not None and later.status == "requested"
+
+
 def test_event_that_could_not_be_fetched_in_a_day_is_given_up_and_says_so(
     knock, bank, heard, caplog
 ):
