@@ -76,6 +76,10 @@ class Sandbox:
         finally:
             for task in work:
                 task.cancel()
+            done, _ = await asyncio.wait(work)
+            for task in done:
+                if not task.cancelled():
+                    task.result()  # what ended it is said, not lost
 
     def close(self) -> None:
         for institution in self.institutions.values():
