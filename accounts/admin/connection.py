@@ -19,6 +19,7 @@ from providers.base import (
     TakesTypedBalances,
 )
 from providers.errors import ProviderError
+from providers.trading import ReportsTrading
 
 from . import show
 from .account import request_emergency, request_syncs
@@ -45,6 +46,7 @@ takes_typed = can(TakesTypedBalances)
 authorizes = can(Authorizes)
 sends_webhooks = can(SendsWebhooks)
 registers_webhooks = can(RegistersWebhooks)
+reports_trading = can(ReportsTrading)
 
 
 def listens(row: Connection) -> bool:
@@ -65,6 +67,11 @@ def can_be_asked(row: Connection) -> bool:
 
 def has_credentials(row: Connection) -> bool:
     return can_be_asked(row) and bool(providers.load(row.provider).fields)
+
+
+def without_trading(options: dict) -> dict:
+    kept = [name for name in options["fields"] if name != "trading_interval_seconds"]
+    return {**options, "fields": kept}
 
 
 @admin.register(Connection)
@@ -138,6 +145,13 @@ class ConnectionAdmin(ScopedAdmin):
             },
         ),
     ]
+
+    def get_fieldsets(self, request, obj=None):
+        """Ask only what means something for a row's provider."""
+        told = super().get_fieldsets(request, obj)
+        if obj is None or reports_trading(obj):
+            return told
+        return [(title, without_trading(options)) for title, options in told]
 
     def save_model(self, request, obj, form, change) -> None:
         save_changed(obj, form)

@@ -14,6 +14,8 @@ from accounts.services import TestResult as Verdict
 from automation.models import Rule, RuleRun
 from providers.base import Authorizes
 from providers.errors import Unavailable
+from providers.sandbox import registry
+from providers.trading import ReportsTrading
 
 from .conftest import BANK, SECRET, TYPED
 from .pages import adding, listing, nonce, page, text, verb
@@ -437,6 +439,20 @@ def test_new_credentials_replace_only_what_was_typed(owner, home):
     home.connection.refresh_from_db()
     now = home.connection.open_credentials()
     assert now == before | {"client_secret": "another"}
+
+
+@pytest.mark.parametrize("trades", [True, False])
+def test_pace_of_orders_is_asked_for_where_there_are_orders(owner, home, trades):
+    slugs = [
+        slug
+        for slug in registry.slugs()
+        if issubclass(providers.load(slug), ReportsTrading) is trades
+    ]
+    row = home.connection.workspace.connections.create(provider=slugs[0], label="Other")
+
+    shown = owner.get(page(row)).content.decode()
+
+    assert ('name="trading_interval_seconds"' in shown) is trades
 
 
 def test_a_counted_balance_is_recorded_to_the_penny(operator, cash):
