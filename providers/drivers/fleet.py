@@ -37,9 +37,10 @@ class Fleet:
 
     def __init__(self, *, in_flight: int = IN_FLIGHT) -> None:
         self.in_flight = in_flight
+        self.lost = False  # its loop did not answer in time
         self.loop = new_loop()
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="fleet-helper")
-        self._thread = Thread(target=self.loop.run_forever, daemon=True, name="fleet")
+        self._thread = Thread(target=self._run, daemon=True, name="fleet")
         self._thread.start()
         self.session = self._do(self._open())
         lane = Lane(self.loop, self.session, CONNECT)
@@ -82,6 +83,7 @@ class Fleet:
             over = False
             while not over:
                 if (over := running.done()) is False and monotonic() > ends + GRACE:
+                    self.lost = True
                     raise RuntimeError("The loop of the fleet does not answer")
                 if taken := harvest.take(0 if over else linger):
                     yield taken
@@ -96,6 +98,23 @@ class Fleet:
         self._thread.join()
         self._helpers.shutdown()
         self.loop.close()
+
+    def abandon(self) -> None:
+        """Leave a loop that does not answer to itself: it ends when it answers again."""
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop)
+
+    def _run(self) -> None:
+        self.loop.run_forever()
+        if self.lost:  # nobody waits for it
+            self._helpers.shutdown(wait=False)
+            self.loop.close()
+
+    async def _end(self) -> None:
+        # Each of them has a deadline, and somebody who may still hope for its result.
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+        await self.session.close()
+        self.loop.stop()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(GRACE)
@@ -169,8 +188,13 @@ _abandoned: list[Fleet] = []
 
 
 def fleet() -> Fleet:
-    """Return this process's fleet: one event loop, one session."""
+    """Return this process's fleet: one event loop, one session.
+
+    One whose loop does not answer is given up for another.
+    """
     with _lock:
+        if _fleets and _fleets[0].lost:
+            _fleets.pop().abandon()
         if not _fleets:
             _fleets.append(Fleet())
         return _fleets[0]
@@ -180,7 +204,8 @@ def close_all() -> None:
     """Close this process's fleet; the next call of `fleet` opens another."""
     with _lock:
         while _fleets:
-            _fleets.pop().close()
+            one = _fleets.pop()
+            one.abandon() if one.lost else one.close()
 
 
 def _after_fork() -> None:

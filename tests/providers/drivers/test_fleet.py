@@ -372,6 +372,26 @@ def test_loop_that_is_stuck_is_noticed(fleet, bank, monkeypatch):
     stuck.set()
 
 
+def test_process_whose_loop_is_stuck_gets_another(bank, monkeypatch):
+    stuck, lost = threading.Event(), this_process_fleet()
+    lost.loop.call_soon_threadsafe(stuck.wait, 60)
+    with monkeypatch.context() as patched:
+        patched.setattr(import_module("providers.drivers.fleet"), "GRACE", 0.2)
+        with pytest.raises(RuntimeError, match="does not answer"):
+            lost.run_all(jobs(bank, 1), seconds=0.1)
+
+    other = this_process_fleet()
+    found = other.run_all(jobs(bank, 2), seconds=10)
+
+    assert [answer.status for answer in found] == [200, 200]
+    assert this_process_fleet() is other is not lost
+    stuck.set()  # once it answers again, it ends and keeps nothing open
+    lost._thread.join(30)
+    assert (lost.session.closed, lost.loop.is_closed()) == (True, True)
+    other.close()
+    _after_fork()
+
+
 def test_answers_of_hundreds_arrive_through_one_session(fleet):
     institution = Institution()
     with serving(institution) as url:
