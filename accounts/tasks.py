@@ -122,9 +122,17 @@ def keep_history() -> None:
 
 @shared_task
 def forget_old_events() -> None:
-    """Delete what was told 90 days ago, and findings that are long over."""
+    """Delete what was told 90 days ago, findings that are long over, and old sync runs."""
     events.forget_old()
     services.forget_old_findings()
+    publish(forget_old_runs)
+
+
+@shared_task
+def forget_old_runs(since: str | None = None) -> None:
+    """Delete sync runs older than SYNC_RUN_DAYS, those of some connections at a time."""
+    if later := services.forget_old_runs(since):
+        publish(forget_old_runs, str(later))
 
 
 @shared_task

@@ -49,6 +49,10 @@ TRANSACTION_DAYS = env.int("TRANSACTION_DAYS", default=400)
 RECOVERY_DAYS = env.int("RECOVERY_DAYS", default=30)
 # So long what left quarantine, and differences that agreed again, are shown.
 FINDING_DAYS = env.int("FINDING_DAYS", default=400)
+# So long sync runs are kept in which nothing was found.
+SYNC_RUN_DAYS = env.int("SYNC_RUN_DAYS", default=90)
+if SYNC_RUN_DAYS < 1:
+    raise ImproperlyConfigured("SYNC_RUN_DAYS must be 1 or more")
 # The mail server for notifications, as Apprise writes it: mailtos://user:pass@host
 MAIL_URL = env("BALSYNC_MAIL_URL", default="").strip()
 # What clients of older systems mean who ask for chain wallets without a currency.

@@ -53,9 +53,7 @@ class QuarantinedReading(Row):
         related_name="quarantine",
         help_text="Empty: a whole answer.",
     )
-    sync = models.ForeignKey(
-        SyncRun, models.PROTECT, related_name="quarantine", db_index=False
-    )
+    sync = models.ForeignKey(SyncRun, models.PROTECT, related_name="quarantine")
     external_id = models.CharField(max_length=100, blank=True)
     rule = models.CharField(
         max_length=30, choices=[(rule.name, rule.label) for rule in RULES.values()]

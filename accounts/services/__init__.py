@@ -39,6 +39,7 @@ from .connecting import (
 from .forgetting import forget_old_findings
 from .keeping import keep_history
 from .movements import forget_old as forget_old_transactions
+from .old_runs import forget_old_runs
 from .portfolio import base_of, portfolio_of, spelt_out, worth_over_time
 from .proof import Proof, proof_of
 from .protecting import decide as decide_discrepancies
@@ -138,6 +139,7 @@ __all__ = [
     "forget_old_findings",
     "forget_old_hints",
     "forget_old_nonces",
+    "forget_old_runs",
     "forget_old_transactions",
     "fresh_balances",
     "hooks",
