@@ -28,8 +28,8 @@ from .problems import Archived
 from .schema import OF_PROVIDER, problems
 from .syncs import SyncRunSerializer
 
-SHORTEST, LONGEST = 30, 7 * 86_400  # seconds between periodic syncs
 SYNC_KINDS = (SyncRun.Kind.MANUAL.value, SyncRun.Kind.EMERGENCY.value)
+PACE = {"least": Connection.SHORTEST, "most": Connection.LONGEST}
 
 
 class ConnectionSerializer(serializers.ModelSerializer):
@@ -97,8 +97,8 @@ class ConnectionPatch(StrictSerializer):
     consent_expires_at = Moment(
         required=False, allow_null=True, help_text="For providers that do not tell."
     )
-    sync_interval_seconds = Whole(least=SHORTEST, most=LONGEST, required=False)
-    trading_interval_seconds = Whole(least=SHORTEST, most=LONGEST, required=False)
+    sync_interval_seconds = Whole(**PACE, required=False)
+    trading_interval_seconds = Whole(**PACE, required=False)
     credentials = Credentials(required=False)
 
 
@@ -106,7 +106,7 @@ class ConnectionCreate(StrictSerializer):
     workspace = Id(required=False, help_text="Needed with several workspaces.")
     provider = Text(max_length=40)
     label = Text(max_length=100, allow_blank=True, default="")
-    sync_interval_seconds = Whole(least=SHORTEST, most=LONGEST, required=False)
+    sync_interval_seconds = Whole(**PACE, required=False)
     credentials = Credentials(default=dict)
 
     def validate_provider(self, slug: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.timezone import now
 
@@ -58,6 +59,7 @@ class Connection(Row):
     # Younger than both of these, a balance is never called stale.
     FRESH = timedelta(minutes=15)
     FRESH_INTERVALS = 1.5
+    SHORTEST, LONGEST = 30, 7 * 86_400  # seconds between two that come by themselves
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="connections")
     # Without an index of its own: each sync writes the row twice, in every index.
@@ -77,7 +79,10 @@ class Connection(Row):
     token_expires_at = models.DateTimeField(null=True, blank=True)
     token_version = models.PositiveIntegerField(default=0)
     refresh_lease_until = models.DateTimeField(null=True, blank=True)
-    sync_interval_seconds = models.PositiveIntegerField(default=600)
+    sync_interval_seconds = models.PositiveIntegerField(
+        default=600,
+        validators=[MinValueValidator(SHORTEST), MaxValueValidator(LONGEST)],
+    )
     next_sync_at = models.DateTimeField(null=True, blank=True)
     accounts_listed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Empty: list them next time."
@@ -89,6 +94,7 @@ class Connection(Row):
         "seconds between readings of orders, trades and positions",
         default=1800,
         db_default=1800,
+        validators=[MinValueValidator(SHORTEST), MaxValueValidator(LONGEST)],
     )
     trading_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     # What the key may do, as the provider said: read, trade, withdraw, transfer …

@@ -125,6 +125,20 @@ def test_lists_narrow_to_one_account(superuser, home, foreign):
     assert "Elsewhere grocer" not in text(here)
 
 
+@pytest.mark.parametrize("name", ["sync_interval_seconds", "trading_interval_seconds"])
+def test_form_refuses_the_intervals_that_the_api_refuses(owner, home, name):
+    row, api = home.connection, f"/api/v1/connections/{home.connection.pk}/"
+    form = typed(owner.get(page(row)), "connection_form")
+    for seconds in (0, 29, 30, 7 * 86_400, 7 * 86_400 + 1, 2**31):
+        patched = owner.patch(api, {name: seconds}, content_type="application/json")
+        taken = owner.post(page(row), form | {name: str(seconds)})
+
+        row.refresh_from_db()
+        told = (patched.status_code, taken.status_code)
+        assert told == ((200, 302) if 30 <= seconds <= 7 * 86_400 else (400, 200))
+        assert 30 <= getattr(row, name) <= 7 * 86_400
+
+
 def test_form_writes_what_was_changed_and_undoes_nothing_that_happened_since(
     owner, home
 ):
