@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
@@ -11,27 +13,28 @@ from .fields import Nothing
 from .idempotency import idempotent
 
 
-class Protect(Accounts):
+class Deciding(Accounts):
     roles = {"POST": OPERATOR}
 
+    def decide(self, decision: Callable[..., object]) -> Response:
+        """Do with the account what the caller has decided, and show it."""
+        account = self.get_object()
+        self.body(Nothing)
+        decision(account, user=self.request.user)
+        return Response(self.get_serializer(account).data)
+
+
+class Protect(Deciding):
     @extend_schema(request=Nothing, responses=AccountSerializer)
     @idempotent()
     def post(self, request, pk):
         """Let no rule move money in or out of the account."""
-        account = self.get_object()
-        self.body(Nothing)
-        services.protect(account, user=request.user)
-        return Response(self.get_serializer(account).data)
+        return self.decide(services.protect)
 
 
-class Release(Accounts):
-    roles = {"POST": OPERATOR}
-
+class Release(Deciding):
     @extend_schema(request=Nothing, responses=AccountSerializer)
     @idempotent()
     def post(self, request, pk):
         """Let rules move money in and out of the account again."""
-        account = self.get_object()
-        self.body(Nothing)
-        services.release(account, user=request.user)
-        return Response(self.get_serializer(account).data)
+        return self.decide(services.release)
