@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from accounts.models import Account, BalanceSnapshot, Order, Position, Trade
@@ -57,9 +58,13 @@ def trade_of(row: Trade) -> trading.Trade:
 
 def position_of(row: Position) -> KnownPosition:
     """Return a row as it is compared with what is told."""
-    told = trading.Position(
-        row.external_id,
-        row.place,
+    told = trading.Position(row.external_id, row.place, *figures(row))
+    return KnownPosition(row.pk, told, row.seen_at, row.closed_at is not None)
+
+
+def figures(row: Position | trading.Position) -> tuple[Any, ...]:
+    """Return what is told of a position beside what it is, in the order of the columns."""
+    return (
         row.side,
         row.quantity,
         row.entry_price,
@@ -69,7 +74,6 @@ def position_of(row: Position) -> KnownPosition:
         row.liquidation_price,
         row.updated,
     )
-    return KnownPosition(row.pk, told, row.seen_at, row.closed_at is not None)
 
 
 def orders(connection_id: UUID, keys: Collection[Key]) -> dict[Key, KnownOrder]:

@@ -171,7 +171,7 @@ def write_positions(
                 place.connection_id,
                 *_market(row),
                 row.external_id,
-                *_position(row),
+                *known.figures(row),
                 seen_at,
                 derived,
             )
@@ -180,7 +180,10 @@ def write_positions(
     )
     write(
         statements.CHANGE_POSITIONS,
-        [(pk, *_position(row), seen_at, derived) for pk, row in sorted_by_id(verdict)],
+        [
+            (pk, *known.figures(row), seen_at, derived)
+            for pk, row in sorted_by_id(verdict)
+        ],
     )
     write(statements.SEEN_POSITIONS, [(pk, seen_at) for pk in verdict.confirmed])
     if not derived:
@@ -190,19 +193,6 @@ def write_positions(
 
 def sorted_by_id(verdict: positions.Positions) -> list[tuple[UUID, trading.Position]]:
     return sorted(verdict.changed, key=lambda pair: pair[0])
-
-
-def _position(row: trading.Position) -> tuple[Any, ...]:
-    return (
-        row.side,
-        row.quantity,
-        row.entry_price,
-        row.mark_price,
-        row.pnl,
-        row.pnl_asset,
-        row.liquidation_price,
-        row.updated,
-    )
 
 
 def write_absent(
