@@ -83,19 +83,8 @@ def spot_order(row: Any, markets: Markets) -> Order:
 
 def spot_trade(row: Any, markets: Markets) -> Trade:
     """Return a trade. Source: rest-api.md, "Account trade list"."""
-    return Trade(
-        f"{natural(row['id'])}",
-        f"{natural(row['orderId'])}",
-        markets[row["symbol"]],
-        "buy" if flag(row["isBuyer"]) else "sell",
-        size(row["qty"]),
-        size(row["price"]),
-        size(row["quoteQty"]),
-        moment(row["time"]),
-        fee=decimal(row["commission"]),
-        fee_asset=code_of(row["commissionAsset"]),
-        maker=flag(row["isMaker"]),
-    )
+    side = "buy" if flag(row["isBuyer"]) else "sell"
+    return _trade(row, markets, side, maker=flag(row["isMaker"]))
 
 
 # -- futures
@@ -108,21 +97,14 @@ def futures_order(row: Any, markets: Markets) -> Order:
 
 def futures_trade(row: Any, markets: Markets) -> Trade:
     """Return a trade with what it realised. Source: "Account Trade List"."""
-    market = markets[row["symbol"]]
-    return Trade(
-        f"{natural(row['id'])}",
-        f"{natural(row['orderId'])}",
-        market,
+    return _trade(
+        row,
+        markets,
         SIDES[row["side"]],
-        size(row["qty"]),
-        size(row["price"]),
-        size(row["quoteQty"]),
-        moment(row["time"]),
-        fee=decimal(row["commission"]),
-        fee_asset=code_of(row["commissionAsset"]),
         maker=flag(row["maker"]),
         pnl=decimal(row["realizedPnl"]),
-        pnl_asset=market.quote,  # a trade does not say it, but contracts settle so
+        # A trade does not say it, but contracts settle so.
+        pnl_asset=markets[row["symbol"]].quote,
     )
 
 
@@ -176,6 +158,22 @@ def position(row: Any, markets: Markets) -> Position | None:
         pnl_asset=code_of(row["marginAsset"]),
         liquidation_price=price_or_none(row["liquidationPrice"]),
         updated=moment(row["updateTime"]),
+    )
+
+
+def _trade(row: Any, markets: Markets, side: str, **more: Any) -> Trade:
+    return Trade(
+        f"{natural(row['id'])}",
+        f"{natural(row['orderId'])}",
+        markets[row["symbol"]],
+        side,
+        size(row["qty"]),
+        size(row["price"]),
+        size(row["quoteQty"]),
+        moment(row["time"]),
+        fee=decimal(row["commission"]),
+        fee_asset=code_of(row["commissionAsset"]),
+        **more,
     )
 
 
