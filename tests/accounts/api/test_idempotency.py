@@ -234,6 +234,20 @@ class TestAtOnce:
     def world(self):
         return build_world()
 
+    @pytest.fixture
+    def held_up(self, monkeypatch):
+        """Return what says that the winner is at work, and what lets it go on."""
+        inside, go_on = threading.Event(), threading.Event()
+        adapter = connecting._adapter
+
+        def slow(slug):
+            inside.set()
+            assert go_on.wait(timeout=30)
+            return adapter(slug)
+
+        monkeypatch.setattr(connecting, "_adapter", slow)
+        return inside, go_on
+
     def together(self, count, ask):
         barrier = threading.Barrier(count)
 
@@ -287,17 +301,9 @@ class TestAtOnce:
         assert len(labels) == 1
 
     def test_loser_waits_while_the_winner_works_and_gets_its_answer(
-        self, world, monkeypatch
+        self, world, held_up
     ):
-        inside, go_on = threading.Event(), threading.Event()
-        adapter = connecting._adapter
-
-        def slow(slug):
-            inside.set()
-            assert go_on.wait(timeout=30)
-            return adapter(slug)
-
-        monkeypatch.setattr(connecting, "_adapter", slow)
+        inside, go_on = held_up
 
         def ask(number):
             if number == 1:
@@ -310,17 +316,11 @@ class TestAtOnce:
         assert first.content == second.content
         assert second.headers["Idempotent-Replayed"] == "true"
 
-    def test_loser_gives_up_when_the_winner_takes_too_long(self, world, monkeypatch):
+    def test_loser_gives_up_when_the_winner_takes_too_long(
+        self, world, held_up, monkeypatch
+    ):
         monkeypatch.setattr(idempotency, "PATIENCE", 1.0)
-        inside, go_on = threading.Event(), threading.Event()
-        adapter = connecting._adapter
-
-        def slow(slug):
-            inside.set()
-            assert go_on.wait(timeout=30)
-            return adapter(slug)
-
-        monkeypatch.setattr(connecting, "_adapter", slow)
+        inside, go_on = held_up
 
         def ask(number):
             if number == 0:
