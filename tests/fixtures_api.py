@@ -36,6 +36,7 @@ from accounts.models import (
     Transaction,
     Workspace,
 )
+from automation import tasks
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from providers.base import Authorizes, MovesMoney, TakesTypedBalances
 
@@ -330,6 +331,14 @@ def published(monkeypatch) -> list[tuple]:
         "accounts.publishing.publish",
         lambda task, *args: sent.append((task.name, *args)),
     )
+    return sent
+
+
+@pytest.fixture
+def queued(monkeypatch) -> list[str]:
+    """Record which runs are put on the queue."""
+    sent: list[str] = []
+    monkeypatch.setattr(tasks, "publish", lambda task, *args: sent.extend(args))
     return sent
 
 

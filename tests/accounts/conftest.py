@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts import services
+from accounts import services, tasks
 from accounts.models import Account, Connection
 from providers.sandbox.institution import Customer
 from tests import fixtures_bank
@@ -39,6 +39,14 @@ def person(people) -> tuple[Customer, Connection]:
 @pytest.fixture
 def account_of() -> Callable[[str], Account]:
     return lambda name: Account.objects.get(external_id=name, automates=True)
+
+
+@pytest.fixture
+def queued(monkeypatch) -> list[tuple]:
+    """Record what is put on the queue instead of carrying it out."""
+    sent: list[tuple] = []
+    monkeypatch.setattr(tasks, "publish", lambda *told: sent.append(told))
+    return sent
 
 
 @pytest.fixture

@@ -32,14 +32,6 @@ def few_days(settings):
     settings.SYNC_RUN_DAYS = DAYS
 
 
-@pytest.fixture
-def queued(monkeypatch):
-    """Record what is put on the queue instead of carrying it out."""
-    sent: list[tuple] = []
-    monkeypatch.setattr(tasks, "publish", lambda *told: sent.append(told))
-    return sent
-
-
 def run(connection: Connection, days: float, status: str = "ok", **more) -> SyncRun:
     """Return a sync run that was made so many days ago."""
     made = SyncRun.objects.create(connection=connection, status=status, **more)

@@ -10,21 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from automation import tasks
 from automation.models import RuleRun
+from tests import fixtures_api
 from tests.guards import unguarded
 
 from .pages import page, text, verb
 
+queued = fixtures_api.queued
 HASH = "a" * 64
-
-
-@pytest.fixture
-def queued(monkeypatch) -> list[str]:
-    """Record which runs are put on the queue."""
-    sent: list[str] = []
-    monkeypatch.setattr(tasks, "publish", lambda task, *args: sent.extend(args))
-    return sent
 
 
 @pytest.fixture

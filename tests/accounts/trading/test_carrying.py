@@ -118,15 +118,6 @@ def test_only_one_of_many_reads_at_a_time(connection, bourse):
     assert bourse.calls.count("positions") == 1
 
 
-@pytest.fixture
-def queued(monkeypatch) -> list[tuple]:
-    sent: list[tuple] = []
-    monkeypatch.setattr(
-        "accounts.tasks.publish", lambda task, *args: sent.append((task, *args))
-    )
-    return sent
-
-
 def test_sync_that_somebody_asked_for_is_read_to_the_end_by_its_task(
     connection, bourse, queued
 ):

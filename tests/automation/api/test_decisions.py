@@ -6,19 +6,12 @@ import pytest
 from django.utils.timezone import now
 
 from accounts.models import Account, Workspace
-from automation import tasks
 from automation.models import RuleRun
+from tests import fixtures_api
 from tests.fixtures_api import ASSET, V1, expect_problem, fields_of, member
 
+queued = fixtures_api.queued
 HASH = "a" * 64
-
-
-@pytest.fixture
-def queued(monkeypatch) -> list[str]:
-    """Record which runs are put on the queue."""
-    sent: list[str] = []
-    monkeypatch.setattr(tasks, "publish", lambda task, *args: sent.extend(args))
-    return sent
 
 
 @pytest.fixture
