@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +73,29 @@ def gbp(minor: int) -> dict[str, str]:
 
 def leg(account: Account, role: str, **more: Any) -> dict[str, Any]:
     return {"account": str(account.pk), "role": role, **more}
+
+
+class Killed(BaseException):
+    """What happens to a worker."""
+
+
+def die(*args, **more):
+    raise Killed
+
+
+@contextmanager
+def going_once_money_left(bank: Institution, *pots: Account) -> Iterator[None]:
+    """Let the bank delete these pots as soon as it is written down that money left."""
+    book = services.sending.Drive.book
+
+    def then_they_go(self):
+        book(self)
+        for pot in pots:
+            bank.do("amend", id=pot.external_id, deleted=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(services.sending.Drive, "book", then_they_go)
+        yield
 
 
 @pytest.fixture

@@ -15,17 +15,9 @@ from automation import services
 from automation.models import RuleRun, Transfer
 from automation.services import sending
 
-from .conftest import gbp, leg, sweep
+from .conftest import Killed, die, gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
-
-
-class Killed(BaseException):
-    """What happens to a worker."""
-
-
-def die(*args, **more):
-    raise Killed
 
 
 def test_nothing_is_sent_on_a_reading_that_grew_old_meanwhile(

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from automation import services
 from automation.models import RuleRun, Transfer
 
-from .conftest import at_every_bank, sweep
+from .conftest import Killed, at_every_bank, die, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -179,12 +179,6 @@ def test_an_answer_in_another_currency_freezes_the_rule(
 def test_a_worker_that_died_before_it_sent_is_followed_by_another(
     alice, topup, run, moved, let_time_pass, monkeypatch
 ):
-    class Killed(BaseException):
-        pass
-
-    def die(*args):
-        raise Killed
-
     monkeypatch.setattr(services.sending.Drive, "send", die)
     monkeypatch.setitem(services.sending.ACTIONS, "send", die)
     with pytest.raises(Killed):

@@ -11,7 +11,7 @@ from accounts.models import Balance
 from automation import services
 from automation.models import RuleRun, Transfer
 
-from .conftest import gbp, leg, sweep
+from .conftest import Killed, die, gbp, going_once_money_left, leg, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -206,25 +206,16 @@ def test_the_second_step_impossible_brings_the_money_back(
     assert sorted(moved().values()) == [0, 1, 1]
 
 
-def test_money_that_cannot_go_back_either_is_stranded_in_sight(
-    bank, alice, run, monkeypatch
-):
+def test_money_that_cannot_go_back_either_is_stranded_in_sight(bank, alice, run):
     alice.fill(alice.pots[0], 80_00)
     rule = alice.rule(
         "sweep",
         leg(alice.pots[0], "source", strategy="all"),
         leg(alice.pots[1], "target"),
     )
-    book = services.sending.Drive.book
 
-    def then_both_pots_go(self):
-        book(self)
-        for pot in alice.pots[:2]:
-            bank.do("amend", id=pot.external_id, deleted=True)
-
-    monkeypatch.setattr(services.sending.Drive, "book", then_both_pots_go)
-
-    done = run(rule)
+    with going_once_money_left(bank, *alice.pots[:2]):
+        done = run(rule)
 
     assert done.status == "stranded"
     stranded = Transfer.objects.get(step=2)
@@ -234,12 +225,6 @@ def test_money_that_cannot_go_back_either_is_stranded_in_sight(
 def test_a_run_that_kills_its_workers_is_quarantined(
     alice, topup, run, let_time_pass, monkeypatch
 ):
-    class Killed(BaseException):
-        pass
-
-    def die(*args):
-        raise Killed
-
     monkeypatch.setattr(services.planning, "sync", die)
     started, _ = services.start_run(topup, "poison", trigger_kind="daily")
     for _ in range(5):

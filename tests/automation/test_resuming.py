@@ -12,7 +12,7 @@ from automation.machine import run as machine
 from automation.models import Rule, RuleRun, Transfer
 from automation.services import deciding
 
-from .conftest import gbp, leg
+from .conftest import gbp, going_once_money_left, leg
 from .people import again, demand, steps
 
 pytestmark = pytest.mark.django_db
@@ -200,16 +200,10 @@ def test_what_had_moved_when_it_was_given_up_is_found_and_not_sent(
 
 
 def test_money_that_was_brought_back_is_not_sent_again(
-    bank, alice, pot_to_pot, run, anna, monkeypatch
+    bank, alice, pot_to_pot, run, anna
 ):
-    book = services.sending.Drive.book
-
-    def then_the_target_goes(self):
-        book(self)
-        bank.do("amend", id=alice.pots[1].external_id, deleted=True)
-
-    monkeypatch.setattr(services.sending.Drive, "book", then_the_target_goes)
-    failed = run(pot_to_pot)
+    with going_once_money_left(bank, alice.pots[1]):
+        failed = run(pot_to_pot)
     assert (failed.status, alice.holds(alice.pots[0])) == ("failed", 80_00)
 
     with pytest.raises(deciding.NotResumable):
@@ -217,19 +211,11 @@ def test_money_that_was_brought_back_is_not_sent_again(
 
 
 def test_stranded_money_is_brought_back_once_its_pot_takes_it(
-    bank, alice, pot_to_pot, run, anna, monkeypatch
+    bank, alice, pot_to_pot, run, anna
 ):
-    book = services.sending.Drive.book
-
-    def then_both_pots_go(self):
-        book(self)
-        for pot in alice.pots[:2]:
-            bank.do("amend", id=pot.external_id, deleted=True)
-
-    monkeypatch.setattr(services.sending.Drive, "book", then_both_pots_go)
-    stranded = run(pot_to_pot)
+    with going_once_money_left(bank, *alice.pots[:2]):
+        stranded = run(pot_to_pot)
     assert stranded.status == "stranded"
-    monkeypatch.setattr(services.sending.Drive, "book", book)
     bank.do("amend", id=alice.pots[0].external_id, deleted=False)
 
     services.resume_run(stranded.pk, user=anna)

@@ -13,7 +13,7 @@ from automation import services, tasks
 from automation.machine import transfer as machine
 from automation.models import RuleRun, Transfer
 
-from .conftest import gbp, leg, sweep
+from .conftest import Killed, die, gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -208,12 +208,6 @@ def test_a_dead_workers_run_is_free_when_its_lease_is_over(topup, run, ago, foun
 def test_a_run_is_held_no_longer_than_the_transfer_that_is_sent(
     alice, topup, monkeypatch
 ):
-    class Killed(BaseException):
-        pass
-
-    def die(*args):
-        raise Killed
-
     monkeypatch.setitem(services.sending.ACTIONS, "send", die)
     started, _ = services.start_run(topup, "one", trigger_kind="manual")
     with pytest.raises(Killed):
