@@ -15,16 +15,16 @@ from providers.drivers.streaming import News, Session, State
 from providers.errors import AuthenticationFailed, UnexpectedResponse
 from providers.money import Asset
 from providers.sandbox import registry, serve
-from providers.sandbox.institution import Institution
 from providers.sandbox.wire import Answer, Declined
 from providers.streaming import Ask, Feed, Hang, Look, Note, Say, Streams, Told, Traded
 from providers.wire import Request
+from tests.providers.uninhabited import Uninhabited
 
 GOLD = Asset("XAU", 2)
 HOSTS = {"api": "https://vault.example", "stream": "wss://vault.example"}
 
 
-class Vault(Institution):
+class Vault(Uninhabited):
     """Holds gold, and tells everybody who listens how much."""
 
     mounts = {"api": "", "stream": "/ws"}
@@ -56,18 +56,6 @@ class Vault(Institution):
         with self.lock:
             for talk in self.talks:
                 talk.say(what)
-
-    def add_customers(self, names, **wishes):
-        return []
-
-    def customer(self, name):
-        raise LookupError(name)
-
-    def customers(self):
-        return []
-
-    def refusal(self, code):
-        return Answer.of({"error": code}, 400)
 
 
 class VaultFeed(Feed):

@@ -10,13 +10,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from providers.sandbox import registry, serve
-from providers.sandbox.institution import Institution
-from providers.sandbox.wire import Answer, Declined
+from providers.sandbox.wire import Declined
+from tests.providers.uninhabited import Uninhabited
 
 WAIT = 5  # seconds, only ever waited for what does not come
 
 
-class Echo(Institution):
+class Echo(Uninhabited):
     """Repeats what it is told, and tells everybody what is shouted."""
 
     mounts = {"api": "", "stream": "/ws"}
@@ -43,18 +43,6 @@ class Echo(Institution):
     def beat(self, talk, now):
         if now - talk.opened_at > 3600:
             talk.ping(b"still there?")
-
-    def add_customers(self, names, **wishes):
-        return []
-
-    def customer(self, name):
-        raise LookupError(name)
-
-    def customers(self):
-        return []
-
-    def refusal(self, code):
-        return Answer.of({"error": code}, 400)
 
 
 @pytest.fixture(scope="module")
