@@ -87,7 +87,7 @@ class SyncRun(Row):
         ordering = ["-created"]
         indexes = [
             models.Index(fields=["connection", "-created"], name="sync_run_by_time"),
-            # For the newest of all: rows lie in this order, so it is tiny and cheap.
+            # For the newest of all: they lie together, so it is tiny and cheap.
             BrinIndex(fields=["created"], autosummarize=True, name="sync_run_newest"),
             models.Index(
                 fields=["requested_by"],

@@ -114,6 +114,15 @@ def test_missing_secret_stops_the_start_and_is_named(name):
     assert f"Set {name}, or {name}_FILE" in stopped.value.stderr
 
 
+def test_sync_runs_are_kept_for_a_day_at_least():
+    assert read("SYNC_RUN_DAYS", SYNC_RUN_DAYS="1") == {"SYNC_RUN_DAYS": 1}
+
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        read("SYNC_RUN_DAYS", SYNC_RUN_DAYS="0")
+
+    assert "SYNC_RUN_DAYS must be 1 or more" in stopped.value.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "is_secure"),
     [
