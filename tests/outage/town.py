@@ -151,10 +151,20 @@ class Town:
         """Keep to the schedule until all is well again; return how long that took."""
         begun = time.monotonic()
         while not self.get("/portfolio/")["complete"]:
-            assert time.monotonic() - begun < PATIENCE, self.told()
+            assert time.monotonic() - begun < PATIENCE, self.ill()
             time.sleep(0.25)  # breakers look at the clock
             self.sync(slug)
         return time.monotonic() - begun
+
+    def ill(self) -> list[tuple[str, ...]]:
+        """Return what is wrong, and where."""
+        rows = Connection.objects.in_use().exclude(health=Connection.Health.OK)
+        told = rows.values_list("provider", "label", "health", "error_code", "error")
+        missing = [
+            tuple(map(str, doubt.values()))
+            for doubt in self.get("/portfolio/")["missing"]
+        ]
+        return [*told, *missing]
 
     def snapshots(self) -> int:
         return BalanceSnapshot.objects.count()
