@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from accounts.services import audit
@@ -15,8 +16,9 @@ from automation import machine
 from automation.machine import events as transfer_events
 from automation.machine import run as events
 from automation.machine.endings import CANCELLED
-from automation.models import RuleRun, Transfer
+from automation.models import Rule, RuleRun, Transfer
 
+from .locks import in_order
 from .plans import note
 from .rows import run_state, run_step, save_run
 from .runs import transfers_of
@@ -24,6 +26,7 @@ from .sending import Drive
 
 log = structlog.get_logger("automation.runs")
 Status = RuleRun.Status
+OVERTAKEN = "This rule has moved money since, or still may: start a new run."
 
 
 class NotDecidable(Exception):
@@ -134,8 +137,9 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
     """Let a run that ended badly, or was given up, go on where that is safe.
 
     What was refused or never sent is tried again under its own id, while its plan is
-    young and the provider remembers the id; never what a person cancelled, what was
-    brought back or what may have moved. A run that was given up before it had a plan
+    young, no other run of the rule has moved money since, and the provider remembers
+    the id; never what a person cancelled, what was brought back or what may have moved.
+    A run that was given up before it had a plan
     is planned anew. Raises NotResumable. A run that goes on is left to go on.
     """
     with transaction.atomic():
@@ -144,15 +148,16 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
             return run
         if not run.rule.enabled or run.rule.archived_at is not None:
             raise NotResumable("The rule of this run is switched off.")
+        late = overtaken(run)
         steps = transfers_of(run)
         for row in steps:
-            if may_go_on(row, steps):
+            if may_go_on(row, steps, late=late):
                 Drive(run, row, steps).apply(transfer_events.Resume())
         before = run_state(run)
         told = [run_step(row, steps) for row in steps]
         after, commands = machine.step(before, events.Resume(told), now())
         if after is before:
-            raise NotResumable
+            raise NotResumable(OVERTAKEN if late else "")
         success = events.RunCommand.SUCCEED in commands
         told = [*run.trace, note("resumed", f"Resumed by {user}")]
         keep(run, after, success=success, trace=told)
@@ -161,10 +166,25 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
     return run
 
 
-def may_go_on(row: Transfer, steps: Sequence[Transfer]) -> bool:
-    """Say whether the money of `row` is where the call needs it."""
+def overtaken(run: RuleRun) -> bool:
+    """Say whether the rule of `run` has moved money since that was planned, or may.
+
+    Then what `run` did not move is moved already, or its limits are used up. Another
+    run of the rule is planned, or resumed, before this is asked or once it is answered.
+    """
+    in_order(run.transfers.all())
+    Rule.objects.select_for_update().get(pk=run.rule_id)
+    others = Transfer.objects.moved_by(run.rule).exclude(run=run)
+    since = run.planned_at or run.created
+    return others.filter(Q(settled_at=None) | Q(settled_at__gt=since)).exists()
+
+
+def may_go_on(row: Transfer, steps: Sequence[Transfer], *, late: bool) -> bool:
+    """Say whether the money of `row` is where the call needs it, and still wanted."""
     if row.step == 2:
         return True
+    if late and row.step == 0 and row.settled_at is not None:
+        return False
     back = any(s.move == row.move and s.step == 2 for s in steps)
     before = next((s for s in steps if s.pk == row.depends_on_id), None)
     ready = before is None or before.settled_at is None or before.status == "done"

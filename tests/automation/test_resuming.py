@@ -224,3 +224,27 @@ def test_stranded_money_is_brought_back_once_its_pot_takes_it(
     assert done.status == "failed", done.reason
     assert alice.holds(alice.pots[0]) == 80_00
     assert Transfer.objects.get(step=0).status == "reversed"
+
+
+def test_what_a_later_run_has_moved_is_not_moved_once_more(
+    alice, refused, topup, run, anna
+):
+    assert run(topup, "two").status == "succeeded"
+
+    with pytest.raises(deciding.NotResumable, match="since"):
+        services.resume_run(refused.pk, user=anna)
+    assert alice.holds(alice.pots[0]) == 300_00
+
+
+def test_of_two_runs_that_failed_only_one_goes_on(
+    bank, alice, refused, topup, run, anna, orders
+):
+    bank.fault("refuse", **orders)
+    later = run(topup, "two")
+    assert later.status == "failed"
+    services.resume_run(refused.pk, user=anna)
+
+    with pytest.raises(deciding.NotResumable, match="since"):
+        services.resume_run(later.pk, user=anna)
+    again(refused)
+    assert alice.holds(alice.pots[0]) == 300_00

@@ -127,6 +127,19 @@ def test_what_was_refused_counts_again(alice, bank, change, run, orders):
     assert Cover.objects.count() == 1
 
 
+def test_what_another_run_has_made_good_is_not_made_good_by_a_resume(
+    alice, bank, change, run, orders, anna
+):
+    bank.spend(alice.main.external_id, 1_25)
+    bank.fault("refuse", **orders)
+    refused = run(change, "one")
+    assert run(change, "two").status == "succeeded"
+
+    with pytest.raises(services.NotDecidable):
+        services.resume_run(refused.pk, user=anna)
+    assert alice.holds(alice.pots[0]) == 75
+
+
 def test_what_may_have_moved_does_not_count_again(alice, bank, change, run, orders):
     bank.spend(alice.main.external_id, 1_25)
     bank.fault("drop_before", **orders)
