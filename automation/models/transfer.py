@@ -24,6 +24,13 @@ class TransferQuerySet(models.QuerySet):
     def unsettled(self) -> TransferQuerySet:
         return self.filter(settled_at=None)
 
+    def coming(self) -> TransferQuerySet:
+        """Return those that may still be sent.
+
+        What waits for a person is not, and balances show whether it was.
+        """
+        return self.filter(status__in=Transfer.OPEN, needs_person=False)
+
     def uncertain(self) -> TransferQuerySet:
         """Return those that may be moving the money just now."""
         return self.filter(
@@ -48,7 +55,14 @@ class TransferQuerySet(models.QuerySet):
 
     def sum_out_of(self, account: str) -> Coalesce:
         """Return, for a query, how much of this leaves the account in column `account`."""
-        mine = self.filter(source=OuterRef(account)).order_by().values("source")
+        return self.sum_at("source", account)
+
+    def sum_into(self, account: str) -> Coalesce:
+        """Return, for a query, how much of this comes to the account in column `account`."""
+        return self.sum_at("target", account)
+
+    def sum_at(self, end: str, account: str) -> Coalesce:
+        mine = self.filter(**{end: OuterRef(account)}).order_by().values(end)
         none = Value(0, output_field=MinorUnits())
         return Coalesce(Subquery(mine.values(sum=Sum("amount"))), none)
 

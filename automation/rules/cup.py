@@ -118,7 +118,7 @@ class Cup:
 def lacking(draft: Draft, leg: Leg) -> int | None:
     """Return what a pot lacks to its target, else to its goal; None with neither."""
     goal = draft.holdings[leg.account].goal if leg.target is None else leg.target
-    return None if goal is None else max(0, goal - draft.available(leg.account))
+    return None if goal is None else max(0, goal - draft.expected(leg.account))
 
 
 def most(leg: Leg, spare: int) -> int | None:

@@ -85,6 +85,14 @@ class Draft(Known):
 
     # Balances
 
+    def expected(self, account: str) -> int:
+        """Return what an account holds once it has what is on its way to it."""
+        coming = self.holdings[account].coming
+        if coming:
+            text = f"{self.money(coming)} is on its way to {self.name(account)}"
+            self.say("coming", account, text, coming)
+        return self.available(account) + coming
+
     def spare(self, leg: Leg) -> int:
         """Return how much may leave a source: what is above its reserve, never less than 0."""
         available = self.available(leg.account)

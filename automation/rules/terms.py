@@ -55,6 +55,7 @@ class Holding:
     can_receive: bool = True
     largest_drop: int = 0  # seen within 30 days
     total: int | None = None  # what it holds, also what is not free
+    coming: int = 0  # on its way to it by our own hand, and not there yet
 
     @property
     def is_pot(self) -> bool:

@@ -15,10 +15,13 @@ def topup(draft: Draft) -> None:
     held = draft.available(target.account)
     if target.strategy == "balance" and held > (target.high or 0):
         give_back(draft, source, target, held)
-    elif amount := lacking(target, held):
+    elif amount := lacking(target, draft.expected(target.account)):
         fill(draft, source, target, amount)
     else:
-        text = f"{draft.name(target.account)} holds {draft.money(held)}: that is enough"
+        text = f"{draft.name(target.account)} holds {draft.money(held)}"
+        if coming := draft.holdings[target.account].coming:
+            text += f", and {draft.money(coming)} is on its way"
+        text += ": that is enough"
         draft.block("nothing", target.account, text)
 
 

@@ -82,7 +82,10 @@ def held(workspace: UUID, passed: Ids, compared: Ids, roots: Ids) -> QuerySet[Ac
     if roots:
         wanted |= Q(parent__in=roots, goal__gt=0, closed_at=None)
     accounts = Account.objects.filter(wanted)
-    accounts = accounts.annotate(leaving=Transfer.objects.unread().sum_out_of("pk"))
+    accounts = accounts.annotate(
+        leaving=Transfer.objects.unread().sum_out_of("pk"),
+        coming=Transfer.objects.coming().sum_into("pk"),
+    )
     return accounts.select_related("balance", "connection").order_by("pk")
 
 
@@ -120,6 +123,7 @@ def decide(
 ) -> Plan:
     """Return the plan for what `accounts` hold, less what is on its way out of them.
 
+    What is on its way to them is not theirs yet, but they lack it no more.
     `run` tells what made the rule due. Where only old readings stand in the way and the
     rule wants a person asked, it is the plan to ask about: planned, and marked `ask`.
     """
@@ -128,6 +132,7 @@ def decide(
         accounts,
         now=moment,
         reserved={account.pk: int(account.leaving) for account in accounts},
+        coming={account.pk: int(account.coming) for account in accounts},
         drops=largest_drops(accounts, moment) if careful else {},
     )
     known = gather(rule, accounts, moment, run=run, preview=preview)

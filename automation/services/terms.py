@@ -74,6 +74,7 @@ def holdings(
     *,
     now: datetime,
     reserved: Mapping[UUID, int] | None = None,
+    coming: Mapping[UUID, int] | None = None,
     drops: Mapping[UUID, int] | None = None,
 ) -> dict[str, Holding]:
     """Return what each account holds for planning, less what is reserved."""
@@ -82,6 +83,7 @@ def holdings(
             account,
             now,
             reserved=(reserved or {}).get(account.pk, 0),
+            coming=(coming or {}).get(account.pk, 0),
             drop=(drops or {}).get(account.pk, 0),
         )
         for account in accounts
@@ -89,7 +91,12 @@ def holdings(
 
 
 def holding(
-    account: Account, now: datetime, *, reserved: int = 0, drop: int = 0
+    account: Account,
+    now: datetime,
+    *,
+    reserved: int = 0,
+    coming: int = 0,
+    drop: int = 0,
 ) -> Holding:
     balance = getattr(account, "balance", None)
     if balance is not None and balance.distrusted:
@@ -112,6 +119,7 @@ def holding(
         can_receive=account.can_receive and usable,
         largest_drop=drop,
         total=balance.total if balance else None,
+        coming=coming,
     )
 
 

@@ -191,3 +191,19 @@ def test_a_worker_that_died_before_it_sent_is_followed_by_another(
 
     assert RuleRun.objects.get().status == "succeeded"
     assert list(moved().values()) == [1]
+
+
+def test_what_is_on_its_way_to_a_target_is_lacking_no_more(
+    bank, alice, topup, run, orders, let_time_pass
+):
+    bank.fault("drop_before", **orders)
+    first = run(topup, "one")
+    assert first.status == "running"
+
+    second = run(topup, "two")
+    assert second.status == "nothing_to_do"
+    assert "£300.00 is on its way" in str(second.trace)
+    let_time_pass()
+
+    assert services.execute_run(first.pk).status == "succeeded"
+    assert alice.holds(alice.pots[0]) == 300_00
