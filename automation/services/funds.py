@@ -18,7 +18,7 @@ from automation.rules.draft import LIVE_SECONDS, STALE_SECONDS
 from providers.money import pretty
 
 from .compiled import Compiled
-from .terms import age, largest_drops, log_readings
+from .terms import UNKNOWN_AGE, age, largest_drops, log_readings
 
 
 def check(run: RuleRun, row: Transfer) -> machine.Event:
@@ -72,7 +72,7 @@ def oldest(row: Transfer, balances: dict[UUID, Balance]) -> int:
     """
     balance = balances.get(row.source_id)
     known = balance is not None and not balance.distrusted
-    return age(balance, now()) if known else 10 * STALE_SECONDS
+    return age(balance, now()) if known else UNKNOWN_AGE
 
 
 def good_until(

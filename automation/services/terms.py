@@ -13,6 +13,7 @@ from accounts.logs import balance_line
 from accounts.models import Account, BalanceSnapshot
 from automation.models import Rule, RuleLeg, Transfer
 from automation.rules import Holding, Leg, Limits, RuleSpec
+from automation.rules.known import STALE_SECONDS
 from automation.rules.localtime import midnight, zone_of
 from automation.rules.terms import POT
 
@@ -20,6 +21,8 @@ from .condition_document import stored_conditions
 from .pay import pay_cycle
 
 DROPS = timedelta(days=30)
+AHEAD = timedelta(minutes=1)  # by which clocks may differ
+UNKNOWN_AGE = 10 * STALE_SECONDS
 SAME = ("role", "order", "strategy", "amount", "share", "keep", "keep_share", "floor")
 BOUNDS = ("target", "cap", "max_share", "min_move", "low", "high")
 MORE = ("due", "unit", "multiplier", "accounts")
@@ -124,8 +127,15 @@ def holding(
 
 
 def age(balance, now: datetime) -> int:
-    """Return how many seconds ago `balance` was confirmed, rounded up."""
-    return max(0, -int(-(now - balance.fetched_at).total_seconds() // 1))
+    """Return how many seconds ago `balance` was confirmed, rounded up.
+
+    One that was confirmed in the future is of before the clock was put back, and nobody
+    knows how long ago: it is older than any rule may act on.
+    """
+    passed = now - balance.fetched_at
+    if passed < -AHEAD:
+        return UNKNOWN_AGE
+    return max(0, -int(-passed.total_seconds() // 1))
 
 
 def largest_drops(accounts: Iterable[Account], now: datetime) -> dict[UUID, int]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
+from django.utils.timezone import now
 
 from accounts.models import Balance
 from automation import services
@@ -149,6 +150,19 @@ def test_a_bank_that_is_away_means_stale_and_not_zero(bank, alice, topup, run):
     assert done.status == "skipped_stale"
     assert not Transfer.objects.exists()
     assert Balance.objects.get(account=alice.main).error
+
+
+def test_a_reading_of_before_the_clock_was_put_back_is_not_taken_for_new(
+    bank, alice, topup, run
+):
+    alice.sync()
+    Balance.objects.update(fetched_at=now() + timedelta(hours=1))
+    bank.fault("drop_before", times=None)
+
+    done = run(topup)
+
+    assert done.status == "skipped_stale"
+    assert not Transfer.objects.exists()
 
 
 def test_a_scheduled_run_tries_again_while_the_bank_is_away(
