@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from .localtime import zone_of
 from .trigger_terms import Occurrence, TriggerSpec
 
+AHEAD = timedelta(days=1)  # by which banks date what they have booked
+
 
 @dataclass(frozen=True, slots=True)
 class MovementSeen:
@@ -42,14 +44,15 @@ def payday(
 
     `last_fired` is when the salary was paid whose run last succeeded: another counts
     from the local day `cooldown_days` later. The key is the movement's own, so that
-    one salary is one occurrence however often it is seen.
+    one salary is one occurrence however often it is seen. One that is dated in the
+    future is no salary before its day: the next would come before it.
     """
     since = now - timedelta(days=trigger.look_back_days)
     found = [
         seen
         for seen in movements
         if seen.asset == asset
-        and since <= seen.created
+        and since <= seen.created <= now + AHEAD
         and is_salary(trigger, seen)
         and not of_same_cycle(trigger, seen, last_fired, zone)
     ]

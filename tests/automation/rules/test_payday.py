@@ -258,3 +258,19 @@ def test_what_is_wrong_with_a_trigger_has_a_field_and_a_code(trigger, field, cod
     problems = trigger_problems(trigger, "GBP/2")
 
     assert (field, code) in {(problem.field, problem.code) for problem in problems}
+
+
+def test_a_salary_of_a_day_that_has_not_come_is_none_yet():
+    far = replace(SALARY, external_id="far", created=datetime.max.replace(tzinfo=UTC))
+    last = NOW - timedelta(days=30)
+
+    occurrence = payday(
+        PAYDAY,
+        [far, SALARY],
+        asset="GBP/2",
+        now=NOW,
+        last_fired=last,
+        zone="Asia/Tokyo",
+    )
+
+    assert occurrence.key == "payday:tx_1"
