@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery, Sum, Value
+from django.db.models import OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from accounts.fields import MinorUnits
@@ -20,6 +20,7 @@ from automation.schedules import trigger_spec
 from .movements import Found
 
 COMMITTING = timedelta(minutes=10)  # what ended a moment ago may not be visible yet
+AHEAD = timedelta(minutes=1)  # by which clocks may differ
 
 
 def crossings(triggers: Sequence[Trigger], moment: datetime) -> Found:
@@ -47,12 +48,17 @@ def crossings(triggers: Sequence[Trigger], moment: datetime) -> Found:
 
 
 def readings_for(triggers: Sequence[Trigger]) -> dict[UUID | None, list[Reading]]:
-    """Return, by account, what it had available since the first look, oldest first."""
-    accounts = {trigger.account_id for trigger in triggers}
-    since = min(trigger.seen_at or trigger.created for trigger in triggers)
+    """Return, by account, what it had available since its first look, oldest first."""
+    first: dict[UUID | None, datetime] = {}
+    for trigger in triggers:
+        since = trigger.seen_at or trigger.created
+        first[trigger.account_id] = min(since, first.get(trigger.account_id, since))
     readings: dict[UUID | None, list[Reading]] = defaultdict(list)
-    past = BalanceSnapshot.objects.heard().filter(account__in=accounts, as_of__gt=since)
-    now = Balance.objects.filter(account__in=accounts)
+    # Each since its own look: one account that nobody reads any more would else bring
+    # in all that the others ever held.
+    news = Q(*(Q(account=a, as_of__gt=at) for a, at in first.items()), _connector=Q.OR)
+    past = BalanceSnapshot.objects.heard().filter(news)
+    now = Balance.objects.filter(account__in=first)
     for rows in (past.order_by("as_of", "pk"), now):
         for account, available, as_of in rows.values_list(
             "account_id", "available", "as_of"
@@ -63,7 +69,7 @@ def readings_for(triggers: Sequence[Trigger]) -> dict[UUID | None, list[Reading]
 
 def successes(triggers: Sequence[Trigger], moment: datetime) -> Found:
     """Return, by trigger, every success of its upstream rule that moved enough."""
-    since = min(trigger.seen_at or trigger.created for trigger in triggers)
+    since = min(looked_at(trigger, moment) for trigger in triggers)
     runs = RuleRun.objects.filter(
         rule__in={trigger.upstream_id for trigger in triggers},
         status=RuleRun.Status.SUCCEEDED,
@@ -73,11 +79,21 @@ def successes(triggers: Sequence[Trigger], moment: datetime) -> Found:
     found: Found = defaultdict(list)
     for run in runs.order_by("finished_at", "pk"):
         for trigger in triggers:
-            if follows(trigger, run):
+            if follows(trigger, run, moment):
                 found[trigger.pk].append(after(trigger, run))
     for trigger in triggers:
-        trigger.seen_at = max(trigger.seen_at or trigger.created, moment - COMMITTING)
+        trigger.seen_at = max(looked_at(trigger, moment), moment - COMMITTING)
     return found
+
+
+def looked_at(trigger: Trigger, moment: datetime) -> datetime:
+    """Return up to when `trigger` was looked at.
+
+    Not into a future that never came, for the clock was put back: what ends before that
+    comes once more would never be seen. One success makes it due but once.
+    """
+    seen = trigger.seen_at or trigger.created
+    return seen if seen <= moment + AHEAD else moment - COMMITTING
 
 
 def moved_by(run: str) -> Coalesce:
@@ -92,12 +108,11 @@ def moved_by(run: str) -> Coalesce:
     return Coalesce(Subquery(sums), Value(0, output_field=MinorUnits()))
 
 
-def follows(trigger: Trigger, run: RuleRun) -> bool:
+def follows(trigger: Trigger, run: RuleRun, moment: datetime) -> bool:
     """Tell whether `run` is one that `trigger` waits for."""
-    since = trigger.seen_at or trigger.created
     return (
         run.rule_id == trigger.upstream_id
-        and run.finished_at > since
+        and run.finished_at > looked_at(trigger, moment)
         and run.moved >= (trigger.min_moved or 0)
     )
 

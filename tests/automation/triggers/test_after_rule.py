@@ -57,6 +57,15 @@ def test_each_success_has_a_follower_of_its_own(rule_with, first):
     assert len(look()) == second.runs.count() == 2
 
 
+def test_no_success_is_lost_where_the_clock_was_put_back(rule_with, first):
+    second = rule_with(after(first), pot=1)
+    second.triggers.update(seen_at=now() + timedelta(hours=1))
+    carry_out(first)
+
+    assert len(look()) == 1
+    assert look() == look_later() == []
+
+
 def test_what_was_not_a_success_starts_nothing(alice, bank, rule_with, first, orders):
     rule_with(after(first), pot=1)
     bank.fault("refuse", **orders)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import TestCase
 
@@ -9,6 +11,7 @@ from accounts import services as accounts
 from automation import services
 from automation.models import RuleRun, Trigger
 from automation.services import RuleInvalid
+from automation.services.sights import readings_for
 from tests.automation.conftest import gbp
 from tests.automation.test_concurrency import at_once
 
@@ -111,6 +114,23 @@ def test_repeated_news_of_one_crossing_is_one_run(alice, above, hear):
         keys += look()
 
     assert len(keys) == 1
+
+
+def test_an_account_that_nobody_reads_any_more_brings_in_no_others_past(
+    alice, rule_with, deaf
+):
+    quiet = rule_with(watch(alice.pots[1], above=gbp(100_00)))
+    rule_with(watch(alice.main, above=gbp(100_00)))
+    for amount in (10_00, 20_00, 30_00):
+        alice.fill(alice.main, amount)
+        deaf()
+    look_later()
+    long_ago = quiet.created - timedelta(days=300)
+    Trigger.objects.filter(rule=quiet).update(seen_at=long_ago)
+
+    passed = readings_for(list(Trigger.objects.all()))
+
+    assert [reading.available for reading in passed[alice.main.pk]] == [30_00]
 
 
 @pytest.mark.django_db(transaction=True)
