@@ -7,12 +7,13 @@ from .deciding import NotDecidable, approve_run, cancel_run, resume_run
 from .dispatching import dispatch_due_rules
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
-from .keeping import archive_rule, write_rule
+from .keeping import write_rule
 from .planning import preview
 from .plans import plan_data
 from .proving import prove_connection, to_prove
 from .replaying import ReplayError, replay, replay_data
 from .resolving import NotWaiting, ReferenceWrong, resolve
+from .retiring import archive_rule
 from .routes import NoRoute, route
 from .rules_as_code import Change, differences, export_rules, import_rules
 from .runs import execute_run, reread, start_run

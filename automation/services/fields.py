@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from accounts.moneyjson import money_asset, parse_money
+from accounts.text import clean
 from automation.rules import Problem, ShareError, parse_share
 from providers.money import MoneyError
 
 # Stands where no asset is known, so that what follows can still be read and judged.
 # ISO 4217 keeps XXX for "no currency involved": no account ever holds it.
 NO_ASSET = "XXX/2"
+YEARS = range(1900, 3000)  # in every zone, and in the database, there is such a moment
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -39,7 +41,7 @@ class Reader:
         value = self.data.get(name)
         if value is None:
             return default
-        if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        if not isinstance(value, str) or clean(value, longest) != value:
             self.note(name, "invalid", f"A text of at most {longest} characters")
             return default
         return value
@@ -89,13 +91,16 @@ class Reader:
             return None
         try:
             found = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
-            self.note(name, "invalid", "A moment such as 2026-01-31T09:00:00Z")
-            return None
-        if found.tzinfo is None:
-            self.note(name, "naive_time", "A moment needs a time zone")
-            return None
-        return found
+            if found.tzinfo is None:
+                self.note(name, "naive_time", "A moment needs a time zone")
+                return None
+            found = found.astimezone(UTC)
+            if found.year in YEARS:
+                return found
+        except (TypeError, ValueError, OverflowError):
+            pass
+        self.note(name, "invalid", "A moment such as 2026-01-31T09:00:00Z")
+        return None
 
     def day(self, name: str) -> date | None:
         value = self.data.get(name)

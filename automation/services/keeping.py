@@ -24,6 +24,7 @@ from .document import READ_ONLY, Document, RuleInvalid, read_rule
 from .fields import NO_ASSET
 from .locks import in_order
 from .pay import kept_cycle
+from .retiring import only_off, switch_off
 from .routes import NoRoute, route
 from .storing import columns, keep_legs, keep_triggers
 from .telling import rule_data
@@ -38,8 +39,12 @@ def write_rule(
     """Keep the rule that `data` describes, all of it, or raise RuleInvalid with every reason.
 
     With `rule`, that one is replaced. New triggers, and those of a rule that was
-    disabled, start counting from now.
+    disabled, start counting from now. To switch off a rule is refused to nobody.
     """
+    if rule is not None and only_off(rule, data):
+        kept = switch_off(rule)
+        say_written(kept, user)
+        return kept
     accounts = accounts_named(workspace, data)
     rules = rules_named(workspace, data)
     known = read_rule(
@@ -59,9 +64,13 @@ def write_rule(
     if wrong:
         raise RuleInvalid(wrong)
     kept = save(workspace, known, rule)
-    told = {"rule": str(kept.pk), "by": str(user.pk) if user is not None else None}
-    transaction.on_commit(lambda: log.info("rule_written", **told))
+    say_written(kept, user)
     return kept
+
+
+def say_written(rule: Rule, user: Any) -> None:
+    told = {"rule": str(rule.pk), "by": str(user.pk) if user is not None else None}
+    transaction.on_commit(lambda: log.info("rule_written", **told))
 
 
 def accounts_named(workspace: Workspace, data: Any) -> dict[str, Account]:
@@ -178,19 +187,6 @@ def of_rules(known: Document, rules: Mapping[str, Rule]) -> Iterator[Problem]:
     conditions = known.spec.conditions
     if conditions and conditions.otherwise and conditions.otherwise not in rules:
         yield Problem("conditions.else", "unknown_rule", text)
-
-
-@transaction.atomic
-def archive_rule(rule: Rule, *, user) -> None:
-    """Let `rule` never run again; its history stays. Doing it twice is doing it once.
-
-    Waits for a plan that is just being committed; none is committed afterwards.
-    """
-    kept = Rule.objects.select_for_update().get(pk=rule.pk)
-    if kept.archived_at is None:
-        kept.archived_at, kept.enabled, kept.next_due_at = now(), False, None
-        kept.save(update_fields=["archived_at", "enabled", "next_due_at", "updated"])
-        log.info("rule_archived", rule=str(rule.pk), by=str(user.pk))
 
 
 @transaction.atomic

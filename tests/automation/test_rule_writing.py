@@ -417,3 +417,33 @@ def test_a_refused_change_leaves_the_rule_as_it_was(alice, data):
 
     rule.refresh_from_db()
     assert (rule.kind, RuleLeg.objects.count()) == ("autosort", 4)
+
+
+def test_a_rule_whose_accounts_would_be_refused_today_is_switched_off(alice, data):
+    rule = services.write_rule(alice.workspace, data)
+    alice.pots[0].can_receive = False
+    alice.pots[0].save()
+    told = services.rule_data(rule)
+    with pytest.raises(services.RuleInvalid):
+        services.write_rule(alice.workspace, told, rule=rule)
+
+    kept = services.write_rule(alice.workspace, told | {"enabled": False}, rule=rule)
+
+    assert not kept.enabled
+    with pytest.raises(services.RuleInvalid):
+        services.write_rule(alice.workspace, told, rule=kept)
+    rule.refresh_from_db()
+    assert not rule.enabled
+
+
+def test_what_no_database_holds_is_refused_by_name(alice, data):
+    triggers = [
+        {"kind": "daily", "anchor": "0001-01-01T00:00:00+14:00"},
+        {"kind": "interval", "minutes": 5, "anchor": "9999-12-31T23:59:59-14:00"},
+    ]
+
+    assert refused(alice, data | {"name": "\ud800", "triggers": triggers}) == {
+        "name": "invalid",
+        "triggers.0.anchor": "invalid",
+        "triggers.1.anchor": "invalid",
+    }
