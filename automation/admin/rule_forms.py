@@ -61,8 +61,13 @@ class RuleForm(forms.Form):
 
     name = text(max_length=200)
     kind = choice([*KINDS.items()])
+    # With what the page showed: whoever did not touch it does not switch a rule on
+    # that was frozen meanwhile.
     enabled = forms.BooleanField(
-        required=False, initial=True, widget=UnfoldBooleanSwitchWidget()
+        required=False,
+        initial=True,
+        show_hidden_initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
     )
     priority = number(
         initial=100, min_value=0, help_text="Where two are due, the lower goes first."
@@ -141,6 +146,8 @@ class RuleForm(forms.Form):
         """Return what was typed in the words of the API, amounts still as text."""
         apart = ("workspace", "conditions_how", "conditions_else")
         typed = {k: v for k, v in self.cleaned_data.items() if k not in apart}
+        if self.untouched("enabled"):
+            del typed["enabled"]
         typed["on_short"] = typed["on_short"] or None
         typed["approval"] = typed["approval"] or Rule.Approval.NEVER
         typed["notice_seconds"] = typed["notice_seconds"] or 0
@@ -152,6 +159,11 @@ class RuleForm(forms.Form):
         )
         limits = {name: typed.pop(f"limit_{name}") for name in LIMITS}
         return typed | {"limits": limits}
+
+    def untouched(self, name: str) -> bool:
+        """Say whether a field is as the page showed it; not where that was not sent."""
+        shown = self[name].html_initial_name in self.data
+        return shown and name not in self.changed_data
 
     @staticmethod
     def pay_cycle(day: str, trigger: int | None) -> dict[str, Any] | None:

@@ -139,6 +139,25 @@ def test_saving_a_page_untouched_changes_nothing(owner, home):
     assert in_order(after) == in_order(before)
 
 
+def test_a_page_that_was_open_switches_no_frozen_rule_on(owner, home):
+    shown = typed(owner.get(page(home.rule)))
+    Rule.objects.filter(pk=home.rule.pk).update(enabled=False)
+
+    owner.post(page(home.rule), shown | {"name": "Other"})
+
+    home.rule.refresh_from_db()
+    assert (home.rule.name, home.rule.enabled) == ("Other", False)
+
+
+def test_the_switch_of_a_page_still_switches(owner, home):
+    for on in (False, True):
+        shown = typed(owner.get(page(home.rule)))
+        shown.pop("enabled", None)
+        owner.post(page(home.rule), shown | ({"enabled": "on"} if on else {}))
+        home.rule.refresh_from_db()
+        assert home.rule.enabled is on
+
+
 def other(home) -> Rule:
     return services.write_rule(home.workspace, services.rule_data(home.rule))
 
