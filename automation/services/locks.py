@@ -11,7 +11,8 @@ them in any order, so they are locked first: `in_order`.
 4. Runs: by who carries them out, decides about them, wakes them or writes their rule.
 5. Transfers: by who takes them further, wakes them, or cancels or resumes their run.
 6. Rules: alone by who writes, freezes or archives one; by a success or a due trigger.
-   A planner, which shares the workspace, holds its rule weakly before its run.
+   Who plans or sends, and so shares the workspace, holds the rule weakly before its
+   run and transfers.
 7. Triggers: by who writes their rule, wakes them, or lets them fire.
 
 Who fires triggers takes rule and trigger together, and skips what others hold.

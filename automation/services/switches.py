@@ -17,17 +17,20 @@ from automation.models import Rule, RuleRun, Transfer
 from .locks import update_in_order
 
 log = structlog.get_logger("automation.switches")
-PAUSED, DRY, PROTECTED = "paused", "dry_run", "protected"
-# Shared: those who send do not wait for each other, but who pauses the workspace or
-# protects an account waits for them, and once that is committed nobody commits to send.
+PAUSED, DRY, PROTECTED, OFF = "paused", "dry_run", "protected", "rule_off"
+# Shared: those who send do not wait for each other, but who pauses the workspace,
+# protects an account or switches off the rule waits for them, and once that is
+# committed nobody commits to send.
 GUARD = """
 SELECT w.paused_at IS NOT NULL, w.dry_run,
-       s.protected_at IS NOT NULL, t.protected_at IS NOT NULL
+       s.protected_at IS NOT NULL, t.protected_at IS NOT NULL, NOT r.enabled
 FROM accounts_account s
 JOIN accounts_workspace w ON w.id = s.workspace_id
 JOIN accounts_account t ON t.id = %s
+JOIN automation_rulerun n ON n.id = %s
+JOIN automation_rule r ON r.id = n.rule_id
 WHERE s.id = %s
-FOR SHARE OF w FOR KEY SHARE OF s, t
+FOR SHARE OF w FOR KEY SHARE OF s, t FOR KEY SHARE OF r
 """
 
 
@@ -51,19 +54,21 @@ def guard(row: Transfer) -> None:
 def stopped(row: Transfer) -> events.Held | None:
     """Return why `row` must not be sent, as the database says, and hold that true."""
     with connection.cursor() as cursor:
-        cursor.execute(GUARD, [row.target_id, row.source_id])
-        paused, dry, source, target = cursor.fetchone()
-    return because(row, paused=paused, dry=dry, source=source, target=target)
+        cursor.execute(GUARD, [row.target_id, row.run_id, row.source_id])
+        paused, dry, source, target, off = cursor.fetchone()
+    return because(row, paused=paused, dry=dry, source=source, target=target, off=off)
 
 
 def resting(run: RuleRun, row: Transfer) -> events.Held | None:
     """Return the same as it was when the rows were read: to save the bank a question."""
     workspace = run.rule.workspace
-    paused = workspace.paused_at is not None
-    return standing(row, paused=paused, dry=workspace.dry_run)
+    paused, off = workspace.paused_at is not None, not run.rule.enabled
+    return standing(row, paused=paused, dry=workspace.dry_run, off=off)
 
 
-def standing(row: Transfer, *, paused: bool, dry: bool) -> events.Held | None:
+def standing(
+    row: Transfer, *, paused: bool, dry: bool, off: bool = False
+) -> events.Held | None:
     """Return why `row` must not be sent as its accounts were read."""
     return because(
         row,
@@ -71,11 +76,12 @@ def standing(row: Transfer, *, paused: bool, dry: bool) -> events.Held | None:
         dry=dry,
         source=row.source.protected_at is not None,
         target=row.target.protected_at is not None,
+        off=off,
     )
 
 
 def because(
-    row: Transfer, *, paused: bool, dry: bool, source: bool, target: bool
+    row: Transfer, *, paused: bool, dry: bool, source: bool, target: bool, off: bool
 ) -> events.Held | None:
     if paused:
         return events.Held(PAUSED, "All moves are paused")
@@ -86,6 +92,8 @@ def because(
         return events.Held(
             PROTECTED, f"{account} is protected: nothing moves in or out"
         )
+    if off and row.step == 0:  # what lies between two pots goes on to its end
+        return events.Held(OFF, "The rule is switched off: nothing more is begun")
     return None
 
 
@@ -101,7 +109,7 @@ def held_up(run: RuleRun) -> str:
 
 
 def freeze(rule_id: UUID) -> None:
-    """Disable a rule. No plan of it is committed once this is.
+    """Disable a rule. Once this is committed, no plan of it is, nor is anything begun.
 
     To be called in a transaction.
     """

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from automation import services
 from automation.models import RuleRun, Transfer
 
-from .conftest import Killed, at_every_bank, die, sweep
+from .conftest import Killed, at_every_bank, die, gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -174,6 +174,22 @@ def test_an_answer_in_another_currency_freezes_the_rule(
 
     topup.refresh_from_db()
     assert not topup.enabled
+
+
+def test_a_rule_that_is_frozen_begins_nothing_more(bank, alice, run, orders, moved):
+    alice.fill(alice.main, 100_00)
+    rule = alice.rule(
+        "autosort",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "priority", strategy="fixed", amount=gbp(10_00)),
+        leg(alice.pots[1], "priority", order=1, strategy="fixed", amount=gbp(10_00)),
+    )
+    bank.fault("wrong_currency", **orders)
+
+    run(rule)
+
+    assert sorted(moved().values()) == [0, 1]
+    assert Transfer.objects.get(move=1).error_code == "rule_off"
 
 
 def test_a_worker_that_died_before_it_sent_is_followed_by_another(

@@ -112,6 +112,46 @@ def test_what_is_stopped_between_two_transfers_is_not_sent(
     assert row.error
 
 
+OFF = {
+    "archived": lambda rule, anna: services.archive_rule(rule, user=anna),
+    "switched off": lambda rule, anna: services.write_rule(
+        rule.workspace, services.rule_data(rule) | {"enabled": False}, rule=rule
+    ),
+}
+
+
+@pytest.mark.parametrize("off", OFF)
+def test_nothing_more_is_begun_of_a_rule_that_is_off(
+    off, two, run, anna, moved, monkeypatch, let_time_pass
+):
+    stop_while(monkeypatch, "check", lambda: OFF[off](two, anna))
+
+    held = run(two)
+    let_time_pass()
+    held = again(held)
+
+    assert held.status == "running"
+    assert sorted(moved().values()) == [0, 1]
+    row = Transfer.objects.get(move=1)
+    assert (row.status, row.first_sent_at) == ("pending", None)
+    assert row.error_code == "rule_off"
+
+
+def test_what_was_begun_between_two_pots_is_ended_though_the_rule_is_off(
+    alice, run, anna, monkeypatch
+):
+    alice.fill(alice.pots[0], 80_00)
+    rule = alice.rule(
+        "sweep",
+        leg(alice.pots[0], "source", strategy="all"),
+        leg(alice.pots[1], "target"),
+    )
+    stop_while(monkeypatch, "check", lambda: OFF["archived"](rule, anna))
+
+    assert run(rule).status == "succeeded"
+    assert alice.holds(alice.pots[1]) == 80_00
+
+
 @pytest.mark.parametrize(
     ("stop", "ends"),
     [
