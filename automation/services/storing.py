@@ -75,7 +75,8 @@ def keep_legs(rule: Rule, spec: RuleSpec) -> None:
 def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> list[Trigger]:
     """Replace the triggers and return them as wanted.
 
-    One that stays as it was remembers when it fired.
+    One that stays as it was remembers when it fired; another of its kind does so in its
+    stead, also where a run of the one before has yet to succeed.
     """
     old = list(rule.triggers.all())
     fresh, kept = [], []
@@ -91,8 +92,13 @@ def keep_triggers(rule: Rule, wanted: Sequence[TriggerSpec]) -> list[Trigger]:
     fired = {t.kind: t.last_fired_at for t in old if t.last_fired_at}
     for trigger in fresh:
         trigger.last_fired_at = fired.get(trigger.kind)
-    Trigger.objects.filter(pk__in=[t.pk for t in old]).delete()
     Trigger.objects.bulk_create(fresh)
+    heirs = {t.kind: t for t in fresh}
+    for gone in old:
+        if gone.kind in heirs:
+            begun = rule.runs.unfinished().filter(trigger=gone)
+            begun.update(trigger=heirs[gone.kind])
+    Trigger.objects.filter(pk__in=[t.pk for t in old]).delete()
     return kept
 
 

@@ -13,7 +13,7 @@ from .compiled import Exchange
 # A success without its cooldown would run again too soon.
 SUCCEED = """
 WITH ended AS ({ended} RETURNING rule_id, trigger_id), fired AS (
-  UPDATE automation_trigger t SET last_fired_at = %s
+  UPDATE automation_trigger t SET last_fired_at = greatest(t.last_fired_at, %s)
   FROM ended WHERE t.id = ended.trigger_id
 )
 UPDATE automation_rule r SET last_success_at = %s FROM ended WHERE r.id = ended.rule_id
@@ -24,6 +24,7 @@ def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> int:
     """Write `fields` to `run` by `exchange` and return how many runs that was.
 
     Cooldowns begin with success and with nothing else: rule and trigger learn of it.
+    A run that succeeds late brings back no pay cycle that a newer one has ended.
     """
     sql, values = exchange.statement(run, fields)
     moment = fields["finished_at"]

@@ -436,6 +436,32 @@ def test_a_changed_payday_remembers_its_cycle(alice, rule_with, paid):
     assert paid() == []
 
 
+def test_a_payday_that_is_changed_before_its_run_has_ended_remembers_its_cycle(
+    alice, rule_with, paid
+):
+    rule = rule_with(payday())
+    (run,) = paid()
+    told = services.rule_data(rule)
+    told["triggers"][0]["look_back_days"] = 30
+    services.write_rule(alice.workspace, told, rule=rule)
+    assert services.execute_run(run.pk).status == "succeeded"
+
+    assert paid() == []
+
+
+def test_a_late_success_does_not_bring_an_older_cycle_back(alice, rule_with, run):
+    rule = rule_with(payday())
+    alice.fill(alice.main, 100_00)
+    this = now()
+    seen = {"kind": "payday", "trigger": rule.triggers.get()}
+    run(rule, "newer", happened_at=this, **seen)
+
+    late = run(rule, "older", happened_at=this - timedelta(days=30), **seen)
+
+    assert late.status == "succeeded"
+    assert rule.triggers.get().last_fired_at == this
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_sync_that_brings_money_wakes_the_payday_trigger(alice, bank, rule_with):
     rule_with(payday())
