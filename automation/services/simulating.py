@@ -38,8 +38,9 @@ def simulate(
 ) -> Plan:
     """Return the plan for typed available money, in minor units; writes nothing.
 
-    A typed balance is of age 0 and nothing of it is reserved. An account that is left
-    out counts as it is stored, at its true age: too old or never read, it is stale.
+    A typed balance is of age 0, and nothing is on its way from it or to it. An account
+    that is left out counts as it is stored, at its true age: too old or never read, it
+    is stale.
     `spent` is what left each bills pot since payday; what is left out, and what was
     paid by card, is taken from the stored transactions of today. `amount` is that of
     the transaction that made it due, in minor units of the rule's asset. As in a
@@ -51,6 +52,7 @@ def simulate(
         # Its age is that of today, whatever day is played.
         now=now(),
         reserved={row.pk: int(row.leaving) for row in accounts.values()},
+        coming={row.pk: int(row.coming) for row in accounts.values()},
     )
     held = {
         name: typed(known, balances[name], moment) if name in balances else known
@@ -74,6 +76,7 @@ def typed(known: Holding, available: int, moment: datetime) -> Holding:
         known,
         available=available,
         total=available,
+        coming=0,
         age_seconds=0,
         as_of=moment,
         source=TYPED,

@@ -219,6 +219,11 @@ def test_what_is_on_its_way_to_a_target_is_lacking_no_more(
     second = run(topup, "two")
     assert second.status == "nothing_to_do"
     assert "£300.00 is on its way" in str(second.trace)
+    held = services.typed_accounts(topup)
+    assert (
+        services.simulate(topup, held, {}).plan_hash
+        == services.preview(topup).plan_hash
+    )
     let_time_pass()
 
     assert services.execute_run(first.pk).status == "succeeded"

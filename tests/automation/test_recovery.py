@@ -13,7 +13,7 @@ from automation.machine import events as e
 from automation.machine.recovery import Entry, Wanted, recognise
 from automation.models import RuleRun, Transfer
 
-from .conftest import sweep
+from .conftest import gbp, leg, sweep
 
 NOON = datetime(2026, 1, 25, 12, tzinfo=UTC)
 WANTED = Wanted("mine", 500, "GBP/2", since=NOON, named=False)
@@ -221,7 +221,9 @@ def test_after_half_the_horizon_a_person_is_called_and_the_account_is_free(
 ):
     bank.fault("drop_before", **orders)
     run(topup, "lost")
-    blocked = run(topup, "behind")
+    target = leg(alice.pots[1], "target", strategy="fixed", amount=gbp(10_00))
+    blocked = run(alice.rule("topup", leg(alice.main, "source"), target), "behind")
+    assert blocked.status == "running"
     half = 0.6 * services.rows.horizon(alice.connection.provider)
     Transfer.objects.filter(run__key="lost").update(first_sent_at=now() - half)
     for _ in range(2):
