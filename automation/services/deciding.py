@@ -139,8 +139,8 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
     What was refused or never sent is tried again under its own id, while its plan is
     young, no other run of the rule has moved money since, and the provider remembers
     the id; never what a person cancelled, what was brought back or what may have moved.
-    A run that was given up before it had a plan
-    is planned anew. Raises NotResumable. A run that goes on is left to go on.
+    A run that was given up before it had a plan is planned anew. Raises NotResumable.
+    A run that goes on is left to go on.
     """
     with transaction.atomic():
         run = locked(run_id)
