@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -31,18 +32,39 @@ class Command(BaseCommand):
         found = oracles()
         parser.add_argument("slug", nargs="?", choices=found)
         parser.add_argument("--all", action="store_true", help=", ".join(found))
+        parser.add_argument(
+            "--npm",
+            action=argparse.BooleanOptionalAction,
+            help=f"those that need npm ({', '.join(oracles(npm=True))}), or the others",
+        )
 
-    def handle(self, *_: Any, slug: str | None, **options: Any) -> None:
-        """Run one oracle or all; raises CommandError where a client saw something else."""
-        if bool(slug) == bool(options["all"]):
-            raise CommandError("Name one provider, or --all")
-        for chosen in oracles() if options["all"] else [slug]:
+    def handle(
+        self, *_: Any, slug: str | None, npm: bool | None, **options: Any
+    ) -> None:
+        """Run one oracle or more; raises CommandError where a client tells otherwise."""
+        if (bool(slug), options["all"], npm is not None).count(True) != 1:
+            raise CommandError("Name one provider, or --all, --npm or --no-npm")
+        for chosen in [slug] if slug else oracles(npm=npm):
             self.stdout.write(judge(chosen, environment(chosen)))
 
 
-def oracles() -> list[str]:
-    """Return the providers that somebody else's client can be tried against."""
-    return [s for s in providers.slugs() if (FOLDER / s / "oracle.py").exists()]
+def oracles(*, npm: bool | None = None) -> list[str]:
+    """Return the providers that somebody else's client can be tried against.
+
+    With `npm`, those whose client needs it; with False, those that do without.
+    """
+    found = [s for s in providers.slugs() if (FOLDER / s / "oracle.py").exists()]
+    return [s for s in found if npm in (None, needs_npm(s))]
+
+
+def needs_npm(slug: str) -> bool:
+    """Say whether an oracle has something of npm's beside it: a genuine node."""
+    return node_of(slug).exists()
+
+
+def node_of(slug: str) -> Path:
+    """Return the folder where the locks of npm are, if there are any."""
+    return FOLDER / slug / "oracle_npm"
 
 
 def environment(slug: str) -> Path:
@@ -51,7 +73,7 @@ def environment(slug: str) -> Path:
     A folder `oracle_npm` holds what comes from npm instead, exact versions with their
     hashes; it is installed beside, in `npm`.
     """
-    wanted, node = FOLDER / slug / "oracle.txt", FOLDER / slug / "oracle_npm"
+    wanted, node = FOLDER / slug / "oracle.txt", node_of(slug)
     folder = home_of(slug)
     python, stamp = folder / "bin" / "python", folder / "installed"
     pinned = [wanted.read_bytes(), *(path.read_bytes() for path in locks_in(node))]
@@ -61,7 +83,7 @@ def environment(slug: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     for command in installation(folder, python, wanted):
         run(command)
-    if node.exists():
+    if needs_npm(slug):
         install_node(slug, node, folder / "npm")
     stamp.write_text(known)
     return python
@@ -114,7 +136,7 @@ def judge(slug: str, python: Path) -> str:
         bank = box[slug]
         customer = bank.demo_world()
         told: dict[str, Any] = {"hosts": box.hosts(slug), "customer": person(customer)}
-        if (FOLDER / slug / "oracle_npm").exists():
+        if needs_npm(slug):
             told["tools"] = str(home_of(slug) / "npm" / "node_modules")
         script = str(FOLDER / slug / "oracle.py")
         said = json.loads(run([str(python), script], told=told, home=home))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.core.management import call_command
 from django.core.management.base import CommandError
 
 import providers
+from balsync_project.management.commands import oracle
 from balsync_project.management.commands.oracle import (
     FOLDER,
     differences,
@@ -89,3 +91,37 @@ def test_missing_npm_is_said(monkeypatch, tmp_path):
 
     with pytest.raises(CommandError, match="needs npm"):
         install_node("one", tmp_path, tmp_path / "npm")
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Note whom the command judges, and judge nobody."""
+    names = []
+    monkeypatch.setattr(oracle, "environment", lambda slug: slug)
+    monkeypatch.setattr(oracle, "judge", lambda slug, _: names.append(slug) or slug)
+    return names
+
+
+def test_genuine_nodes_and_the_other_clients_are_judged_apart(judged):
+    call_command("oracle", "--npm")
+    nodes = judged.copy()
+    call_command("oracle", "--no-npm")
+    others = judged[len(nodes) :]
+
+    assert nodes
+    assert all((FOLDER / slug / "oracle_npm").exists() for slug in nodes)
+    assert others
+    assert not any((FOLDER / slug / "oracle_npm").exists() for slug in others)
+    judged.clear()
+    call_command("oracle", "--all")
+    assert sorted(judged) == sorted(nodes + others)
+
+
+@pytest.mark.parametrize(
+    "wish", [[], ["--all", "--npm"], [SLUG, "--no-npm"], [SLUG, "--all"]]
+)
+def test_it_must_be_said_once_who_is_judged(judged, wish):
+    with pytest.raises(CommandError, match="Name one provider"):
+        call_command("oracle", *wish)
+
+    assert judged == []
