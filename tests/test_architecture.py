@@ -46,11 +46,25 @@ def sources(*patterns):
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    """Forget, in the end, what was read for all of these tests."""
+    yield
+    for known in (nodes, imports, texts):
+        known.cache_clear()
+
+
+@cache
+def nodes(path):
+    """Return everything that a file says, statement by statement and deeper."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 @cache
 def imports(path):
     """Return the modules that a file imports, by their whole names."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -181,17 +195,25 @@ def naming(slug):
     )
 
 
-def named_outside(slug):
-    home, names = ROOT / "providers" / slug, naming(slug)
+@cache
+def texts():
+    """Return what all files of ours say, by where they are."""
     places = [
         path for place in [*LAYERS, "tests"] for path in (ROOT / place).rglob("*")
     ]
+    return {
+        path: path.read_text()
+        for path in [*places, *ROOT.glob("*"), *ROOT.glob(".env.example")]
+        if path.suffix in TEXTS or path.name == "Dockerfile"
+    }
+
+
+def named_outside(slug):
+    home, names = ROOT / "providers" / slug, naming(slug)
     return [
         str(path.relative_to(ROOT))
-        for path in [*places, *ROOT.glob("*"), *ROOT.glob(".env.example")]
-        if (path.suffix in TEXTS or path.name == "Dockerfile")
-        and home not in path.parents
-        and names.search(path.read_text())
+        for path, text in texts().items()
+        if home not in path.parents and names.search(text)
     ]
 
 
@@ -221,7 +243,7 @@ def test_nothing_is_imported_inside_a_function(layer):
     found = [
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in sources(f"{layer}/**/*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name != "ready"  # an AppConfig's, which may
         for inner in ast.walk(node)
@@ -242,7 +264,7 @@ def test_no_failure_is_swallowed_whole(layer):
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sources(f"{layer}/**/*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.ExceptHandler)
         and caught(node) & {"Exception", "everything"}
     ]
@@ -256,7 +278,7 @@ def test_money_is_never_a_float(where):
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in paths
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "float"
     ]
 
@@ -269,7 +291,7 @@ def test_functions_stay_short_enough_to_read(layer):
     long = {
         f"{path.relative_to(ROOT)}: {node.name}": length
         for path in sources(f"{layer}/**/*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := node.end_lineno - node.lineno + 1) > 50
     }
