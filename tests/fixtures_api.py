@@ -40,6 +40,8 @@ from automation import tasks
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from providers.base import Authorizes, MovesMoney, TakesTypedBalances
 
+from .standing import Standing
+
 V1 = "/api/v1"
 ASSET = "GBP/2"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -318,9 +320,12 @@ def build_world() -> World:
     return World(mine, theirs, clients)
 
 
+standing_world = Standing(build_world)
+
+
 @pytest.fixture
 def world(db) -> World:
-    return build_world()
+    return standing_world()
 
 
 @pytest.fixture
