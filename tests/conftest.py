@@ -37,7 +37,8 @@ for profile, examples in {
 hypothesis.load_profile("patient")
 render = Template._render
 
-# Whole trees, workers that are killed, browsers: nothing should wait for them at the end.
+# Whole trees, workers that are killed, browsers, thousands of stories: nothing should
+# wait for them at the end.
 LONGEST = (
     "chaos/",
     "project/test_tree",
@@ -45,6 +46,15 @@ LONGEST = (
     "outage/",
     "browser/",
     "project/test_supervisor",
+    "accounts/streaming/",
+    "simulation/",
+    "admin/test_conditions",
+    "admin/test_pages",
+    "automation/api/test_authorization",
+    "automation/rules/test_properties",
+    "providers/drivers/test_drivers",
+    "providers/contract/test_reading",
+    "described/",
 )
 
 
