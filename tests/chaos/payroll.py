@@ -63,12 +63,13 @@ class Payroll:
         return {n: self.demo.post("/rules/", rule)["id"] for n, rule in rules.items()}
 
     def look(self, index: int) -> bool:
-        """Ask how far a customer's payday is, and say whether it is over."""
+        """Say whether a customer's payday is over; while one run is open, it is not."""
         runs = self.open[index]
         for run in list(runs):
-            if self.demo.get(f"/runs/{run}/")["status"] not in OPEN_RUNS:
-                runs.discard(run)
-        return not runs
+            if self.demo.get(f"/runs/{run}/")["status"] in OPEN_RUNS:
+                return False
+            runs.discard(run)
+        return True
 
     def pay(self, index: int) -> None:
         """Pay a salary in and ask for every rule, once each, however often we repeat."""
