@@ -29,6 +29,10 @@ NEEDED = {
     "BALSYNC_INSTALLATION_ID": "00000000-0000-4000-8000-000000000000",
     "DATABASE_URL": "postgres://balsync@db:5432/balsync",
 }
+# Where compiled modules lie is no setting; to compile everything anew takes long.
+SURROUNDINGS = {
+    n: os.environ[n] for n in ("PATH", "PYTHONPYCACHEPREFIX") if n in os.environ
+}
 
 
 def read(*names, **environment):
@@ -40,7 +44,7 @@ def read(*names, **environment):
     told = subprocess.run(
         [sys.executable, "-c", code, *names],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **NEEDED, **environment},
+        env={**SURROUNDINGS, **NEEDED, **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -146,7 +150,8 @@ def test_nothing_is_to_be_said_against_an_installation_that_others_reach():
         [sys.executable, "-m", "django", "check", "--deploy", "--fail-level=WARNING"],
         cwd=ROOT,
         env={
-            **{"PATH": os.environ["PATH"], **NEEDED},
+            **SURROUNDINGS,
+            **NEEDED,
             "DJANGO_SETTINGS_MODULE": "balsync_project.settings",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "BALSYNC_PUBLIC_URL": "https://money.example",
