@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_days_stay_readable_when_their_snapshots_are_given_up(world):
-    main, moment = world.mine.main, now().replace(hour=9)
+    main, moment = world.mine.main, (now() - timedelta(days=1)).replace(hour=9)
     for days, amount in ((100, 5), (100, -7), (50, 3), (0, 9)):
         shift = timedelta(days=days, hours=-1 if amount < 0 else 0)
         snapshot(main, amount, moment - shift)
