@@ -80,18 +80,19 @@ def miss(
         return
     verdict.status = "partial"
     complete = heard.observation.complete
+    why = clean(heard.observation.lacks, LONGEST_TEXT) or WHY
     doubts: Mapping[str, Issue] = {}
     if checks is not None and complete:
         doubts = checks.vanished(missing, len(there))
     for name, before in missing.items():
-        verdict.unknown.append((before.account_id, WHY))
+        verdict.unknown.append((before.account_id, why))
         verdict.results.append(
             {
                 "account": name,
                 "name": before.name,
                 "status": "missing",
                 "total": None,
-                "error": WHY,
+                "error": why,
             }
         )
         if name in doubts and blocking([doubts[name]]):

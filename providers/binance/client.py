@@ -45,7 +45,12 @@ class Binance(Streaming, DescribesKey):
             if (segment := KINDS.get(place.kind, "")) in failed and place.asset
         ]
         whole = not failed and all(reading.total is not None for reading in readings)
-        return Observation([*readings, *unknown], complete=whole, lists_held_only=True)
+        return Observation(
+            [*readings, *unknown],
+            complete=whole,
+            lists_held_only=True,
+            lacks="; ".join(f"{name}: {_why(failed[name])}" for name in failed),
+        )
 
     def permissions(self) -> Call[Permissions]:
         """Return what the key may do. Source: "Get API Key Permission" (/sapi)."""
@@ -66,5 +71,9 @@ def _unknown(place: Place, error: ProviderError) -> Reading:
         None,
         None,
         kind=place.kind,
-        error=str(error) or error.code,
+        error=_why(error),
     )
+
+
+def _why(error: ProviderError) -> str:
+    return str(error) or error.code

@@ -158,7 +158,7 @@ class Town:
 
     def ill(self) -> list[tuple[str, ...]]:
         """Return what is wrong, and where."""
-        rows = Connection.objects.in_use().exclude(health=Connection.Health.OK)
+        rows = Connection.objects.in_use().exclude(error="")
         told = rows.values_list("provider", "label", "health", "error_code", "error")
         missing = [
             tuple(map(str, doubt.values()))
