@@ -150,10 +150,10 @@ class Town:
     def recover(self, slug: str) -> float:
         """Keep to the schedule until all is well again; return how long that took."""
         begun = time.monotonic()
-        while not self.get("/portfolio/")["complete"]:
+        while not (whole := self.get("/portfolio/"))["complete"]:
             assert time.monotonic() - begun < PATIENCE, self.ill()
             time.sleep(0.25)  # breakers look at the clock
-            self.sync(slug)
+            self.sync(slug, *{doubt["provider"] for doubt in whole["missing"]})
         return time.monotonic() - begun
 
     def ill(self) -> list[tuple[str, ...]]:
