@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from time import monotonic
 from typing import Generic, TypeVar
 
 import redis
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 Made = TypeVar("Made")
+YOUNG = 60.0  # seconds: what is older is built anew, as its moments would be old, too
 Rows = dict[tuple[str, str], set[str]]  # table and its columns → values, as SQL
 
 
@@ -19,12 +21,12 @@ class Standing(Generic[Made]):
 
     def __init__(self, build: Callable[[], Made]) -> None:
         self.build = build
-        self.sql, self.objects = "", b""
+        self.sql, self.objects, self.built = "", b"", 0.0
 
     def __call__(self) -> Made:
         """Return new objects each time, of rows that are the same."""
         forget()
-        if not self.objects:
+        if not self.objects or monotonic() > self.built + YOUNG:
             return self.first()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(self.sql)
@@ -32,6 +34,7 @@ class Standing(Generic[Made]):
 
     def first(self) -> Made:
         """Build, and keep what came of it; raises ValueError if it undid something."""
+        self.built = monotonic()
         before = rows()
         made = self.build()
         after = rows()

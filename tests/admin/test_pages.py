@@ -13,8 +13,11 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
 
+import providers
 from accounts.models import Account, Connection, Transaction, Workspace
 from automation.models import Rule, RuleRun
+from providers.sandbox import registry
+from providers.trading import ReportsTrading
 
 from .conftest import hold, rows_of
 from .pages import adding, listing, page, text, typed
@@ -128,6 +131,12 @@ def test_lists_narrow_to_one_account(superuser, home, foreign):
 @pytest.mark.parametrize("name", ["sync_interval_seconds", "trading_interval_seconds"])
 def test_form_refuses_the_intervals_that_the_api_refuses(owner, home, name):
     row, api = home.connection, f"/api/v1/connections/{home.connection.pk}/"
+    row.provider = next(  # of whom both are asked
+        slug
+        for slug in registry.slugs()
+        if issubclass(providers.load(slug), ReportsTrading)
+    )
+    row.save(update_fields=["provider"])
     form = typed(owner.get(page(row)), "connection_form")
     for seconds in (0, 29, 30, 7 * 86_400, 7 * 86_400 + 1, 2**31):
         patched = owner.patch(api, {name: seconds}, content_type="application/json")

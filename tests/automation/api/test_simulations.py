@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
 from automation.models import Rule, RuleRun
 from tests.fixtures_api import ASSET, V1, expect_problem, fields_of, hold
@@ -48,7 +49,7 @@ def test_equal_balances_simulate_to_equal_plans(world, both):
 def test_a_simulation_agrees_with_the_preview_of_the_same_balances(world, both):
     for account, amount in ((world.mine.main, 5_001), (world.mine.pot, 0)):
         account.balance.delete()
-        hold(account, amount, account.created)
+        hold(account, amount, now())
     with unguarded():
         world.mine.transfer.delete()  # nothing is on its way
     path = f"{V1}/rules/{world.mine.rule.pk}/preview/"
