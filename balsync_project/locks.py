@@ -12,9 +12,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 FOLDER = Path(__file__).resolve().parent.parent / "requirements"
-NAMES = ("base", "demo", "dev")  # each holds the one before it
+NAMES = ("uv", "base", "demo", "dev")  # dev holds all that come before it
 COMPILE = [
-    *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet"),
+    *("--universal", "--python-version", "3.11"),
     *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"),
     *("--no-header", "--no-annotate"),
 ]

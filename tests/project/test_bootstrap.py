@@ -160,6 +160,61 @@ def test_uv_that_does_not_start_is_not_used(manage, monkeypatch, tmp_path):
     assert manage.working_uv() is None
 
 
+@pytest.fixture
+def python(tmp_path, monkeypatch):
+    """Return a maker of something that is called like Python, and tells what it was asked."""
+
+    def make(*, settings="", fails="nothing"):
+        script = tmp_path / "python"
+        script.write_text(
+            "#!/bin/sh\n"
+            f'echo "$*" >> {tmp_path}/asked\n'
+            'case "$*" in\n'
+            f"    *'pip config list'*) echo \"{settings}\";;\n"
+            f"    *{fails}*) exit 1;;\n"
+            "esac\n"
+        )
+        script.chmod(0o755)
+        return str(script)
+
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    return make
+
+
+def installed_by(tmp_path):
+    """Return which program was let install what, in order."""
+    words = [line.split() for line in (tmp_path / "asked").read_text().splitlines()]
+    return [(line[1], Path(line[-1]).name) for line in words if "install" in line]
+
+
+def test_machine_without_uv_has_pip_fetch_it_and_uv_install_the_rest(
+    manage, python, tmp_path
+):
+    assert manage.install_by_fetched_uv(python(), ["-r", "dev.txt"])
+    assert installed_by(tmp_path) == [("pip", "uv.txt"), ("uv", "dev.txt")]
+
+
+@pytest.mark.parametrize("fails", ["uv.txt", "dev.txt"])
+def test_what_uv_cannot_install_is_left_to_pip(manage, python, capfd, fails):
+    assert not manage.install_by_fetched_uv(python(fails=fails), ["-r", "dev.txt"])
+    assert "pip goes on" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "setting", ["global.index-url='the firm'", ":env:.no-index='1'"]
+)
+def test_index_that_pip_was_told_of_is_not_passed_by(manage, python, tmp_path, setting):
+    assert not manage.install_by_fetched_uv(python(settings=setting), ["-r", "dev.txt"])
+    assert installed_by(tmp_path) == []
+
+
+def test_further_indexes_of_pip_do_not_keep_uv_away(manage, python):
+    extra = python(settings="global.extra-index-url='one more'")
+
+    assert manage.install_by_fetched_uv(extra, ["-r", "dev.txt"])
+
+
 def test_long_installation_shows_that_it_goes_on(manage, monkeypatch, capfd):
     monkeypatch.setattr(manage, "QUIET_SECONDS", 0.05)
 

@@ -112,22 +112,11 @@ def install_node(slug: str, wanted: Path, folder: Path) -> None:
 
 
 def installation(folder: Path, python: Path, wanted: Path) -> list[list[str]]:
-    """Return the commands that make an environment: with uv where there is one."""
+    """Return the commands that make an environment and install what is pinned."""
+    uv = [sys.executable, "-m", "uv"]
+    make = [*uv, "venv", "-q", "--python", sys.executable, str(folder)]
     pinned = ["--require-hashes", "-q", "-r", str(wanted)]
-    if uv := working_uv():
-        make = [uv, "venv", "-q", "--python", sys.executable, str(folder)]
-        return [make, [uv, "pip", "install", "--python", str(python), *pinned]]
-    make = [sys.executable, "-m", "venv", str(folder)]
-    return [make, [str(python), "-m", "pip", "install", *pinned]]
-
-
-def working_uv() -> str | None:
-    """Return where uv is, if it is there and really starts: a shim may not."""
-    uv = shutil.which("uv")
-    if uv is None:
-        return None
-    tried = subprocess.run([uv, "--version"], capture_output=True, check=False)
-    return None if tried.returncode else uv
+    return [make, [*uv, "pip", "install", "--python", str(python), *pinned]]
 
 
 def judge(slug: str, python: Path) -> str:
