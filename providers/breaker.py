@@ -1,6 +1,6 @@
 """A circuit breaker: a provider that fails too often is left alone for a while.
 
-closed → open when many of the last requests failed; open → half-open after a time that
+closed → open by a failure when many of the last requests failed; open → half-open after a time that
 doubles; half-open lets exactly one probe through, whose outcome closes or opens again.
 """
 
@@ -62,7 +62,8 @@ if state == 'half_open' and holder == token and token ~= '' then
 end
 if state == 'closed' then
   if ok + failed > 0 then add(now - now % 1000, ok, failed) end
-  if bad >= least and bad * 100 >= percent * (good + bad) then
+  -- Successes grow old before the failures after them: only a failure opens a circuit.
+  if failed > 0 and bad >= least and bad * 100 >= percent * (good + bad) then
     trip(closed >= 0 and now - closed <= longest)
   end
 end
@@ -221,7 +222,8 @@ class LocalBreaker:
             return
         if report.ok + report.failed:
             self.history.append((now - now % 1000, report.ok, report.failed))
-        if self.thresholds.reached(*self._totals(now)):
+        # Successes grow old before the failures after them: only a failure opens.
+        if report.failed and self.thresholds.reached(*self._totals(now)):
             recently = self.closed >= 0 and now - self.closed <= self.thresholds.longest
             self._trip(now, again=recently)
 

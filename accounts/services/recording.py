@@ -168,9 +168,10 @@ def announce(changes: Sequence[BalanceChange]) -> None:
 
 def _log(entries: Iterable[Entry]) -> None:
     for entry in entries:
-        if entry.verdict.status == "failed":
-            log.warning(
-                "Sync failed",
+        if entry.verdict.status != "ok":
+            log.log(
+                logging.WARNING if entry.verdict.status == "failed" else logging.INFO,
+                f"Sync {entry.verdict.status}",
                 connection=entry.connection_id,
                 kind=entry.run.kind,
                 error_code=entry.run.error_code,

@@ -173,8 +173,9 @@ class Gate:
     def _loud(self) -> bool:
         """Say whether no request may pass before what happened here has been told."""
         ok = self._verdict.ok + self._telling[0] + self._ok
-        failed = self._verdict.failed + self._telling[1] + self._failed
-        tips = self.breaker.thresholds.reached(ok, failed)
+        new = self._telling[1] + self._failed
+        failed = self._verdict.failed + new
+        tips = new > 0 and self.breaker.thresholds.reached(ok, failed)
         return tips or bool(self._outcome or self._hold or self._failed >= MANY)
 
     def _report(self, wants: bool) -> Report:

@@ -99,6 +99,18 @@ def test_failures_of_several_seconds_add_up(breaker, clock):
     assert breaker.exchange(Report(failed=1)).state is State.OPEN
 
 
+def test_success_opens_nothing_when_what_went_well_before_the_failures_is_forgotten(
+    breaker, clock
+):
+    breaker.exchange(Report(ok=26))
+    clock.now += 2_000
+    assert breaker.exchange(Report(failed=12)).state is State.CLOSED
+    clock.now += 9_000
+
+    assert breaker.exchange(Report(ok=2)).state is State.CLOSED
+    assert breaker.exchange(ASKS).state is State.CLOSED
+
+
 def test_nobody_passes_while_it_is_open(breaker, clock):
     breaker.exchange(BROKEN)
     clock.now += 1_999

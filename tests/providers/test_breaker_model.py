@@ -1,7 +1,8 @@
 """The shared circuit breaker as two processes meet it, by the rules it promises.
 
-The model knows no code of it: only that five failures open, that nobody passes while it
-is open, that one probe goes out at a time, and what each outcome of a probe does.
+The model knows no code of it: only that the fifth failure opens where half of what was
+asked lately failed, and that nothing else does; that nobody passes while it is open, that
+one probe goes out at a time, and what each outcome of a probe does.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class TwoProcesses(RuleBasedStateMachine):
             for who in ("one", "two")
         }
         self.now = START
-        self.failed: list[tuple[int, int]] = []  # the second, and how many
+        # The second, how many went well, and how many failed.
+        self.asked: list[tuple[int, int, int]] = []
         self.until: int | None = None  # it is open up to then; None: it is not
         self.pause = 0  # the last one
         self.closed_at: int | None = None  # by a probe
@@ -51,20 +53,22 @@ class TwoProcesses(RuleBasedStateMachine):
         told = Report(token=who, **report)
         return self.sides[who]._exchange(told, now=self.now)
 
-    def recently(self) -> int:
-        return sum(n for second, n in self.failed if second > self.now - WINDOW)
+    def too_many(self) -> bool:
+        lately = [row for row in self.asked if row[0] > self.now - WINDOW]
+        failed = sum(row[2] for row in lately)
+        return failed >= 5 and failed >= sum(row[1] for row in lately)
 
     def opens(self, again: bool) -> None:
         self.pause = min(LONGEST, self.pause * 2) if again else PAUSE
         self.until, self.half_open, self.probe = self.now + self.pause, False, None
-        self.failed = []
+        self.asked = []
 
-    @rule(who=PROCESSES, count=st.integers(1, 6))
-    def requests_fail(self, who: str, count: int) -> None:
-        self.say(who, failed=count)
+    @rule(who=PROCESSES, ok=st.integers(0, 9), failed=st.integers(0, 6))
+    def requests_end(self, who: str, ok: int, failed: int) -> None:
+        self.say(who, ok=ok, failed=failed)
         if self.until is None and not self.half_open:
-            self.failed.append((self.now - self.now % 1000, count))
-            if self.recently() >= 5:
+            self.asked.append((self.now - self.now % 1000, ok, failed))
+            if failed and self.too_many():
                 since = LONGEST + 1
                 if self.closed_at is not None:
                     since = self.now - self.closed_at
@@ -98,7 +102,7 @@ class TwoProcesses(RuleBasedStateMachine):
             return  # nobody believes who was not sent
         if outcome == "ok":
             self.half_open, self.probe, self.closed_at = False, None, self.now
-            self.failed = []
+            self.asked = []
         elif outcome == "failed":
             self.opens(again=True)
         else:

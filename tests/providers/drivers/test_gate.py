@@ -297,3 +297,18 @@ def test_few_failures_among_many_successes_hold_nobody_up(gate):
         gate.leave(ok=False)
 
     assert gate.fresh
+
+
+def test_success_holds_nobody_up_when_what_went_well_before_is_forgotten(gate, clock):
+    for _ in range(26):
+        gate.leave(ok=True)
+    gate.flush()
+    clock.now += 2_000
+    fail(gate, times=12)
+    clock.now += 9_000
+    gate.flush()
+
+    gate.leave(ok=True)
+
+    assert gate.fresh
+    assert not gate.enter()
