@@ -118,7 +118,7 @@ class Polygon(Speaks):
         were, request = blocks.known_blocks(known), Request("POST", "/", host)
         asked, figures = blocks.questions(were), holdings.Figures(chosen)
         told = yield from self.ask_all(
-            host, [*asked, *figures.questions("finalized")], patience
+            host, [*asked, *figures.questions()], patience
         )
         sight = self.sensible(request, lambda: blocks.sight(told[: len(asked)], were))
         try:
@@ -129,7 +129,7 @@ class Polygon(Speaks):
             raise
         except ProviderError:
             # Another block may have become final meanwhile: this one is asked for.
-            pinned = figures.questions(sight.final.block.number)
+            pinned = figures.questions(sight.final.block.number, sight.latest)
             again = yield from self.ask_all(host, pinned, patience)
             return self.sensible(request, lambda: _Seen(sight, figures, again))
 
@@ -144,11 +144,11 @@ class Polygon(Speaks):
         others = [h for h in self.urls if h != used and h not in failures]
         notes = [f"{host} failed ({failures[host].code})" for host in failures]
         for host in others:
-            asked = [blocks.block(block.number), seen.figures.again(block.number)]
+            asked = [blocks.block(block.number), *seen.figures.again(block.number)]
             try:
-                about, told = yield from self.ask_all(host, asked, SECOND)
+                about, *told = yield from self.ask_all(host, asked, SECOND)
             except ProviderError as error:
-                about = told = error
+                about, told = error, []
             said = blocks.agrees(about, block)
             if said == "yes":
                 said = seen.figures.agree(seen.final, told)
@@ -168,8 +168,9 @@ class _Seen:
         told: Sequence[object],
     ) -> None:
         self.sight, self.figures = sight, figures
-        self.final, self.latest = figures.states(told)
-        again = need(told[2])
+        *figured, last = told
+        self.final, self.latest = figures.states(figured)
+        again = need(last)
         if again is None or blocks.head(again) != sight.final:
             raise Unavailable("The chain changed while it was asked for")
         if self.final.number != sight.final.block.number:

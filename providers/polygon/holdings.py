@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from providers.base import Allowance, Block, Place, Reading
-from providers.errors import FAULTS, ProviderError, UnexpectedResponse
+from providers.errors import FAULTS, ProviderError, Unavailable, UnexpectedResponse
 from providers.money import Asset
 
 from . import abi
@@ -18,6 +18,9 @@ from .wallet import NATIVE, Named, Owned, Wallet, checksummed
 MULTICALL: Final = "0xca11bde05977b3631167028862be2a173976ca11"
 GAS: Final = Asset(NATIVE, 18)  # by the rules of the chain
 MOST_DECIMALS: Final = 36
+# What one eth_call may hold before nodes refuse it: balanceOf costs 30,000 of the
+# 50,000,000 units of gas that Polygon's nodes allow, and an array is copied twice.
+MOST_CALLS: Final = 600
 NATIVE_KEY: Final = "native"
 Key = tuple[str, ...]
 Question = tuple[Key, str, bytes]
@@ -42,6 +45,9 @@ class State:
         return found
 
 
+BLOCK: Final[Question] = (("block",), MULTICALL, abi.BLOCK_NUMBER)
+
+
 def final_questions(wallet: Wallet) -> list[Question]:
     """Return everything: decimals, balances, and what spenders may take."""
     found = latest_questions(wallet)
@@ -57,8 +63,8 @@ def final_questions(wallet: Wallet) -> list[Question]:
 
 
 def latest_questions(wallet: Wallet) -> list[Question]:
-    """Return balances only, and which block they are of."""
-    found: list[Question] = [(("block",), MULTICALL, abi.BLOCK_NUMBER)]
+    """Return balances only."""
+    found: list[Question] = []
     for one in wallet.addresses:
         who = abi.address_word(one.address)
         key = ("balance", one.address, NATIVE_KEY)
@@ -69,8 +75,15 @@ def latest_questions(wallet: Wallet) -> list[Question]:
     return found
 
 
+def parts(questions: Sequence[Question]) -> list[list[Question]]:
+    """Return as many at a time as one call may hold, each with the block they are of."""
+    size = MOST_CALLS - 1
+    places = range(0, len(questions), size)
+    return [[BLOCK, *questions[place : place + size]] for place in places]
+
+
 def aggregate(questions: Sequence[Question], at: str) -> Ask:
-    """Return one call for all, so that all answers are of one block."""
+    """Return one call for all these, so that their answers are of one block."""
     called = abi.encode_calls([(target, inner) for _, target, inner in questions])
     return Ask("eth_call", ({"to": MULTICALL, "data": "0x" + called.hex()}, at))
 
@@ -90,6 +103,14 @@ def state(questions: Sequence[Question], value: Any) -> State:
     return State(number, told)
 
 
+def joined(asked: Sequence[Sequence[Question]], told: Sequence[Any]) -> State:
+    """Return what several aggregates told of one block; raises what kept them from it."""
+    found = [state(part, need(one)) for part, one in zip(asked, told, strict=True)]
+    if len({one.number for one in found}) > 1:
+        raise Unavailable("Another block came while it was asked for")
+    return State(found[0].number, {k: v for one in found for k, v in one.told.items()})
+
+
 def _number(ok: bool, returned: bytes) -> int | str:
     """Return what one contract said, or why that is nothing: never zero in its place."""
     if not ok:
@@ -104,43 +125,55 @@ class Figures:
     """Asks for everything that a wallet holds, finally and at the latest."""
 
     def __init__(self, wallet: Wallet) -> None:
-        self.final, self.latest = final_questions(wallet), latest_questions(wallet)
+        self.final = parts(final_questions(wallet))
+        self.latest = parts(latest_questions(wallet))
 
-    def questions(self, final: int | str) -> list[Ask]:
-        """Return both aggregates, and after them the final block once more.
+    def questions(
+        self, final: int | str = "finalized", latest: int | str = "latest"
+    ) -> list[Ask]:
+        """Return all aggregates, and after them the final block once more.
 
-        What lies between two looks at the same block is of that block.
+        What lies between two looks at the same block is of that block. Only what takes
+        several calls needs the latest one by its number.
         """
-        name = hex(final) if isinstance(final, int) else final
-        both = aggregate(self.final, name), aggregate(self.latest, "latest")
-        return [*both, block(final)]
+        newest = latest if len(self.latest) > 1 else "latest"
+        return [
+            *(aggregate(part, _at(final)) for part in self.final),
+            *(aggregate(part, _at(newest)) for part in self.latest),
+            block(final),
+        ]
 
-    def again(self, number: int) -> Ask:
-        """Return the question for the final figures alone, at a block by its number."""
-        return aggregate(self.final, hex(number))
+    def again(self, number: int) -> list[Ask]:
+        """Return the questions for the final figures alone, at a block by its number."""
+        return [aggregate(part, hex(number)) for part in self.final]
 
-    def agree(self, final: State, outcome: Any) -> str:
+    def agree(self, final: State, told: Sequence[Any]) -> str:
         """Return what another node says of final figures: "yes", or why it does not say.
 
         Raises UnexpectedResponse where it tells others. What either does not tell
         contradicts nothing.
         """
         try:
-            other = state(self.final, need(outcome))
+            other = joined(self.final, told)
         except (ProviderError, *FAULTS):
             return "knows the block, not the figures"
-        for key, told in final.told.items():
+        for key, mine in final.told.items():
             theirs = other.told[key]
-            if isinstance(told, int) and isinstance(theirs, int) and told != theirs:
+            if isinstance(mine, int) and isinstance(theirs, int) and mine != theirs:
                 raise UnexpectedResponse(
                     f"Two endpoints disagree at block {final.number}: {' '.join(key)} is "
-                    f"{told} for one, and {theirs} for the other; neither is believed"
+                    f"{mine} for one, and {theirs} for the other; neither is believed"
                 )
         return "yes"
 
     def states(self, told: Sequence[Any]) -> tuple[State, State]:
-        """Return what both aggregates told; raises what stands in their place."""
-        return state(self.final, need(told[0])), state(self.latest, need(told[1]))
+        """Return what was told finally and at the latest; raises what stands in its place."""
+        count = len(self.final)
+        return joined(self.final, told[:count]), joined(self.latest, told[count:])
+
+
+def _at(which: int | str) -> str:
+    return hex(which) if isinstance(which, int) else which
 
 
 class Readings:

@@ -27,9 +27,6 @@ USUAL: Final = (
     ("USDC.e", "0x2791bca1f2de4661ed88a30c99a7a9449aa84174"),
     ("pUSD", "0xc011a7e12a19f7b1f670d46f03b03f3342e82dfb"),
 )
-# What one eth_call may hold before nodes refuse it: balanceOf costs 30,000 of the
-# 50,000,000 units of gas that Polygon's nodes allow, and an array is copied twice.
-MOST_CALLS: Final = 600
 MOST_ENDPOINTS: Final = 6
 # Where the operator's own host keys end, those of a person's endpoints begin.
 ENDPOINTS: Final = ("api", *(f"rpc{n}" for n in range(1, MOST_ENDPOINTS)))
@@ -74,12 +71,6 @@ def wallet(given: Mapping[str, str]) -> Wallet:
     _distinct("tokens", [one.address for one in tokens])
     _distinct("tokens", [*(one.name for one in tokens), NATIVE])
     _distinct("spenders", [one.address for one in spenders])
-    calls = len(owned) * (1 + len(tokens) * (1 + len(spenders))) + len(tokens)
-    if calls > MOST_CALLS:
-        raise BadCredentials(
-            f"Addresses, tokens and spenders make {calls} questions, and no more than "
-            f"{MOST_CALLS} can be asked at once: make several connections of them"
-        )
     return Wallet(owned, tokens, spenders)
 
 
@@ -192,7 +183,9 @@ def _json(given: Mapping[str, str], name: str) -> list[Any]:
 
 
 def _distinct(name: str, found: list[str], *, secret: bool = False) -> None:
-    for number, one in enumerate(found):
-        if one in found[:number]:
+    seen = set[str]()
+    for one in found:
+        if one in seen:
             shown = "An entry" if secret else one
             raise BadCredentials(f"{shown} is in `{name}` twice")
+        seen.add(one)

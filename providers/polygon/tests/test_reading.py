@@ -11,6 +11,7 @@ from providers import errors
 from providers.base import Block, Place
 from providers.money import Asset
 from providers.polygon import Provider, abi
+from providers.polygon.sandbox.books import FINALITY
 from providers.polygon.sandbox.world import BRIDGED, PUSD, SPENDER, USDC, address_for
 from providers.sandbox.inside import sender
 from providers.wire import drive
@@ -53,6 +54,50 @@ def test_all_figures_are_of_one_final_block(ask, bank):
     assert {r.balance_id for r in seen.readings} == {f"{number}:{block.hash}"}
     (moment,) = {r.as_of.timestamp() * 1000 for r in seen.readings}
     assert moment == bank.chain.moment(number) // 1000 * 1000
+
+
+@pytest.fixture
+def crowd(alex):
+    """Alex's addresses, and 398 more that hold nothing."""
+    more = [{"address": f"0x{n:040x}", "role": "derived"} for n in range(1, 399)]
+    owned = [*json.loads(alex.credentials["addresses"]), *more]
+    return Provider({**alex.credentials, "addresses": json.dumps(owned)})
+
+
+def test_addresses_for_several_calls_are_read_at_one_block_in_one_request(
+    bank, ask, crowd
+):
+    usual = by_id(ask())
+
+    seen = drive(crowd.observe(), sender(crowd, bank))
+
+    assert bank.requests == 2
+    assert seen.complete
+    assert len(seen.readings) == 400 * 4
+    assert len({reading.block for reading in seen.readings}) == 1
+    held = {id: r.total for id, r in by_id(seen).items() if r.total}
+    assert held == {id: r.total for id, r in usual.items() if r.total}
+
+
+def test_blocks_that_come_between_the_calls_make_it_ask_for_the_first_one(bank, crowd):
+    bank.configure(extra={"lists": "no"})
+    send, called = sender(crowd, bank), []
+
+    def move_on(request):
+        answer = send(request)
+        row = json.loads(request.body)
+        if isinstance(row, dict) and row["method"] == "eth_call":
+            called.append(row["params"][1])
+            if len(called) in (1, 7):  # after a final one, and after one of the latest
+                bank.mine(1)
+        return answer
+
+    seen = drive(crowd.observe(), move_on)
+
+    (block,) = {reading.block for reading in seen.readings}
+    assert seen.complete
+    assert set(called[:8]) == {"finalized", "latest"}
+    assert set(called[8:]) == {hex(block.number), hex(block.number + FINALITY)}
 
 
 @pytest.mark.parametrize(
