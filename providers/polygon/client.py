@@ -117,9 +117,7 @@ class Polygon(Speaks):
         patience = None if host == list(self.urls)[-1] else PATIENCE
         were, request = blocks.known_blocks(known), Request("POST", "/", host)
         asked, figures = blocks.questions(were), holdings.Figures(chosen)
-        told = yield from self.ask_all(
-            host, [*asked, *figures.questions()], patience
-        )
+        told = yield from self.ask_all(host, [*asked, *figures.questions()], patience)
         sight = self.sensible(request, lambda: blocks.sight(told[: len(asked)], were))
         try:
             return self.sensible(
