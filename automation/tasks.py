@@ -59,9 +59,17 @@ def follow(run: RuleRun) -> None:
 
 @shared_task
 def prove_transfers() -> None:
-    """Queue the proof of every connection that rules move money in."""
+    """Queue the proof of every connection that rules move money in, and a clearing up."""
     for connection_id in services.to_prove():
         publish(prove_connection, str(connection_id))
+    publish(forget_idle_runs)
+
+
+@shared_task
+def forget_idle_runs() -> None:
+    """Delete runs older than RULE_RUN_DAYS that moved nothing, some thousand at a time."""
+    if services.forget_idle_runs():
+        publish(forget_idle_runs)
 
 
 @shared_task

@@ -53,6 +53,10 @@ FINDING_DAYS = env.int("FINDING_DAYS", default=400)
 SYNC_RUN_DAYS = env.int("SYNC_RUN_DAYS", default=90)
 if SYNC_RUN_DAYS < 1:
     raise ImproperlyConfigured("SYNC_RUN_DAYS must be 1 or more")
+# So long runs are kept that the clock began and that moved nothing.
+RULE_RUN_DAYS = env.int("RULE_RUN_DAYS", default=90)
+if RULE_RUN_DAYS < 1:
+    raise ImproperlyConfigured("RULE_RUN_DAYS must be 1 or more")
 # The mail server for notifications, as Apprise writes it: mailtos://user:pass@host
 MAIL_URL = env("BALSYNC_MAIL_URL", default="").strip()
 # What clients of older systems mean who ask for chain wallets without a currency.

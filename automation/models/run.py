@@ -56,6 +56,20 @@ class RuleRun(Row):
         Status.PLANNED,
         Status.RUNNING,
     )
+    # Over, and nothing came of them.
+    IDLE = (
+        Status.MISSED,
+        Status.NOTHING_TO_DO,
+        Status.SKIPPED_DISABLED,
+        Status.SKIPPED_NOT_DUE,
+        Status.SKIPPED_CONDITION,
+        Status.SKIPPED_STALE,
+        Status.SKIPPED_PROTECTED,
+        Status.SKIPPED_CLOSED,
+        Status.SKIPPED_FUNDS,
+        Status.SKIPPED_LIMIT,
+        Status.SKIPPED_DUPLICATE,
+    )
 
     # Its indexes begin with the rule already.
     rule = models.ForeignKey(Rule, models.PROTECT, related_name="runs", db_index=False)

@@ -7,6 +7,7 @@ from .deciding import NotDecidable, approve_run, cancel_run, resume_run
 from .dispatching import dispatch_due_rules
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
+from .idle_runs import forget_idle_runs
 from .keeping import write_rule
 from .planning import preview
 from .plans import plan_data
@@ -46,6 +47,7 @@ __all__ = [
     "duplicate_rule",
     "execute_run",
     "export_rules",
+    "forget_idle_runs",
     "holdings",
     "import_rules",
     "is_dry",

@@ -118,13 +118,14 @@ def test_missing_secret_stops_the_start_and_is_named(name):
     assert f"Set {name}, or {name}_FILE" in stopped.value.stderr
 
 
-def test_sync_runs_are_kept_for_a_day_at_least():
-    assert read("SYNC_RUN_DAYS", SYNC_RUN_DAYS="1") == {"SYNC_RUN_DAYS": 1}
+@pytest.mark.parametrize("name", ["SYNC_RUN_DAYS", "RULE_RUN_DAYS"])
+def test_runs_are_kept_for_a_day_at_least(name):
+    assert read(name, **{name: "1"}) == {name: 1}
 
     with pytest.raises(subprocess.CalledProcessError) as stopped:
-        read("SYNC_RUN_DAYS", SYNC_RUN_DAYS="0")
+        read(name, **{name: "0"})
 
-    assert "SYNC_RUN_DAYS must be 1 or more" in stopped.value.stderr
+    assert f"{name} must be 1 or more" in stopped.value.stderr
 
 
 @pytest.mark.parametrize(
