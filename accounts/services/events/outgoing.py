@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,18 +10,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
 from importlib import import_module
-from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from django.utils.encoding import punycode
 
 from accounts.events.signing import headers
 from accounts.models import Channel
-from providers.addresses import AddressRefused, judge, parse
-from providers.drivers import tls
+from providers.addresses import AddressRefused, parse
+from providers.drivers import public
 
 from .messages import Message
 
@@ -49,28 +46,6 @@ class CannotReach(Exception):
     """Nothing can be sent to this address."""
 
 
-class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only; the connection goes to just those.
-
-    A name is asked for once: it cannot mean something else a moment later.
-    """
-
-    def __init__(self, inner: AbstractResolver, *, loopback: bool) -> None:
-        self.inner, self.loopback = inner, loopback
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Return the addresses of `host`; raises AddressRefused if one is not public."""
-        found = await self.inner.resolve(host, port, family)
-        for each in found:
-            judge(ip_address(each["host"]), loopback=self.loopback)
-        return found
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-
 async def send(message: Message | None) -> Answer:
     """Send one message and say what came of it; failures are answers."""
     if message is None:
@@ -80,19 +55,15 @@ async def send(message: Message | None) -> Answer:
     return await _notify(message)
 
 
-async def post(message: Message, resolver: AbstractResolver | None = None) -> Answer:
+async def post(message: Message) -> Answer:
     """Post one signed message; redirects are not followed, the answer is not read."""
     loopback = settings.WEBHOOKS_TO_LOOPBACK
     told = headers(message.id, int(time.time()), message.body, message.keys)
     told |= {"Content-Type": "application/json", "User-Agent": "balsync"}
     try:
         address = parse(message.address, loopback=loopback)
-        inner = resolver or aiohttp.ThreadedResolver()
-        connector = aiohttp.TCPConnector(
-            resolver=PublicResolver(inner, loopback=loopback),
-            ssl=tls.context(),
-            use_dns_cache=False,
-            force_close=True,
+        connector = public.connector(
+            loopback=loopback, use_dns_cache=False, force_close=True
         )
         async with (
             aiohttp.ClientSession(

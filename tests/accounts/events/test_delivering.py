@@ -15,7 +15,6 @@ from datetime import time as clock
 from datetime import timedelta
 
 import pytest
-from aiohttp.abc import AbstractResolver
 from django.contrib.auth.models import User
 from django.db import connection as database
 from django.db import connections, transaction
@@ -29,10 +28,12 @@ from accounts.services.events import delivering, outgoing
 from accounts.services.events.delivering import PAUSES, claim, settle
 from accounts.services.events.messages import message
 from accounts.services.events.outgoing import Answer, post
+from tests import fixtures_names
 
 from .conftest import household, later
 
 pytestmark = pytest.mark.django_db
+names = fixtures_names.names
 
 
 def tell_all() -> int:
@@ -197,66 +198,46 @@ def test_a_replaced_key_signs_for_a_day_beside_the_new_one(home, webhook, happen
         signing.verify(headers, body, webhook.key, now=int(time.time()))
 
 
-class Turncoat(AbstractResolver):
-    """A name server that means another address each time."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses, self.asked = list(addresses), []
-
-    async def resolve(self, host, port=0, family=0):
-        self.asked.append(host)
-        address = self.addresses[min(len(self.asked), len(self.addresses)) - 1]
-        return [
-            {
-                "hostname": host,
-                "host": address,
-                "port": port,
-                "family": 2,
-                "proto": 0,
-                "flags": 0,
-            }
-        ]
-
-    async def close(self):
-        """Hold nothing."""
-
-
-def sent_to(url: str, resolver: Turncoat, channel: Channel, happen) -> Answer:
+def sent_to(url: str, channel: Channel, happen) -> Answer:
     channel.address = {"url": url, "key": signing.new_secret()}
     channel.save()
     happen()
     events.route()
     (row,) = claim()
-    return asyncio.run(post(message(row), resolver))
+    return asyncio.run(post(message(row)))
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.0.0.7", "169.254.169.254", "192.168.1.1"]
+    "addresses",
+    [
+        *(("127.0.0.1",), ("10.0.0.7",), ("169.254.169.254",), ("192.168.1.1",)),
+        *(("::ffff:10.0.0.7",), ("8.8.8.8", "10.0.0.7"), ("10.0.0.7", "8.8.8.8")),
+    ],
 )
 def test_name_that_turns_out_to_be_inside_is_not_called(
-    settings, home, webhook, happen, address
+    settings, home, webhook, happen, names, addresses
 ):
     settings.WEBHOOKS_TO_LOOPBACK = False
-    turncoat = Turncoat(address)
+    names.means("innocent.example", addresses)
     url = f"https://innocent.example:{webhook.receiver.port}/"
 
-    answer = sent_to(url, turncoat, webhook.channel, happen)
+    answer = sent_to(url, webhook.channel, happen)
 
     assert not answer.delivered
     assert answer.text.endswith("Its host is not public")
-    assert turncoat.asked == ["innocent.example"]
+    assert names.asked == ["innocent.example"]
     assert webhook.receiver.calls == []
 
 
 def test_name_that_means_something_else_a_moment_later_is_asked_once(
-    home, webhook, happen
+    home, webhook, happen, names
 ):
     # Judged on the first answer, and connected to just that: no second look-up.
-    turncoat = Turncoat("127.0.0.1", "127.0.0.9")
+    names.means("rebind.example", "127.0.0.1", "127.0.0.9")
     url = f"http://rebind.example:{webhook.receiver.port}/x"
 
-    assert sent_to(url, turncoat, webhook.channel, happen).delivered
-    assert turncoat.asked == ["rebind.example"]
+    assert sent_to(url, webhook.channel, happen).delivered
+    assert names.asked == ["rebind.example"]
     assert webhook.receiver.calls[0][1]["host"].startswith("rebind.example")
 
 
