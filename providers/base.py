@@ -112,6 +112,13 @@ class Provider(ABC):
         """
         return host
 
+    def anybodys(self, host: str) -> bool:
+        """Say whether a person typed the address of a host: only a public one is asked.
+
+        What an operator configured may well be inside.
+        """
+        return False
+
     def check(self, response: Response) -> None:
         """Raise what a 4xx means. Extend where a provider is more specific."""
         if response.status in (401, 403):

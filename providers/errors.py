@@ -42,6 +42,12 @@ class BadCredentials(ProviderError):
     code = "bad_credentials"
 
 
+class AddressBarred(BadCredentials):
+    """What was typed in leads to where nobody may be asked; nothing was sent."""
+
+    code = "address_barred"
+
+
 class Unavailable(ProviderError):
     """The provider cannot be reached now; ask again later."""
 

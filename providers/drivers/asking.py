@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -13,12 +14,14 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from providers.addresses import AddressRefused
 from providers.base import Provider
 from providers.wire import Going, Request, Response, T
 
 from . import gates, policy
 from .effects import (
     Await,
+    Barred,
     Consult,
     Effect,
     Failure,
@@ -39,11 +42,12 @@ class Asking:
         self,
         loop: asyncio.AbstractEventLoop,
         session: aiohttp.ClientSession,
+        public: aiohttp.ClientSession,
         lane: Lane,
         helpers: Executor,
     ) -> None:
         self._loop, self._helpers = loop, helpers
-        self._session, self._lane = session, lane
+        self._session, self._public, self._lane = session, public, lane
 
     async def all_of(
         self, provider: Provider, wanted: Request | list[Request], deadline: float
@@ -114,8 +118,12 @@ class Asking:
         ):
             return None
         send = policy.signed(provider, request, deadline)
-        place = self._lane.takes(send.request, send.url)
+        place = self._short(send)
         return self._lane.launch(place, send.request.headers) if place else None
+
+    def _short(self, send: Send) -> re.Match[str] | None:
+        """Return the parts of the address if the lane may take it: it judges none."""
+        return None if send.anybodys else self._lane.takes(send.request, send.url)
 
     async def _take(self, steps: policy.Steps) -> Response:
         with closing(steps):
@@ -148,12 +156,11 @@ class Asking:
         return None
 
     async def _send(self, send: Send) -> Response:
-        request = send.request
-        if place := self._lane.takes(request, send.url):
+        if place := self._short(send):
             return await self._heard(
-                self._lane.get(place, request.headers), send.deadline
+                self._lane.get(place, send.request.headers), send.deadline
             )
-        return await self._heard(self._request(request, send.url), send.deadline)
+        return await self._heard(self._request(send), send.deadline)
 
     async def _heard(self, answer: Awaitable[Response], deadline: float) -> Response:
         """Return an answer if it comes by `deadline`; raises Failure."""
@@ -164,13 +171,17 @@ class Asking:
             raise NotSent(named(error)) from None
         except aiohttp.InvalidURL:
             raise NotSent("its address is none") from None
+        except AddressRefused as error:
+            raise Barred(str(error)) from None
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise Lost(named(error)) from None
 
-    async def _request(self, request: Request, url: str) -> Response:
-        async with self._session.request(
+    async def _request(self, send: Send) -> Response:
+        request = send.request
+        session = self._public if send.anybodys else self._session
+        async with session.request(
             request.method,
-            URL(url, encoded=True),
+            URL(send.url, encoded=True),
             headers=request.headers,
             data=request.body or None,
             allow_redirects=False,

@@ -6,7 +6,6 @@ import os
 import time
 from concurrent.futures import Future
 from contextlib import closing
-from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -14,11 +13,24 @@ from typing import Any
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
+from providers.addresses import AddressRefused
 from providers.base import Provider
 from providers.wire import Call, Going, Request, Response, T, drive
 
 from . import clocked, gates, policy
-from .effects import Await, Consult, Effect, Lost, NotSent, Pause, Send, TooLarge, named
+from .effects import (
+    Await,
+    Barred,
+    Consult,
+    Effect,
+    Failure,
+    Lost,
+    NotSent,
+    Pause,
+    Send,
+    TooLarge,
+    named,
+)
 from .gate import Gate
 
 NO_ADDRESS = (
@@ -29,12 +41,15 @@ NO_ADDRESS = (
 
 
 class Blocking:
-    """One pooled session. With a `gate`, every request passes that one."""
+    """Pooled sessions: one for configured addresses, and one for those people typed.
+
+    With a `gate`, every request passes that one.
+    """
 
     def __init__(self, gate: Gate | None = None) -> None:
         self.gate = gate
         self.session = clocked.session()
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.public = clocked.session(clocked.PublicAdapter)
 
     def run(
         self, provider: Provider, call: Call[T], *, deadline: float | None = None
@@ -52,6 +67,7 @@ class Blocking:
     def close(self) -> None:
         """Close the connections that are kept alive."""
         self.session.close()
+        self.public.close()
 
     def _ask(self, provider: Provider, request: Request, ends: float) -> Response:
         gate = self.gate or gates.gate_of(provider, request)
@@ -60,7 +76,7 @@ class Blocking:
             while not going.over:
                 try:
                     result = self._perform(going.wanted)
-                except (NotSent, Lost, TooLarge) as failure:
+                except Failure as failure:
                     going.fail(failure)
                 else:
                     going.answer(result)
@@ -80,8 +96,9 @@ class Blocking:
     def _send(self, effect: Send) -> Response:
         left = max(0.001, effect.deadline - monotonic())
         request = effect.request
+        session = self.public if effect.anybodys else self.session
         try:
-            with self.session.request(
+            with session.request(
                 request.method,
                 effect.url,
                 headers={**policy.AGENT, **request.headers},
@@ -93,6 +110,8 @@ class Blocking:
                 return Response(answer.status_code, answer.headers, _body(answer))
         except NO_ADDRESS:
             raise NotSent("its address is none") from None
+        except AddressRefused as error:
+            raise Barred(str(error)) from None
         except requests.RequestException as error:
             raise _failure(error) from None
         except HTTPError as error:

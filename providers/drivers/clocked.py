@@ -9,8 +9,9 @@ import http.client
 import io
 import socket
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -19,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from . import tls
+from . import public, tls
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -114,8 +115,29 @@ class _PoolTLS(HTTPSConnectionPool):
     ConnectionCls = _ClockedTLS
 
 
+class _Public(_Clocked):
+    def _new_conn(self) -> socket.socket:
+        seconds = self.timeout if isinstance(self.timeout, int | float) else 0.0
+        host = self._dns_host.strip("[]")  # `host` lacks the dot that ends a whole name
+        return public.connected(host, self.port, seconds, self.socket_options or ())
+
+
+class _PublicTLS(_Public, HTTPSConnection):
+    pass
+
+
+class _PublicPool(HTTPConnectionPool):
+    ConnectionCls = _Public
+
+
+class _PublicPoolTLS(HTTPSConnectionPool):
+    ConnectionCls = _PublicTLS
+
+
 class Adapter(HTTPAdapter):
     """Keeps connections alive, under the process's one TLS context."""
+
+    pools: ClassVar = {"http": _Pool, "https": _PoolTLS}
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **options: Any
@@ -123,18 +145,25 @@ class Adapter(HTTPAdapter):
         self.poolmanager = PoolManager(
             connections, maxsize=maxsize, block=block, ssl_context=tls.context()
         )
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
+        self.poolmanager.pool_classes_by_scheme = self.pools
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         # requests would load the bundle into the context at each connection.
         conn.cert_reqs = "CERT_REQUIRED"
 
 
-def session() -> requests.Session:
+class PublicAdapter(Adapter):
+    """Connects to public addresses only; raises AddressRefused for others."""
+
+    pools: ClassVar = {"http": _PublicPool, "https": _PublicPoolTLS}
+
+
+def session(adapter: type[Adapter] = Adapter) -> requests.Session:
     """Return a session that serves many owners: no .netrc, no proxies, no cookies."""
     made = requests.Session()
     made.trust_env = False
     made.headers.clear()
+    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
-        made.mount(scheme, Adapter(pool_connections=10, pool_maxsize=20))
+        made.mount(scheme, adapter(pool_connections=10, pool_maxsize=20))
     return made

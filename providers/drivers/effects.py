@@ -18,6 +18,7 @@ class Send:
     request: Request
     url: str
     deadline: float
+    anybodys: bool  # a person typed the address: it has to be public
 
 
 @dataclass(slots=True)
@@ -52,6 +53,10 @@ class Failure(Exception):
 
 class NotSent(Failure):
     """Not one byte of the request left this machine."""
+
+
+class Barred(Failure):
+    """The address is none that anybody may have asked; nothing was sent."""
 
 
 class Lost(Failure):

@@ -18,7 +18,7 @@ from providers.base import Provider
 from providers.errors import ProviderError
 from providers.wire import Call, Going, T
 
-from . import gates, policy, tls
+from . import gates, policy, public, tls
 from .asking import Asking, all_or_none
 from .harvest import Harvest
 from .lane import Lane
@@ -28,12 +28,16 @@ IN_FLIGHT = 250  # calls at once: more would only cost more handshakes
 CHUNK = 200  # results handed back together, …
 LINGER = 0.25  # … or as many as came in so many seconds
 KEEP_ALIVE = 30.0  # seconds for which an idle connection is kept
+LOOK_UPS = 16  # of names that people typed, at once
 CONNECT = 10.0  # seconds: hundreds of handshakes at once wait for each other
 GRACE = 10.0  # seconds after which a loop that does not end is taken for dead
 
 
 class Fleet:
-    """One event loop in a thread of its own, and one session on it."""
+    """One event loop in a thread of its own, and its sessions.
+
+    One serves configured addresses, the other those that people typed.
+    """
 
     def __init__(self, *, in_flight: int = IN_FLIGHT) -> None:
         self.in_flight = in_flight
@@ -42,9 +46,11 @@ class Fleet:
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="fleet-helper")
         self._thread = Thread(target=self._run, daemon=True, name="fleet")
         self._thread.start()
-        self.session = self._do(self._open())
+        # A name server that answers nobody holds up no other names than people's.
+        self._names = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="fleet-names")
+        self.session, self.public = self._do(self._open())
         lane = Lane(self.loop, self.session, CONNECT)
-        self.asking = Asking(self.loop, self.session, lane, self._helpers)
+        self.asking = Asking(self.loop, self.session, self.public, lane, self._helpers)
 
     def run_all(
         self,
@@ -93,10 +99,11 @@ class Fleet:
 
     def close(self) -> None:
         """Close the connections and end the thread."""
-        self._do(self.session.close())
+        self._do(self._hang_up())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self._helpers.shutdown()
+        self._names.shutdown(wait=False)
         self.loop.close()
 
     def abandon(self) -> None:
@@ -107,32 +114,27 @@ class Fleet:
         self.loop.run_forever()
         if self.lost:  # nobody waits for it
             self._helpers.shutdown(wait=False)
+            self._names.shutdown(wait=False)
             self.loop.close()
 
     async def _end(self) -> None:
         # Each of them has a deadline, and somebody who may still hope for its result.
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others)
-        await self.session.close()
+        await self._hang_up()
         self.loop.stop()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(GRACE)
 
-    async def _open(self) -> aiohttp.ClientSession:
-        # The session serves many owners: nobody is sent somebody else's cookies.
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=tls.context(), keepalive_timeout=KEEP_ALIVE
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=policy.AGENT,
-            skip_auto_headers=["Content-Type"],
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-        )
-        # It would send a PUT again by itself when a kept connection breaks.
-        session._retry_connection = False
-        return session
+    async def _open(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+        kept: dict[str, Any] = {"limit": 0, "keepalive_timeout": KEEP_ALIVE}
+        usual = aiohttp.TCPConnector(ssl=tls.context(), **kept)
+        return _session(usual), _session(public.connector(self._names, **kept))
+
+    async def _hang_up(self) -> None:
+        await self.session.close()
+        await self.public.close()
 
     async def _work(
         self,
@@ -180,6 +182,20 @@ class Fleet:
             if gate.unreported:
                 told = self.loop.run_in_executor(self._helpers, gate.flush)
                 told.add_done_callback(asyncio.Future.result)
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    # A session serves many owners: nobody is sent somebody else's cookies.
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=policy.AGENT,
+        skip_auto_headers=["Content-Type"],
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+    )
+    # It would send a PUT again by itself when a kept connection breaks.
+    session._retry_connection = False
+    return session
 
 
 _lock = Lock()

@@ -16,6 +16,7 @@ from typing import Any
 from providers.base import Provider, Trouble
 from providers.budget import Ration
 from providers.errors import (
+    AddressBarred,
     AuthenticationFailed,
     ProviderError,
     TooLate,
@@ -25,7 +26,17 @@ from providers.numbers import Numbers
 from providers.waiting import wait_asked
 from providers.wire import Request, Response, query
 
-from .effects import Await, Consult, Effect, Failure, NotSent, Pause, Send, TooLarge
+from .effects import (
+    Await,
+    Barred,
+    Consult,
+    Effect,
+    Failure,
+    NotSent,
+    Pause,
+    Send,
+    TooLarge,
+)
 from .gate import Gate
 from .queueing import CROWDED, nonces, numbered, paid, turns, weighed
 from .rations import digest
@@ -118,6 +129,10 @@ def unanswered(
     began: float | None = None,
 ) -> ProviderError:
     """Count a failure and return what it means."""
+    if isinstance(failure, Barred):  # nobody was asked, which says nothing of them
+        if probe:
+            gate.withdraw()
+        return AddressBarred(f"{provider.name}: {failure}")
     fine, took = isinstance(failure, TooLarge), _since(began)
     gate.leave(ok=fine, probe=probe, kind="unanswered", took=took)
     text = f"{provider.name}: {failure}"
@@ -167,7 +182,8 @@ def signed(
     if request.patience is not None:
         now = monotonic()  # and leave as much again for whom is asked instead
         deadline = now + min(request.patience, (deadline - now) / 2)
-    return Send(ready, address(provider, ready), deadline)
+    anybodys = provider.anybodys(ready.host)
+    return Send(ready, address(provider, ready), deadline, anybodys)
 
 
 def address(provider: Provider, request: Request) -> str:

@@ -89,6 +89,10 @@ class Polygon(Speaks):
             return host
         return "node-" + sha256(self.urls[host].encode()).hexdigest()[:16]
 
+    def anybodys(self, host: str) -> bool:
+        """Say whether somebody chose the nodes."""
+        return bool(self._chosen)
+
     def url(self, request: Request) -> str:
         """Return the address as it was typed: a key may be the end of it."""
         return self.urls[request.host]

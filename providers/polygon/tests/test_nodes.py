@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
 from providers import errors
+from providers.drivers import Blocking, Fleet
 from providers.polygon import Provider, abi
 from providers.polygon.rpc import meaning
 from providers.sandbox.inside import sender
 from providers.wire import Response, drive
+from tests import fixtures_names
 
 from .conftest import NODES
 from .test_reading import places
+
+names = fixtures_names.names
 
 
 def notes(seen):
@@ -237,6 +242,40 @@ def test_dead_endpoint_does_not_take_the_time_of_the_others(alex):
     assert (first.host, then.host) == ("api", "rpc1")
     assert first.patience < adapter.deadline / 2
     assert then.patience is None  # the last hope has all the time that is left
+
+
+def test_node_that_leads_inside_is_passed_over(alex):
+    urls = ["https://a.example", "https://b.example"]
+    adapter = Provider({**alex.credentials, "rpc_urls": json.dumps(urls)})
+    call = adapter.observe()
+    next(call)
+
+    assert call.throw(errors.AddressBarred()).host == "rpc1"
+
+
+@pytest.mark.parametrize("driver", [Blocking, Fleet])
+def test_nodes_that_lead_inside_are_not_asked(alex, names, driver):
+    names.means("a.example", "169.254.169.254")
+    names.means("b.example", ("8.8.8.8", "::ffff:127.0.0.1"))
+    urls = ["https://a.example/key", "https://b.example"]
+    adapter = Provider({**alex.credentials, "rpc_urls": json.dumps(urls)})
+
+    found = outcome(driver(), adapter)
+
+    assert isinstance(found, errors.AddressBarred)
+    assert "api: Polygon: This address may not be called" in str(found)
+    assert "key" not in str(found)
+    assert names.asked == ["a.example", "b.example"]
+
+
+def outcome(driver, adapter):
+    with closing(driver):
+        if isinstance(driver, Fleet):
+            (found,) = driver.run_all([(adapter, adapter.observe())], seconds=10)
+            return found
+        with pytest.raises(errors.ProviderError) as raised:
+            driver.run(adapter, adapter.observe(), deadline=10)
+        return raised.value
 
 
 def mixed(send, change):

@@ -114,6 +114,13 @@ def test_nodes_that_a_person_chose_stand_in_place_of_the_usual_one():
     assert Provider(given(), {"api": "http://own"}).urls == {"api": "http://own"}
 
 
+def test_node_that_a_person_chose_is_anybodys_and_the_operators_is_not():
+    chosen = Provider(given(rpc_urls=["https://a.example"]), {"api": "http://own"})
+
+    assert chosen.anybodys("api")
+    assert not Provider(given(), {"api": "http://own"}).anybodys("api")
+
+
 def test_each_chosen_node_has_a_breaker_of_its_own_that_names_no_key():
     one = Provider(given(rpc_urls=["https://a.example/secret", "https://b.example"]))
     same = Provider(given(rpc_urls=["https://b.example"]))

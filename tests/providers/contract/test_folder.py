@@ -12,8 +12,9 @@ import pytest
 
 import providers
 from providers import errors, sandbox
-from providers.base import Block, MovesMoney, Place
+from providers.base import Block, MovesMoney, Place, Provider
 from providers.money import Asset
+from providers.streaming import Streams
 from providers.wire import Response, drive
 
 from .parties import ALONE, EVERYBODY, FOLDER, SAMPLES
@@ -39,6 +40,14 @@ def test_call_ends_before_whoever_waits_for_it(slug):
     adapter = providers.load(slug)
 
     assert adapter.deadline <= (15 if issubclass(adapter, MovesMoney) else 60)
+
+
+@pytest.mark.parametrize("slug", providers.slugs())
+def test_streams_lead_to_no_address_that_a_person_typed(slug):
+    # What opens them judges no address, as the drivers do for requests.
+    adapter = providers.load(slug)
+
+    assert not issubclass(adapter, Streams) or adapter.anybodys is Provider.anybodys
 
 
 @pytest.mark.parametrize("slug", ALONE)

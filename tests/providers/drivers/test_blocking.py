@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ipaddress
 import os
 import ssl
@@ -11,9 +10,6 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 import providers
 from providers.base import Limit
@@ -23,6 +19,7 @@ from providers.drivers.blocking import _after_fork
 from providers.errors import CircuitOpen, OutcomeUnknown, RateLimited, Unavailable
 from providers.wire import Request
 
+from .certificates import certificate
 from .conftest import GET, PAY, Bank, SerialBank, drop, serving, slow, status
 
 
@@ -226,37 +223,10 @@ def test_child_process_keeps_the_store_but_not_its_connection(own_valkey):
     assert gate_for(slug).state().state is State.OPEN
 
 
-def certificate(path) -> None:
-    """Write a certificate of 127.0.0.1 that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bank")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
-
-
 @pytest.fixture
 def pem(tmp_path):
-    path = tmp_path / "bank.pem"
-    certificate(path)
-    return path
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    return certificate(tmp_path / "bank.pem", address)
 
 
 @pytest.fixture

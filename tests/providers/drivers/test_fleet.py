@@ -405,7 +405,8 @@ def test_process_that_ends_leaves_no_session_open():
     code = """
 import atexit
 seen = []
-atexit.register(lambda: print(seen[0].session.closed, seen[0].loop.is_closed()))
+def look(one): print(one.session.closed, one.public.closed, one.loop.is_closed())
+atexit.register(lambda: look(seen[0]))
 from providers.drivers import fleet
 seen.append(fleet())
 """
@@ -417,4 +418,4 @@ seen.append(fleet())
         check=True,
     )
 
-    assert (ended.stdout, ended.stderr) == ("True True\n", "")
+    assert (ended.stdout, ended.stderr) == ("True True True\n", "")
