@@ -24,7 +24,8 @@ from .rpc import Speaks, need
 from .wallet import ENDPOINTS, Wallet, endpoints, wallet
 
 # Seconds for an endpoint that is not the last hope, and for one asked a second opinion.
-PATIENCE: Final = 20.0
+# Where all are slow, the last one is left what a slow answer takes.
+PATIENCE: Final = 8.0
 SECOND: Final = 10.0
 
 

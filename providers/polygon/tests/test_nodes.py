@@ -240,7 +240,7 @@ def test_dead_endpoint_does_not_take_the_time_of_the_others(alex):
     then = call.throw(errors.Unavailable())
 
     assert (first.host, then.host) == ("api", "rpc1")
-    assert first.patience < adapter.deadline / 2
+    assert adapter.deadline - first.patience > 50  # seconds: where both are slow
     assert then.patience is None  # the last hope has all the time that is left
 
 
