@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from .institution import Callback
 from .worlds import Peopled
@@ -21,6 +21,9 @@ HAPPENINGS: Final = (
 class Hooked(Peopled):
     """Sends signed events, late, again or forged. Each delivery has the same bytes."""
 
+    # Wishes for customers, one for each scheme by which their events are proved.
+    schemes: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+
     @abstractmethod
     def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
         """Return the headers that prove `body` to a customer, who knows `key`."""
@@ -28,6 +31,24 @@ class Hooked(Peopled):
     @abstractmethod
     def hook_key(self, name: str) -> str:
         """Return what the events of a customer are signed with."""
+
+    def signable(self, body: bytes) -> Sequence[bytes]:
+        """Return the texts that the proof of a body may be of, as documented."""
+        return [body]
+
+    def vouches(self, name: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Say whether a call to a customer shows what only who has the key can show.
+
+        `headers` are looked up in lower case.
+        """
+        key = self.hook_key(name)
+        return any(
+            all(
+                headers.get(header.lower()) == value
+                for header, value in self.proof(name, text, key).items()
+            )
+            for text in self.signable(body)
+        )
 
     # -- what happens
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from providers import hooks
 from providers.sandbox import clock
 from providers.sandbox.institution import Callback
 from providers.sandbox.ledger import Entry, Holder
+from providers.wire import parse_json
 
 from . import speech
 from .wallets import Wallets
@@ -23,6 +25,16 @@ class Telling(Wallets):
     def hook_key(self, name: str) -> str:
         key: str = self.about(name)["webhook_key"]
         return key
+
+    def signable(self, body: bytes) -> Sequence[bytes]:
+        """Return the body, and JSON.stringify({event, data}) of it, as documented."""
+        try:
+            parse_json(body)  # where it has no one meaning, that is of nothing
+            told = json.loads(body)
+            part = {"event": told["event"], "data": told["data"]}
+        except (ValueError, LookupError, TypeError):
+            return [body]
+        return [body, speech.written(part).encode("utf-8", "surrogatepass")]
 
     def written(self, event: str, data: Mapping[str, Any]) -> str:
         return speech.written({"event": event, "data": data})

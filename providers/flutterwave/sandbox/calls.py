@@ -34,6 +34,8 @@ def state(entry: Entry) -> str:
 class Calls(Hooked, Access):
     """The part that calls whoever typed an address into the dashboard."""
 
+    schemes = ({"version": 3}, {"version": 4})
+
     def proof(self, name: str, body: bytes, key: str) -> Mapping[str, str]:
         """Return what proves a body, by the version of the business."""
         if self.shop(name)["version"] == 3:

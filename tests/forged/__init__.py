@@ -1,0 +1,1 @@
+"""Calls that somebody changed on their way, sent to the real application."""
