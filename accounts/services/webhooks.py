@@ -36,8 +36,10 @@ LAST_TRY = timedelta(minutes=10)
 DOUBLINGS = 6  # from the first pause to the last; more would overflow an interval
 LONGEST_ID = 100
 # By the database's clock, which also tells when a sync began. It waits for no lock that a
-# sync of the connection holds. Whoever asks about another event that was told just now
-# finds this one, too.
+# sync of the connection holds. What is told otherwise under a known name takes the place
+# of what was said before, and is new: else whoever can guess the name of an event, and is
+# believed, could keep it from ever being asked about. Whoever asks about another event
+# that was told just now finds this one, too.
 NOTE = """
 INSERT INTO accounts_webhookinbox AS w
   (id, created, connection_id, event_id, tries, next_try_at, body, deliveries)
@@ -45,8 +47,17 @@ SELECT t.id, statement_timestamp(), t.connection_id, t.event_id, 0,
        statement_timestamp() + t.first_try, t.body, 1
 FROM (VALUES (%s::uuid, %s::uuid, %s::text, %s::interval, %s::bytea))
   AS t(id, connection_id, event_id, first_try, body)
-ON CONFLICT (connection_id, event_id) DO UPDATE SET deliveries = w.deliveries + 1
-RETURNING xmax = 0, NOT EXISTS (
+ON CONFLICT (connection_id, event_id) DO UPDATE SET
+  deliveries = w.deliveries + 1,
+  (id, created, tries, next_try_at, fetched_at, body) = (
+    SELECT n.id, n.created, n.tries, n.next_try_at, n.fetched_at, n.body
+    FROM (VALUES
+      (true, w.id, w.created, w.tries, w.next_try_at, w.fetched_at, w.body),
+      (false, EXCLUDED.id, EXCLUDED.created, EXCLUDED.tries, EXCLUDED.next_try_at,
+       EXCLUDED.fetched_at, EXCLUDED.body)
+    ) AS n(same, id, created, tries, next_try_at, fetched_at, body)
+    WHERE n.same = coalesce(w.body = EXCLUDED.body, true))
+RETURNING id = %s, NOT EXISTS (
   SELECT FROM accounts_webhookinbox o
   WHERE o.connection_id = w.connection_id AND o.id <> w.id AND o.fetched_at IS NULL
   AND o.next_try_at IS NOT NULL AND o.created > statement_timestamp() - %s)
@@ -158,7 +169,7 @@ def _places(connection: Connection) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An event that was told, whose it is, and whether it is told for the first time.
+    """An event that was told, whose it is, and whether it is told like that just now.
 
     `first`: no other of the connection, told just before, is being asked about.
     """
@@ -182,7 +193,8 @@ def receive(slug: str, secret: str, headers: Mapping[str, str], body: bytes) -> 
     except ProviderError as error:
         log.warning("webhook_refused", connection=str(connection.pk), code=error.code)
         raise
-    told = (uuid4(), connection.pk, _fitting(hint.event_id), FIRST_TRY, body, FIRST_TRY)
+    row, name = uuid4(), _fitting(hint.event_id)
+    told = (row, connection.pk, name, FIRST_TRY, body, row, FIRST_TRY)
     with database.cursor() as cursor:
         cursor.execute(NOTE, told)
         new, first = cursor.fetchone()
@@ -228,7 +240,8 @@ def announce_all(runs: Iterable[SyncRun]) -> list[SyncRun]:
     for event in events:
         if event.created >= heard[event.connection_id].started:
             continue
-        # First the news, then the mark: who dies in between says it twice.
+        # First the news, then the mark: who dies in between says it twice. What was
+        # told otherwise meanwhile has another id, and is not marked.
         webhook_fetched.send(
             sender=WebhookInbox,
             connection_id=event.connection_id,

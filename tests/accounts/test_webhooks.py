@@ -102,6 +102,43 @@ def test_event_that_comes_five_times_counts_once(knock, heard):
     assert len(heard) == 1
 
 
+def test_event_that_was_announced_before_it_happened_is_asked_about_all_the_same(
+    knock, person, bank, account_of, heard
+):
+    """Who knows the address guesses its name; the true one says something else."""
+    main = person[0].account.external_id
+    guessed = {"type": "transaction.created", "data": {"id": "tx_1", "amount": 0}}
+    assert knock(json.dumps(guessed)).json()["status"] == "accepted"
+    bank.pay(main, 12_34)
+
+    answers = [knock(told("tx_1")).json()["status"] for _ in range(3)]
+
+    assert answers == ["accepted", "duplicate", "duplicate"]
+    assert account_of(main).balance.total == bank.balance(main)
+    event = WebhookInbox.objects.get()
+    assert (event.text, event.deliveries) == (told("tx_1"), 4)
+    assert heard == ["transaction.created:tx_1"] * 2  # by one name: a run starts once
+
+
+def test_event_that_is_told_otherwise_while_it_is_announced_is_announced_again(
+    listening, heard
+):
+    def receive(body):
+        return services.receive_webhook(BANK, SECRET, {}, body.encode())
+
+    def tell(sender, **_):
+        if len(heard) == 1:
+            assert receive(told("tx_1") + " ").new
+
+    assert receive(told("tx_1")).new
+    run = services.follow_webhook(listening.pk)
+    webhook_fetched.connect(tell)
+    tasks.run_sync(str(run.pk))
+    webhook_fetched.disconnect(tell)
+
+    assert WebhookInbox.objects.get().status == WebhookInbox.Status.WAITING
+
+
 def test_what_an_event_says_is_never_believed(knock, person, bank, account_of):
     main = person[0].account.external_id
     lie = {"id": "tx_9", "account_id": main, "amount": 99_999_99, "currency": "GBP"}

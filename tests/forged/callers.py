@@ -39,6 +39,7 @@ class Caller:
     bank: Institution
     customer: Customer
     connection_id: UUID
+    adapter: Any
     path: str
     events: list[Call] = field(default_factory=list)
     number: int = 0
@@ -46,6 +47,10 @@ class Caller:
     @property
     def account(self) -> str:
         return self.customer.account.external_id
+
+    def name(self, call: Call) -> str:
+        """Return what we call the event of a call that was believed."""
+        return self.adapter.hint(call.said, call.read).event_id
 
     @property
     def proofs(self) -> frozenset[str]:
@@ -125,7 +130,7 @@ def let_in(
         webhook_digest=webhooks.digest(secret)
     )
     path = f"/webhooks/{bank.slug}/{secret}/"
-    caller = Caller(label, bank, customer, connection.pk, path)
+    caller = Caller(label, bank, customer, connection.pk, connection.adapter, path)
     if isinstance(bank, Hooked):
         bank.do("hook", url=ORIGIN + path, customer=customer.name)
     else:

@@ -42,12 +42,16 @@ def main(argv: Sequence[str]) -> int:
     logging.disable()
     try:
         with opened(wish.seed, times.around) as storm:
-            found = storm.blow(wish.mutations)
+            found = storm.blow(wish.mutations, tell=log)
     finally:
         logging.disable(logging.NOTSET)
     show(found)
     times.show(time.monotonic() - begun)
     return int(bool(found.wrong))
+
+
+def log(number: int) -> None:
+    CONSOLE.log(f"{number:,} sent")
 
 
 class Times:
