@@ -137,17 +137,15 @@ class Storm:
         if sent.forged:
             yield "a forgery was believed"
         elif sent.owner is not None and not self.note(sent.owner, sent.call, answer):
-            yield f"told {'again' if answer.word == 'accepted' else 'anew'}: {answer.word}"
+            yield f"said to be {answer.word}"
 
     def note(self, owner: Caller, call: Call, answer: Answer) -> bool:
-        """Write down that a call was taken; say if it counted when its event was new.
+        """Write down that a call was taken; say if it counted if, and only if, it is new.
 
         New is what nobody told before, or what was said otherwise the last time.
         """
-        event, said = (
-            (owner.connection_id, owner.name(call)),
-            sha256(call.read).digest(),
-        )
+        event = owner.connection_id, owner.name(call)
+        said = sha256(call.read).digest()
         new = self.last.get(event) != said
         self.last[event] = said
         self.taken[owner.connection_id] += 1
