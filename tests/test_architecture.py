@@ -116,6 +116,59 @@ def test_models_know_no_services(app):
     assert breaches(sources(f"{app}/models/**/*.py"), {f"{app}.services"}) == set()
 
 
+def makes_a_mac(tree):
+    """Say whether something in `tree` is worked out with a key by `hmac`."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in {("hmac", "new"), ("hmac", "digest")}
+        for node in ast.walk(tree)
+    )
+
+
+def plain_comparisons(told):
+    """Yield the lines on which a proof is compared as other texts are."""
+    secret = set()
+    for node in told:
+        if isinstance(node, ast.FunctionDef) and makes_a_mac(node):
+            secret.add(node.name)
+        elif isinstance(node, ast.Assign) and makes_a_mac(node.value):
+            secret |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    # Who checks a proof tells yes or no, which is no secret.
+    secret -= {"hmac", "hashlib"}
+    for node in told:
+        if isinstance(node, ast.Compare) and any(
+            isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops
+        ):
+            ends = [node.left, *node.comparators]
+            names = {n.id for e in ends for n in ast.walk(e) if isinstance(n, ast.Name)}
+            if names & secret or any(map(makes_a_mac, ends)):
+                yield node.lineno
+
+
+def test_no_proof_is_compared_in_a_time_that_tells_of_it():
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sources(*(f"{layer}/**/*.py" for layer in LAYERS))
+        if "hmac" in imports(path) and "sandbox" not in path.parts
+        for line in plain_comparisons(nodes(path))
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "good = told == hmac.new(key, body).hexdigest()",
+        "right = hmac.digest(key, body, 'sha256')\ngood = told in (right, other)",
+        "def made(key): return hmac.digest(key, b'', 's')\ngood = made(key) != told",
+    ],
+)
+def test_plain_comparison_of_a_proof_is_found(line):
+    assert list(plain_comparisons(list(ast.walk(ast.parse(line)))))
+
+
 def test_only_the_drivers_and_the_sandboxes_do_io():
     network = {
         "requests",
