@@ -56,6 +56,10 @@ class Storm:
     """All operations that the schema describes, and who asks for them."""
 
     def __init__(self, world: World) -> None:
+        with connection.cursor() as cursor:
+            # The schema is read, and requests are made up, within a transaction, for as
+            # long as that takes.
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         load_all_checks()
         self.checks = [CHECKS.get_one(name) for name in PROMISES]
         self.report = Report()
@@ -76,9 +80,6 @@ class Storm:
 
     def blow(self, examples: int, *, seeded: int, only: str = "") -> Report:
         """Ask `examples` times for each operation whose label begins as `only`."""
-        with connection.cursor() as cursor:
-            # A request is made up within a transaction, for as long as that takes.
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         for found in self.schema.get_all_operations():
             operation = found.ok()
             if re.match(only, operation.label):
