@@ -52,6 +52,15 @@ def read(*names, **environment):
     return json.loads(told.stdout)
 
 
+def test_statements_are_prepared_unless_that_is_switched_off():
+    usual = read("DATABASES")["DATABASES"]["default"]["OPTIONS"]
+    never = read("DATABASES", DATABASE_PREPARE_AFTER="0")
+    options = never["DATABASES"]["default"]["OPTIONS"]
+
+    assert (usual["server_side_binding"], usual["prepare_threshold"]) == (True, 5)
+    assert not {"server_side_binding", "prepare_threshold"} & options.keys()
+
+
 @pytest.mark.parametrize(
     ("url", "celery", "limits"),
     [
