@@ -15,6 +15,8 @@ from providers.money import LARGEST
 from .rule import Rule
 from .run import RuleRun
 
+READ = F("source__balance__as_of")
+
 
 class TransferQuerySet(models.QuerySet):
     def of(self, user) -> TransferQuerySet:
@@ -46,11 +48,13 @@ class TransferQuerySet(models.QuerySet):
         gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
         return self.filter(gone, run__rule=rule, step=0)
 
-    def unread(self) -> TransferQuerySet:
-        """Return those that the newest reading of their source does not show for sure."""
-        after = Q(
-            status=Transfer.Status.DONE, settled_at__gt=F("source__balance__as_of")
-        )
+    def unread(self, as_of: F | OuterRef = READ) -> TransferQuerySet:
+        """Return those that the newest reading of their source does not show for sure.
+
+        A query of sources says where `as_of` of that reading is: then an index finds
+        them, however many there have ever been.
+        """
+        after = Q(status=Transfer.Status.DONE, settled_at__gt=as_of)
         return self.filter(Q(settled_at=None) | after)
 
     def sum_out_of(self, account: str) -> Coalesce:

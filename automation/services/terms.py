@@ -64,11 +64,15 @@ def limits(rule: Rule, now: datetime | None) -> Limits:
 
 
 def moved(rule: Rule, now: datetime) -> tuple[int, int]:
-    """Return what `rule` moved today in its own zone, and ever; the unclear counts."""
+    """Return what `rule` moved today in its own zone, and ever; the unclear counts.
+
+    Where nothing bounds what it ever moves, that is only what it moved today.
+    """
     today = Q(created__gte=midnight(now, zone_of(rule.timezone)))
-    sums = Transfer.objects.moved_by(rule).aggregate(
-        today=Sum("amount", filter=today), ever=Sum("amount")
-    )
+    rows = Transfer.objects.moved_by(rule)
+    if rule.per_rule is None:
+        rows = rows.filter(today)  # what it ever moved limits nothing
+    sums = rows.aggregate(today=Sum("amount", filter=today), ever=Sum("amount"))
     return int(sums["today"] or 0), int(sums["ever"] or 0)
 
 
