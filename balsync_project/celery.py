@@ -53,4 +53,4 @@ def tell_of_job(sender: Task, **_: object) -> None:
 @worker_process_init.connect
 def collect_garbage_rarely(**_: object) -> None:
     """Spare what is loaded for good: a third of a sync's CPU."""
-    garbage.collect_rarely()
+    garbage.collect_rarely(garbage.IN_BULK)

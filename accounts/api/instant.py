@@ -42,6 +42,10 @@ class InstantApi(Api):
         answer = self.short_cut(request)
         return super().dispatch(request, *args, **kwargs) if answer is None else answer
 
+    def head(self, request, *args, **kwargs):
+        """Answer as to GET. Django would give each view a method that holds the view."""
+        return self.get(request, *args, **kwargs)
+
     def short_cut(self, request: HttpRequest) -> HttpResponse | None:
         """Return the answer to a usual question of somebody who is known."""
         if request.method != "GET" or self.look.sheet is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
+from django.test import RequestFactory
 from django.utils.timezone import now
 
 from accounts import services, signals, tasks
 from accounts.api import callers, throttling
+from accounts.api.balances import AccountBalance
 from accounts.models import Balance, ChainState, Membership, SyncRun
 from accounts.services import instant
 from accounts.services.instant import cache
@@ -65,6 +68,32 @@ def test_known_caller_s_answer_takes_no_query_and_no_message(
 
     assert published == []
     assert events == ["miss", "filled", "hit", "hit", "hit"]
+
+
+def test_answers_to_somebody_known_leave_nothing_to_collect(world, fresh):
+    """A collection makes all wait who ask meanwhile."""
+    token = world.viewer.get(path(fresh)).wsgi_request.META["HTTP_AUTHORIZATION"]
+    view, asked = AccountBalance.as_view(), RequestFactory(HTTP_AUTHORIZATION=token)
+
+    def ask():
+        assert view(asked.get(path(fresh)), pk=fresh.pk).status_code == 200
+
+    ask()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            ask()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
+
+
+def test_head_is_answered_as_get_is(world, fresh):
+    told, body = world.viewer.head(path(fresh)), world.viewer.get(path(fresh))
+
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["ETag"] == body.headers["ETag"]
 
 
 def test_short_way_says_what_the_long_way_says(world, fresh):
