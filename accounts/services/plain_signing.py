@@ -46,10 +46,17 @@ def claim_of(message: Message) -> Claim | None:
     return Claim(told["key"], told["label"], told["params"])
 
 
+def digest_of(body: bytes) -> str:
+    """Return the Content-Digest of `body` (RFC 9530)."""
+    return f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+NOTHING = digest_of(b"")
+
+
 def is_signed(message: Message, claim: Claim, secret: bytes) -> bool:
     """Say whether `message` is signed with `secret` as it claims (RFC 9421, 2.5)."""
-    made = b64encode(hashlib.sha256(message.body).digest()).decode()
-    digest = f"sha-256=:{made}:"
+    digest = digest_of(message.body) if message.body else NOTHING
     if message.headers.get("Content-Digest") != digest:
         return False
     base = (
