@@ -229,14 +229,11 @@ SILENCE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3
 DATABASES["default"]["OPTIONS"].update(
     SILENCE, tcp_user_timeout=20_000, connect_timeout=5
 )
-# A statement that comes again is planned once for each connection: most of what a run
-# asks takes longer to plan than to answer. A pool of connections between here and the
-# server has to know of that (PgBouncer does, since 1.21), or is told 0: never.
+# A statement of a run that comes again is planned once for each connection. A pool of
+# connections between here and the server has to know of that (PgBouncer does, since
+# 1.21), or 0 says never.
 PREPARE = env.int("DATABASE_PREPARE_AFTER", default=5)
-if PREPARE:
-    DATABASES["default"]["OPTIONS"].update(
-        server_side_binding=True, prepare_threshold=PREPARE
-    )
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = PREPARE or None
 
 # --- Redis or Valkey: the queue, the cache, breakers and budgets ---
 

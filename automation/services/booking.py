@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import Account, Source
 from accounts.signals import BalanceChange, balance_changed
 from automation.models import Transfer
+
+from .prepared import prepared_cursor
 
 # A reading that was made while the bank was acting may show the move: then only the
 # bank's own figure is entered, and the amount stays reserved until the next reading.
@@ -47,7 +49,7 @@ def book(row: Transfer, settled_at: datetime | None, told: Mapping[str, int]) ->
     To be called before the transfer's own row is written: a planner that holds the lock
     must never wait for a transfer that waits for the lock.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(ENTER, words(row, settled_at, told))
         entered = cursor.fetchall()
     accounts = {row.source_id: row.source, row.target_id: row.target}

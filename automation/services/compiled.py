@@ -15,9 +15,11 @@ from types import NoneType, SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
+
+from .prepared import prepared_cursor, preparing
 
 Value = UUID | datetime | None
 Kind = type | tuple[type, ...]
@@ -35,7 +37,7 @@ class Compiled:
         self.shaped = cache(self.shape)
 
     def __call__(self, *values: Value | tuple[Value, ...]) -> Iterator[Any]:
-        """Yield what the query finds for `values`, as the query itself would."""
+        """Iterate over what the query finds for `values`, as the query itself would."""
         rows, compiler, sql, params, converters = self.shaped(tuple(map(kind, values)))
         flat = [each for value in values for each in several(value)]
         given = [flat[p.place] if type(p) is Place else p for p in params]
@@ -44,7 +46,9 @@ class Compiled:
         mine.as_sql = lambda *args, **more: (sql, given)
         mine.get_converters = lambda columns: converters
         query = SimpleNamespace(get_compiler=lambda using: mine)
-        return iter(rows(SimpleNamespace(db=compiler.using, query=query, **NOTHING)))
+        asked = SimpleNamespace(db=compiler.using, query=query, **NOTHING)
+        with preparing(mine.connection, len(given)):
+            return iter(list(rows(asked)))
 
     def shape(self, kinds: Sequence[Kind]) -> tuple[type, Any, str, list[Any], Any]:
         """Return how rows are made of answers, the SQL, and where values go in it.
@@ -114,7 +118,7 @@ class Exchange:
 
     def __call__(self, row: Model, fields: Mapping[str, Any]) -> int:
         """Write `fields` and return how many rows that was: 0 if somebody was faster."""
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(*self.statement(row, fields))
             return cursor.rowcount
 
@@ -157,7 +161,7 @@ class Insertion:
             for row in rows
             for column in self.columns
         ]
-        with mine.cursor() as cursor:
+        with prepared_cursor(len(values)) as cursor:
             cursor.execute(self.shaped(len(rows)), values)
         for row in rows:
             row._state.adding, row._state.db = False, mine.alias

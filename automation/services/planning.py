@@ -12,7 +12,6 @@ from django.db import (
     DatabaseError,
     IntegrityError,
     OperationalError,
-    connection,
     transaction,
 )
 from django.db.models import Prefetch, prefetch_related_objects
@@ -31,6 +30,7 @@ from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
+from .prepared import prepared_cursor
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
 from .spending import cover
@@ -180,7 +180,7 @@ def lock(rule: Rule) -> dict[str, bool]:
     what is read next: who protects an account, or writes, freezes or archives the rule,
     waits for the plan.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(LOCK, [[row.pk for row in connections(rule)], rule.pk])
         paused, dry = cursor.fetchall()[0]
     return {"paused": paused, "dry": dry}

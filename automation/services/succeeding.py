@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
 from automation.models import RuleRun
 
 from .compiled import Exchange
+from .prepared import prepared_cursor
 
 # A success without its cooldown would run again too soon.
 SUCCEED = """
@@ -28,7 +27,7 @@ def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> int:
     """
     sql, values = exchange.statement(run, fields)
     moment = fields["finished_at"]
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             SUCCEED.format(ended=sql), [*values, run.happened_at or moment, moment]
         )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -15,6 +15,7 @@ from automation.machine import events
 from automation.models import Rule, RuleRun, Transfer
 
 from .locks import update_in_order
+from .prepared import prepared_cursor
 
 log = structlog.get_logger("automation.switches")
 PAUSED, DRY, PROTECTED, OFF = "paused", "dry_run", "protected", "rule_off"
@@ -53,7 +54,7 @@ def guard(row: Transfer) -> None:
 
 def stopped(row: Transfer) -> events.Held | None:
     """Return why `row` must not be sent, as the database says, and hold that true."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(GUARD, [row.target_id, row.run_id, row.source_id])
         paused, dry, source, target, off = cursor.fetchone()
     return because(row, paused=paused, dry=dry, source=source, target=target, off=off)

@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, connection, connections
 from django.db.models import Q
 from django.utils.timezone import now
 
 from automation.models import RuleRun, Transfer
 from automation.services import runs
 from automation.services.compiled import Compiled, Exchange, Insertion
+from automation.services.prepared import MOST, Cursor, prepared_cursor, preparing
 
 RUNS = Compiled(
     lambda moment, *ids: RuleRun.objects.select_related("rule").filter(
@@ -40,6 +41,32 @@ def test_it_finds_what_the_query_finds_for_any_values(two):
     assert set(RUNS(now(), one.pk, other.pk)) == {one, other}
     assert list(RUNS(one.created, other.pk)) == []
     assert list(RUNS(now(), uuid4())) == []
+
+
+@pytest.mark.django_db
+def test_it_takes_more_values_than_fit_beside_a_statement(two):
+    found = Compiled(
+        lambda ids, others: RuleRun.objects.filter(Q(pk__in=ids) | Q(pk__in=others))
+    )
+    (one, other), many = two, tuple(uuid4() for _ in range(35_000))
+
+    assert set(found((*many, one.pk), (*many, other.pk))) == {one, other}
+
+
+@pytest.mark.django_db
+def test_what_else_is_asked_meanwhile_is_asked_as_ever(two):
+    usual = connection.connection.cursor_factory
+
+    with preparing(connection), connection.cursor() as cursor:
+        assert cursor.cursor.__class__ is Cursor
+    with preparing(connection, values=MOST + 1), connection.cursor() as cursor:
+        assert cursor.cursor.__class__ is usual
+    with prepared_cursor(), connection.cursor() as other:
+        assert other.cursor.__class__ is usual
+    with pytest.raises(ZeroDivisionError), preparing(connection):
+        raise ZeroDivisionError
+
+    assert connection.connection.cursor_factory is usual
 
 
 @pytest.mark.django_db
@@ -145,7 +172,7 @@ def transfers(two, alice):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("number", [1, 2, 7])
+@pytest.mark.parametrize("number", [1, 2, 7, 3_000])
 def test_an_insertion_writes_all_columns_of_all_rows(transfers, number):
     rows = transfers(number)
     rows[-1].held_before, rows[-1].error = 5, "100 % \u2026"
