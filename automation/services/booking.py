@@ -12,7 +12,7 @@ from accounts.models import Account, Source
 from accounts.signals import BalanceChange, balance_changed
 from automation.models import Transfer
 
-from .prepared import prepared_cursor
+from .prepared import execute
 
 # A reading that was made while the bank was acting may show the move: then only the
 # bank's own figure is entered, and the amount stays reserved until the next reading.
@@ -49,9 +49,7 @@ def book(row: Transfer, settled_at: datetime | None, told: Mapping[str, int]) ->
     To be called before the transfer's own row is written: a planner that holds the lock
     must never wait for a transfer that waits for the lock.
     """
-    with prepared_cursor() as cursor:
-        cursor.execute(ENTER, words(row, settled_at, told))
-        entered = cursor.fetchall()
+    entered = execute(ENTER, words(row, settled_at, told)).fetchall()
     accounts = {row.source_id: row.source, row.target_id: row.target}
     changes = [news(accounts[pk], *amounts) for pk, *amounts in entered]
     if changes:

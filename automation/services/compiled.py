@@ -7,7 +7,6 @@ makes that takes several times as long as the database needs for the answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -16,10 +15,20 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Expression, Model, QuerySet
+from django.db.models import (
+    CharField,
+    DateTimeField,
+    Expression,
+    Field,
+    Model,
+    QuerySet,
+    TextField,
+    UUIDField,
+)
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-from .prepared import prepared_cursor, preparing
+from .making import Maker
+from .prepared import execute
 
 Value = UUID | datetime | None
 Kind = type | tuple[type, ...]
@@ -38,23 +47,15 @@ class Compiled:
 
     def __call__(self, *values: Value | tuple[Value, ...]) -> Iterator[Any]:
         """Iterate over what the query finds for `values`, as the query itself would."""
-        rows, compiler, sql, params, converters = self.shaped(tuple(map(kind, values)))
+        maker, sql, params = self.shaped(tuple(map(kind, values)))
         flat = [each for value in values for each in several(value)]
-        given = [flat[p.place] if type(p) is Place else p for p in params]
-        mine = copy(compiler)
-        mine.connection = connections[compiler.using]  # that of this thread
-        mine.as_sql = lambda *args, **more: (sql, given)
-        mine.get_converters = lambda columns: converters
-        query = SimpleNamespace(get_compiler=lambda using: mine)
-        asked = SimpleNamespace(db=compiler.using, query=query, **NOTHING)
-        with preparing(mine.connection, len(given)):
-            return iter(list(rows(asked)))
+        answer = execute(
+            sql, [flat[p.place] if type(p) is Place else p for p in params]
+        )
+        return iter(maker(answer.fetchall(), answer.db))
 
-    def shape(self, kinds: Sequence[Kind]) -> tuple[type, Any, str, list[Any], Any]:
-        """Return how rows are made of answers, the SQL, and where values go in it.
-
-        Last comes how the columns of an answer are read.
-        """
+    def shape(self, kinds: Sequence[Kind]) -> tuple[Maker, str, list[Any]]:
+        """Return what makes models of answers, the SQL, and where values go in it."""
         places = count()
         marks = [mark(each, places) for each in kinds]
         found = self.build(*marks)
@@ -62,13 +63,8 @@ class Compiled:
         sql, params = compiler.as_sql()
         flat = [each for value in marks for each in several(value)]
         known = {each: Place(number) for number, each in enumerate(flat)}
-        return (
-            found._iterable_class,
-            compiler,
-            sql,
-            [known.get(p, p) if type(p) in MARKS else p for p in params],
-            compiler.get_converters([column for column, *_ in compiler.select]),
-        )
+        given = [known.get(p, p) if type(p) in MARKS else p for p in params]
+        return Maker(found, compiler), sql, given
 
 
 class Place:
@@ -78,7 +74,6 @@ class Place:
         self.place = place
 
 
-NOTHING = {"_known_related_objects": {}, "_fields": None}
 MARKS: dict[type, Callable[[int], Value]] = {
     UUID: lambda place: UUID(int=place),
     datetime: lambda place: EARLY + timedelta(microseconds=place),
@@ -118,9 +113,7 @@ class Exchange:
 
     def __call__(self, row: Model, fields: Mapping[str, Any]) -> int:
         """Write `fields` and return how many rows that was: 0 if somebody was faster."""
-        with prepared_cursor() as cursor:
-            cursor.execute(*self.statement(row, fields))
-            return cursor.rowcount
+        return execute(*self.statement(row, fields)).rowcount
 
     def statement(
         self, row: Model, fields: Mapping[str, Any]
@@ -148,7 +141,8 @@ class Insertion:
     """An INSERT of rows that name themselves, as `bulk_create` makes it."""
 
     def __init__(self, model: type[Model]) -> None:
-        self.model, self.columns = model, model._meta.local_concrete_fields
+        self.model = model
+        self.columns = [(c, plain(c)) for c in model._meta.local_concrete_fields]
         self.shaped = cache(self.shape)
 
     def __call__(self, rows: Sequence[Model]) -> None:
@@ -157,20 +151,21 @@ class Insertion:
             return
         mine = connections[DEFAULT_DB_ALIAS]
         values = [
-            column.get_db_prep_save(column.pre_save(row, add=True), mine)
+            held(value, column, plain, mine)
             for row in rows
-            for column in self.columns
+            for column, plain in self.columns
+            for value in (column.pre_save(row, add=True),)
         ]
-        with prepared_cursor(len(values)) as cursor:
-            cursor.execute(self.shaped(len(rows)), values)
+        execute(self.shaped(len(rows)), values)
         for row in rows:
             row._state.adding, row._state.db = False, mine.alias
 
     def shape(self, number: int) -> str:
         """Return the SQL that inserts so many rows: all columns of one, then the next."""
-        names = {c.attname: Given(self.model, c.name, new=True) for c in self.columns}
+        columns = self.model._meta.local_concrete_fields
+        names = {c.attname: Given(self.model, c.name, new=True) for c in columns}
         query = InsertQuery(self.model)
-        query.insert_values(self.columns, number * [SimpleNamespace(**names)], raw=True)
+        query.insert_values(columns, number * [SimpleNamespace(**names)], raw=True)
         ((sql, _),) = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
         return sql
 
@@ -181,7 +176,7 @@ class Given(Expression):
     def __init__(self, model: type[Model], name: str, *, new: bool) -> None:
         self.column = model._meta.pk if name == "pk" else model._meta.get_field(name)
         super().__init__(output_field=self.column)
-        self.name, self.new = name, new
+        self.name, self.new, self.plain = name, new, plain(self.column)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Given]]:
         return "%s", [self]
@@ -191,4 +186,20 @@ class Given(Expression):
         value = fields[self.name] if self.new else getattr(row, self.name)
         if isinstance(value, Model):
             value = value.prepare_database_save(self.column)
-        return self.column.get_db_prep_save(value, mine)
+        return held(value, self.column, self.plain, mine)
+
+
+# What columns hold as it is given. Of all else Django says how they hold it.
+PLAIN = {CharField: str, TextField: str, UUIDField: UUID, DateTimeField: datetime}
+
+
+def plain(column: Field) -> type | None:
+    """Return the type of values that `column` holds as they are given."""
+    return PLAIN.get(type(getattr(column, "target_field", column)))
+
+
+def held(value: object, column: Field, plain: type | None, mine: Any) -> object:
+    """Return `value` as `column` holds it in database `mine`."""
+    if value is None or type(value) is plain:
+        return value
+    return column.get_db_prep_save(value, mine)

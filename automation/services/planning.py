@@ -30,7 +30,7 @@ from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
-from .prepared import prepared_cursor
+from .prepared import execute
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
 from .spending import cover
@@ -180,9 +180,8 @@ def lock(rule: Rule) -> dict[str, bool]:
     what is read next: who protects an account, or writes, freezes or archives the rule,
     waits for the plan.
     """
-    with prepared_cursor() as cursor:
-        cursor.execute(LOCK, [[row.pk for row in connections(rule)], rule.pk])
-        paused, dry = cursor.fetchall()[0]
+    held = execute(LOCK, [[row.pk for row in connections(rule)], rule.pk])
+    paused, dry = held.fetchall()[0]
     return {"paused": paused, "dry": dry}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -83,8 +83,8 @@ def save_transfer(row: Transfer, after: TransferState) -> bool:
 
     Raises IntegrityError while another outflow of its source is not settled: see `busy`.
     """
-    fields = {name: fit(name, getattr(after, name)) for name in KEPT}
-    fields["held_before"] = row.held_before
+    fields = {name: fit(name, value) for name, value in changed(row, after, KEPT)}
+    fields["held_before"] = row.held_before  # noted on the row, not in its state
     if TRANSFER(row, fields) != 1:
         return False
     take(row, fields)
@@ -121,7 +121,7 @@ def save_run(
 
     With a `success`, the cooldowns of rule and trigger begin in the same statement.
     """
-    fields = {name: getattr(after, name) for name in RUN_KEPT} | more
+    fields = dict(changed(run, after, RUN_KEPT)) | more
     if after.moves != moves_of(run):
         fields["moves"] = told_moves(after.moves, run.rule.asset)
     written = succeed(RUN, run, fields) if success else RUN(run, fields)
@@ -129,6 +129,19 @@ def save_run(
         return False
     take(run, fields)
     return True
+
+
+def changed(
+    row: Transfer | RuleRun, after: TransferState | RunState, names: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of what `after` makes of `row`.
+
+    Also what others change meanwhile who leave the rest as it was: who wakes it.
+    """
+    for name in names:
+        value = getattr(after, name)
+        if name == "next_attempt_at" or value != getattr(row, name):
+            yield name, value
 
 
 def fit(name: str, value: object) -> object:

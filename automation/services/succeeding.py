@@ -7,7 +7,7 @@ from typing import Any
 from automation.models import RuleRun
 
 from .compiled import Exchange
-from .prepared import prepared_cursor
+from .prepared import execute
 
 # A success without its cooldown would run again too soon.
 SUCCEED = """
@@ -27,8 +27,5 @@ def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> int:
     """
     sql, values = exchange.statement(run, fields)
     moment = fields["finished_at"]
-    with prepared_cursor() as cursor:
-        cursor.execute(
-            SUCCEED.format(ended=sql), [*values, run.happened_at or moment, moment]
-        )
-        return cursor.rowcount
+    told = [*values, run.happened_at or moment, moment]
+    return execute(SUCCEED.format(ended=sql), told).rowcount

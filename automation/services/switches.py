@@ -15,7 +15,7 @@ from automation.machine import events
 from automation.models import Rule, RuleRun, Transfer
 
 from .locks import update_in_order
-from .prepared import prepared_cursor
+from .prepared import execute
 
 log = structlog.get_logger("automation.switches")
 PAUSED, DRY, PROTECTED, OFF = "paused", "dry_run", "protected", "rule_off"
@@ -54,9 +54,8 @@ def guard(row: Transfer) -> None:
 
 def stopped(row: Transfer) -> events.Held | None:
     """Return why `row` must not be sent, as the database says, and hold that true."""
-    with prepared_cursor() as cursor:
-        cursor.execute(GUARD, [row.target_id, row.run_id, row.source_id])
-        paused, dry, source, target, off = cursor.fetchone()
+    told = execute(GUARD, [row.target_id, row.run_id, row.source_id])
+    paused, dry, source, target, off = told.fetchone()
     return because(row, paused=paused, dry=dry, source=source, target=target, off=off)
 
 

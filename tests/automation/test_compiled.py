@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from uuid import UUID, uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, connections
-from django.db.models import Q
+from django.db.models import Count, Model, Q
 from django.utils.timezone import now
 
+from accounts.models import Account
 from automation.models import RuleRun, Transfer
 from automation.services import runs
 from automation.services.compiled import Compiled, Exchange, Insertion
-from automation.services.prepared import MOST, Cursor, prepared_cursor, preparing
+from automation.services.prepared import MOST, Cursor, execute
 
 RUNS = Compiled(
     lambda moment, *ids: RuleRun.objects.select_related("rule").filter(
@@ -54,19 +56,80 @@ def test_it_takes_more_values_than_fit_beside_a_statement(two):
 
 
 @pytest.mark.django_db
-def test_what_else_is_asked_meanwhile_is_asked_as_ever(two):
-    usual = connection.connection.cursor_factory
+def test_only_statements_with_few_values_are_prepared(two):
+    few = execute("SELECT %s", [two[0].pk])
+    assert few.fetchall() == [(two[0].pk,)]
+    assert execute("SELECT %s", [two[1].pk]).cursor is few.cursor
 
-    with preparing(connection), connection.cursor() as cursor:
-        assert cursor.cursor.__class__ is Cursor
-    with preparing(connection, values=MOST + 1), connection.cursor() as cursor:
-        assert cursor.cursor.__class__ is usual
-    with prepared_cursor(), connection.cursor() as other:
-        assert other.cursor.__class__ is usual
-    with pytest.raises(ZeroDivisionError), preparing(connection):
-        raise ZeroDivisionError
+    many = execute(f"SELECT {', '.join(['%s'] * (MOST + 1))}", [1] * (MOST + 1))
 
-    assert connection.connection.cursor_factory is usual
+    assert type(few.cursor) is Cursor is not type(many.cursor)
+    with connection.cursor() as other:
+        assert type(other.cursor) is type(many.cursor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_is_asked_on_the_connection_that_is_open(two):
+    before = execute("SELECT 1", []).cursor
+    connection.close()
+
+    assert execute("SELECT 2", []).fetchone() == (2,)
+    assert execute("SELECT 3", []).cursor is not before
+    with pytest.raises(IntegrityError):
+        INSERT([Transfer(id=uuid4(), run=two[0], amount=1, asset="GBP/2")])
+    assert execute("SELECT 4", []).fetchone() == (4,)
+
+
+@pytest.mark.django_db
+def test_moments_are_read_in_utc_and_rightly_in_any_session(two):
+    (found,) = RUNS(now(), two[0].pk)
+    assert found.created == two[0].created
+    assert found.created.tzinfo is UTC
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'Asia/Kathmandu'")
+    (found,) = RUNS(now(), two[0].pk)
+    assert found.created == two[0].created
+
+
+@pytest.mark.django_db
+def test_models_are_as_the_query_itself_makes_them(topup, alice):
+    started, _ = runs.start_run(topup, "three", trigger_kind="manual")
+    SWAP(started, {"amount": 2**70, "moves": [{"a": "1"}], "lease_until": now()})
+    queries = [
+        RuleRun.objects.select_related("rule__workspace", "trigger", "requested_by"),
+        runs.legs_with_accounts().order_by("order"),
+        Account.objects.select_related("balance", "connection", "parent").order_by(
+            "pk"
+        ),
+        Account.objects.annotate(many=Count("pots")).order_by("pk"),
+        Account.objects.order_by("pk").values_list("pk", flat=True),
+        Account.objects.order_by("pk").values_list("pk", "goal"),
+    ]
+
+    for query in queries:
+        assert told(Compiled(lambda query=query: query)()) == told(query)
+        assert query
+
+
+def told(rows):
+    """Return all that is known of `rows`, and of what was read along with them."""
+    return [all_of(row) if isinstance(row, Model) else row for row in rows]
+
+
+def all_of(row):
+    known = {k: v for k, v in vars(row).items() if k != "_state"}
+    joined = row._state.fields_cache.items()
+    return {
+        "model": type(row),
+        "new": (row._state.adding, row._state.db),
+        **known,
+        **{name: other and all_of_one(other) for name, other in joined},
+    }
+
+
+def all_of_one(row):
+    return type(row), {k: v for k, v in vars(row).items() if k != "_state"}
 
 
 @pytest.mark.django_db
