@@ -40,8 +40,12 @@ def look_at_movements(sender: Any, *, accounts: Collection[UUID], **_: Any) -> N
 
 @receiver(balance_changed)
 def try_again(sender: Any, *, changes: Sequence[BalanceChange], **_: Any) -> None:
-    """Let runs that found too little look again, whoever brought the money."""
-    wake_short({change.connection_id for change in changes})
+    """Let runs that found too little look again, whoever brought the money.
+
+    What a run moves wakes them with that run: see `wake`.
+    """
+    if sender is not Transfer:
+        wake_short({change.connection_id for change in changes})
 
 
 @receiver(webhook_fetched)

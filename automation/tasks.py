@@ -36,7 +36,7 @@ def execute_run(run_id: str) -> None:
 @shared_task
 def reread_transfer(transfer_id: str) -> None:
     """Ask once more what came of a transfer that waits for a person."""
-    services.reread(transfer_id)
+    queue_runs(services.wake(services.reread(transfer_id)))
 
 
 @shared_task

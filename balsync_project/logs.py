@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -25,6 +26,9 @@ SECRET_TEXTS = (
     # Nothing else protects the address at which a provider calls.
     re.compile(r"(/webhooks/[^/\s]+/)[^/\s\"'?]+"),
 )
+# Without one of these a text is none of the above. No i: to `re` that is ı as well.
+TELLTALE = ("bearer", "token", "bas", "secret", "password", "author", "credent", "key")
+TELLTALE += ("gnature", "code=", "state=", "/webhooks/")
 
 
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hidden(name: str, value: Any, *, within_secret: bool = False) -> Any:
-    is_secret = within_secret or bool(SECRET_NAME.search(name))
+    is_secret = within_secret or _named_secret(name)
     if isinstance(value, Mapping):
         return {
             key: _hidden(str(key), inner, within_secret=is_secret)
@@ -48,7 +52,15 @@ def _hidden(name: str, value: Any, *, within_secret: bool = False) -> Any:
     return HIDDEN if is_secret else _scrubbed(value)
 
 
+@lru_cache(maxsize=1_000)
+def _named_secret(name: str) -> bool:
+    return bool(SECRET_NAME.search(name))
+
+
 def _scrubbed(text: str) -> str:
+    low = text.casefold()
+    if not any(word in low for word in TELLTALE):
+        return text  # as nearly every text: four searches take ten times as long
     for secret in SECRET_TEXTS:
         text = secret.sub(rf"\1{HIDDEN}", text)
     return text

@@ -121,6 +121,8 @@ class RuleRun(Row):
     moves = models.JSONField(default=list)
     trace = models.JSONField(default=list)
 
+    moved = False  # no column: whoever carries it out has moved money just now
+
     objects = RuleRunQuerySet.as_manager()
 
     class Meta:

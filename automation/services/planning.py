@@ -6,14 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import stamina
 from django.conf import settings
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    OperationalError,
-    transaction,
-)
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
@@ -34,6 +28,7 @@ from .prepared import execute
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
 from .spending import cover
+from .steadily import steadily
 from .switches import is_dry, standing
 from .terms import log_readings
 
@@ -81,10 +76,7 @@ def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
         return apply(run, event, outcome=why[0]) or (), []
     # The network is asked before the transaction opens, never inside it.
     sync(connections(run.rule), SyncRun.Kind.PRE_AUTOMATION)
-    for attempt in stamina.retry_context(on=OperationalError, attempts=5, timeout=10):
-        with attempt:
-            return commit_plan(run)
-    raise AssertionError("stamina returns or raises")
+    return steadily(lambda: commit_plan(run))
 
 
 def commit_plan(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:

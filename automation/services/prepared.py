@@ -7,7 +7,10 @@ again, with few values, is asked so: beside a statement there is room for 65,535
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,11 +21,15 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.types.datetime import TimestamptzLoader
 
 MOST = 1_000  # values: a statement with more comes seldom, and never twice alike
+MARK = re.compile(r"%%|%s|%\((?P<name>\w+)\)s")
 Values = Sequence[Any] | Mapping[str, Any]
 
 
-class Cursor(psycopg.Cursor):
-    """Knows what it executed last, which Django tells, also where that was prepared."""
+class Cursor(psycopg.RawCursor):
+    """Knows what it executed last, which Django tells, also where that was prepared.
+
+    It takes statements as PostgreSQL does, with numbered values: see `numbered`.
+    """
 
     def _send_query_prepared(self, name: bytes, pgq: Any, **more: Any) -> None:
         self._query = pgq
@@ -38,9 +45,32 @@ def execute(sql: str, values: Values) -> CursorWrapper:
     Every connection has one cursor for this: to make one takes as long as to ask.
     """
     mine = connections[DEFAULT_DB_ALIAS]
-    cursor = mine.cursor() if len(values) > MOST else prepared_cursor(mine)
-    cursor.execute(sql, values)
+    if len(values) > MOST:
+        cursor = mine.cursor()
+        cursor.execute(sql, values)
+        return cursor
+    text, names = numbered(sql)
+    cursor = prepared_cursor(mine)
+    cursor.execute(text, [values[name] for name in names] if names else values)
     return cursor
+
+
+@lru_cache(maxsize=1_000)
+def numbered(sql: str) -> tuple[str, list[Any]]:
+    """Return a statement with its values numbered, and their names where they have any."""
+    names: list[str] = []
+    numbers = count(1)
+
+    def number(mark: re.Match[str]) -> str:
+        if mark[0] == "%%":
+            return "%"
+        if mark["name"] is None:
+            return f"${next(numbers)}"
+        if mark["name"] not in names:
+            names.append(mark["name"])
+        return f"${names.index(mark['name']) + 1}"
+
+    return MARK.sub(number, sql), names
 
 
 def prepared_cursor(mine: BaseDatabaseWrapper) -> CursorWrapper:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
@@ -46,6 +47,7 @@ RUN_KEPT = (
     "approved_at",
     "notice_until",
 )
+KEPT_OF, RUN_KEPT_OF = attrgetter(*KEPT), attrgetter(*RUN_KEPT)
 # Whoever changes a row changes one of these: what was read is then no longer true.
 TRANSFER = Exchange(Transfer, "status", "attempts", "sent_at", "needs_person")
 RUN = Exchange(
@@ -74,7 +76,7 @@ def transfer_state(row: Transfer, part: Part) -> TransferState:
         horizon=horizon(row.source.provider),
         part=part,
         expires_at=row.expires_at,
-        **{name: getattr(row, name) for name in KEPT},
+        **dict(zip(KEPT, KEPT_OF(row), strict=True)),
     )
 
 
@@ -98,7 +100,7 @@ def busy(error: DatabaseError) -> bool:
 
 def run_state(run: RuleRun) -> RunState:
     late = timedelta(seconds=run.rule.max_lateness_seconds)
-    known = {name: getattr(run, name) for name in RUN_KEPT}
+    known = dict(zip(RUN_KEPT, RUN_KEPT_OF(run), strict=True))
     deadline = run.scheduled_for + late
     return RunState(deadline, **known, moves=moves_of(run), terms=terms(run.rule))
 
@@ -138,10 +140,10 @@ def changed(
 
     Also what others change meanwhile who leave the rest as it was: who wakes it.
     """
-    for name in names:
-        value = getattr(after, name)
-        if name == "next_attempt_at" or value != getattr(row, name):
-            yield name, value
+    all_of = attrgetter(*names)
+    for name, old, new in zip(names, all_of(row), all_of(after), strict=True):
+        if name == "next_attempt_at" or new != old:
+            yield name, new
 
 
 def fit(name: str, value: object) -> object:

@@ -177,8 +177,8 @@ def quarantine(run: RuleRun) -> None:
         turn.apply(transfer_events.Quarantine())
 
 
-def reread(transfer_id: UUID | str) -> None:
-    """Ask once more what came of a transfer that waits for a person.
+def reread(transfer_id: UUID | str) -> RuleRun:
+    """Ask once more what came of a transfer that waits for a person; return its run.
 
     One that waits for nobody is carried on by its run, which ended too early.
     """
@@ -188,3 +188,4 @@ def reread(transfer_id: UUID | str) -> None:
     if mine.needs_person:
         Drive(run, mine, steps).go()
     conclude(run, steps)
+    return run

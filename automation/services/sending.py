@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-import stamina
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
 from accounts.services import call
@@ -32,6 +31,7 @@ from .rows import (
     take,
     transfer_state,
 )
+from .steadily import steadily
 from .switches import Stopped, freeze, guard, resting
 
 log = structlog.get_logger("automation.transfers")
@@ -90,12 +90,8 @@ class Drive:
         after, commands = machine.step(before, event, now())
         if after is before:
             return commands
-        for attempt in stamina.retry_context(
-            on=OperationalError, attempts=5, timeout=10
-        ):
-            with attempt:
-                if not self.commit(after, commands):
-                    return ()
+        if not steadily(lambda: self.commit(after, commands)):
+            return ()
         self.tell()
         return [c for c in commands if c in ACTIONS]
 
@@ -114,6 +110,7 @@ class Drive:
                     transaction.set_rollback(True)  # nor is anything booked
                     return False
                 self.enter(commands)
+            self.run.moved |= Command.BOOK in commands
         except DatabaseError as error:
             for row, fields in zip(rows, known, strict=True):
                 take(row, fields)  # nothing of it was written

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -22,11 +23,14 @@ def wake_short(connections: Iterable[UUID]) -> int:
     would find the same. What could not be read has a shorter pause of its own.
     """
     moment = now()
-    found = list(SHORT(moment, *padded(connections)))
-    if not found:
-        return 0
+    found = list(SHORT(moment, padded(connections)))
+    return look_again(found, moment) if found else 0
+
+
+def look_again(runs: Collection[UUID], moment: datetime) -> int:
+    """Make due at `moment` those of `runs` that still wait; return how many."""
     still = RuleRun.objects.filter(
-        pk__in=found,
+        pk__in=runs,
         status=RuleRun.Status.DUE,
         lease_until=None,
         next_attempt_at__gt=moment,
@@ -34,7 +38,8 @@ def wake_short(connections: Iterable[UUID]) -> int:
     return len(update_in_order(still, next_attempt_at=moment))
 
 
-def short(moment: datetime, *connections: UUID) -> QuerySet[RuleRun]:
+def short(moment: datetime, connections: Any) -> QuerySet[RuleRun]:
+    """Return the runs that found too little at `connections`, ids or a query of them."""
     fed = RuleLeg.objects.filter(role="source", account__connection__in=connections)
     waiting = RuleRun.objects.filter(
         status=RuleRun.Status.DUE,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, UUIDField, Value
 from django.utils.timezone import now
 
 from automation.machine.endings import QUARANTINED
@@ -18,6 +18,7 @@ from automation.models import RuleRun, Transfer
 from .compiled import Compiled
 from .line import wake_line
 from .locks import in_order, update_in_order
+from .shortage import look_again, short
 from .waking import wake_followers
 
 BATCH = 200
@@ -119,22 +120,38 @@ def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
     return waiting.values_list("pk", "run_id")
 
 
+def short_of_it(run: UUID, moment: datetime) -> QuerySet[RuleRun]:
+    """Return the runs that found too little where `run` has moved money."""
+    touched = Transfer.objects.filter(run=run).order_by().values("source__connection")
+    found = short(moment, touched).order_by()
+    return found.values_list("pk", Value(None, UUIDField()))
+
+
 IN_LINE = Compiled(in_line)
+WAITING = Compiled(
+    lambda run, moment: (
+        in_line(run, moment).order_by().union(short_of_it(run, moment), all=True)
+    )
+)
 
 
 def wake(run: RuleRun) -> list[UUID]:
     """Make due the runs that waited for `run` or for an account it left; return them.
 
     `run` itself may be among them: the account may have become free while it noted
-    that it has to wait. Triggers that may be glad of its end are looked at now.
+    that it has to wait. Triggers that may be glad of its end are looked at now, and so
+    are runs that found too little where it has moved money.
     """
     if run.finished_at is not None and getattr(run, "watched", True):
         wake_followers(run)
     moment = now()
-    found = dict(IN_LINE(run.pk, moment))
-    if found:
-        let_go(found, moment)
-    return list(dict.fromkeys([*found.values(), *wake_line(run)]))
+    found = list((WAITING if run.moved else IN_LINE)(run.pk, moment))
+    waiting = {transfer: whose for transfer, whose in found if whose is not None}
+    if waiting:
+        let_go(waiting, moment)
+    if short_runs := [pk for pk, whose in found if whose is None]:
+        look_again(short_runs, moment)
+    return list(dict.fromkeys([*waiting.values(), *wake_line(run)]))
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from automation import services
 from automation.models import RuleRun, Transfer
 
 from .conftest import gbp, leg
@@ -66,6 +67,33 @@ def test_a_short_run_waits_for_the_next_sync_that_brings_something(alice, run):
     synced(alice)
     assert again(short).status == "succeeded"
     assert again(short).transfers.count() == 1
+    assert alice.holds(alice.pots[0]) == 50_00
+
+
+def test_a_short_run_looks_again_when_another_run_brings_something(alice, run):
+    alice.fill(alice.main, 10_00)
+    alice.fill(alice.pots[1], 60_00)
+    wants = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "target", strategy="fixed", amount=gbp(50_00)),
+        on_short="retry_next",
+    )
+    brings = alice.rule(
+        "sweep",
+        leg(alice.pots[1], "source", strategy="all"),
+        leg(alice.main, "target"),
+    )
+    short = run(wants, kind="daily")
+    brought = run(brings)
+    waits_until = again(short).next_attempt_at
+    assert waits_until > now()
+
+    services.wake(RuleRun.objects.get(pk=brought.pk))
+    assert again(short).next_attempt_at == waits_until  # moved nothing just now
+    services.wake(brought)
+
+    assert again(short).status == "succeeded"
     assert alice.holds(alice.pots[0]) == 50_00
 
 
