@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
-from types import NoneType, SimpleNamespace
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from django.db.models import (
     TextField,
     UUIDField,
 )
-from django.db.models.sql import InsertQuery, UpdateQuery
+from django.db.models.sql import UpdateQuery
 
 from .making import Maker
 from .prepared import execute
@@ -147,27 +147,46 @@ class Insertion:
 
     def __call__(self, rows: Sequence[Model]) -> None:
         """Insert all `rows` in one statement; raises IntegrityError."""
-        if not rows:
-            return
+        if rows:
+            self.write(rows, "VALUES (1)", [])
+
+    def after(
+        self, exchange: Exchange, row: Model, fields: Mapping[str, Any], rows: Any
+    ) -> int:
+        """Write `fields` to `row` by `exchange`, and with that insert all `rows`.
+
+        Returns 0, and inserts nothing, where somebody was faster.
+        """
+        sql, values = exchange.statement(row, fields)
+        return self.write(rows, f"{sql} RETURNING 1", values)
+
+    def write(self, rows: Sequence[Model], first: str, values: Sequence[object]) -> int:
+        """Insert all `rows` if the statement `first` answers; return how many that is."""
         mine = connections[DEFAULT_DB_ALIAS]
-        values = [
+        given = [
             held(value, column, plain, mine)
             for row in rows
             for column, plain in self.columns
             for value in (column.pre_save(row, add=True),)
         ]
-        execute(self.shaped(len(rows)), values)
+        sql = f"WITH first AS ({first}) {self.shaped(len(rows))}"
+        written = execute(sql, [*values, *given]).rowcount
         for row in rows:
-            row._state.adding, row._state.db = False, mine.alias
+            row._state.adding, row._state.db = written == 0, mine.alias
+        return written
 
     def shape(self, number: int) -> str:
         """Return the SQL that inserts so many rows: all columns of one, then the next."""
-        columns = self.model._meta.local_concrete_fields
-        names = {c.attname: Given(self.model, c.name, new=True) for c in columns}
-        query = InsertQuery(self.model)
-        query.insert_values(columns, number * [SimpleNamespace(**names)], raw=True)
-        ((sql, _),) = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
-        return sql
+        mine = connections[DEFAULT_DB_ALIAS]
+        quote = mine.ops.quote_name
+        names = ", ".join(quote(column.column) for column, _ in self.columns)
+        # Without a length: a cast cuts off, or rounds, what a column refuses.
+        casts = (str(c.db_type(mine)).partition("(")[0] for c, _ in self.columns)
+        row = f"({', '.join(f'%s::{cast}' for cast in casts)})"
+        return (
+            f"INSERT INTO {quote(self.model._meta.db_table)} ({names}) "
+            f"SELECT rows.* FROM first, (VALUES {', '.join([row] * number)}) AS rows"
+        )
 
 
 class Given(Expression):

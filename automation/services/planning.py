@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,13 +14,13 @@ from django.utils.timezone import now
 
 from accounts.models import Account, SyncRun
 from accounts.services import sync
-from automation.machine import RunCommand
+from automation.machine import RunCommand, RunState
 from automation.machine import run as events
+from automation.machine.run import Moves
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
-from .compiled import Insertion
 from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
@@ -39,7 +40,6 @@ CHANGED = events.Planned(
     "The rule was changed while its accounts were read",
     retry=True,
 )
-INSERT = Insertion(Transfer)
 # All connections before anything else: see `locks`.
 LOCK = """
 WITH held AS (
@@ -103,20 +103,37 @@ def write_plan(
             event = verdict(run, decided, dry=is_dry(run.rule))
             if not same:
                 event = CHANGED
-            commands = apply(run, event, **record(run, decided, event))
-            if commands and RunCommand.DRIVE in commands:
-                rows = transfers(run, {str(a.pk): a for a in accounts}, moment)
-                if at_once and rows and standing(rows[0], **switches) is None:
-                    begin(run, rows, accounts)
-                INSERT(rows)
-                if decided.covers:
-                    cover(run.rule, decided.covers, rows)
+            told = record(run, decided, event)
+            run.readings = told["readings"]  # on which the first transfer is judged
+            begun = partial(begin_all, rows, run, accounts, moment, switches, at_once)
+            commands = apply(run, event, begin=begun, **told)
+            if commands is None:  # another worker has the run
+                take(run, known)
+                return (), []
+            if rows and decided.covers:
+                cover(run.rule, decided.covers, rows)
             start_instead(run, decided)
     except DatabaseError:
         take(run, known)  # nothing of it was written
         raise
     log_readings(run.rule, accounts, moment)
-    return commands or (), rows
+    return commands, rows
+
+
+def begin_all(
+    rows: list[Transfer],
+    run: RuleRun,
+    accounts: Sequence[Account],
+    moment: datetime,
+    switches: Mapping[str, bool],
+    at_once: bool,
+    after: RunState,
+) -> list[Transfer]:
+    """Fill `rows` with the transfers of `after`, the first claimed if it may be sent."""
+    rows += transfers(run, after.moves, accounts, moment)
+    if at_once and rows and standing(rows[0], **switches) is None:
+        begin(run, rows, accounts)
+    return rows
 
 
 def held_back(run: RuleRun) -> tuple[str, str] | None:
@@ -178,14 +195,15 @@ def lock(rule: Rule) -> dict[str, bool]:
 
 
 def transfers(
-    run: RuleRun, accounts: dict[str, Account], moment: datetime
+    run: RuleRun, moves: Moves, accounts: Sequence[Account], moment: datetime
 ) -> list[Transfer]:
     """Return one row per provider call, in order; a second step waits for the first."""
     rows: list[Transfer] = []
+    known = {str(account.pk): account for account in accounts}
     expires = moment + timedelta(seconds=run.rule.plan_ttl_seconds)
-    for number, move in enumerate(moves_of(run)):
+    for number, move in enumerate(moves):
         before = None
-        steps = route(accounts[move.source], accounts[move.target])
+        steps = route(known[move.source], known[move.target])
         for step, (source, target) in enumerate(steps):
             before = Transfer(
                 id=dedupe_id(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -17,7 +17,8 @@ from automation.machine.endings import CANCELLED
 from automation.machine.run import Step, Terms
 from automation.models import Rule, RuleRun, Transfer
 
-from .compiled import Exchange
+from .booking import book
+from .compiled import Exchange, Insertion
 from .plans import happened, moves_of, told_moves
 from .succeeding import succeed
 
@@ -53,6 +54,7 @@ TRANSFER = Exchange(Transfer, "status", "attempts", "sent_at", "needs_person")
 RUN = Exchange(
     RuleRun, "status", "lease_until", "attempts", "approved_at", "notice_until"
 )
+INSERT = Insertion(Transfer)
 LONGEST = {"reference": 100, "error_code": 40, "error": 2000}
 
 
@@ -80,14 +82,19 @@ def transfer_state(row: Transfer, part: Part) -> TransferState:
     )
 
 
-def save_transfer(row: Transfer, after: TransferState) -> bool:
+def save_transfer(
+    row: Transfer, after: TransferState, *, told: Mapping[str, int] | None = None
+) -> bool:
     """Write `after` unless the row has moved on.
 
-    Raises IntegrityError while another outflow of its source is not settled: see `busy`.
+    With `told`, what the provider said that accounts hold since, balances are entered in
+    the same statement. Raises IntegrityError while another outflow of its source is not settled: see `busy`.
     """
     fields = {name: fit(name, value) for name, value in changed(row, after, KEPT)}
     fields["held_before"] = row.held_before  # noted on the row, not in its state
-    if TRANSFER(row, fields) != 1:
+    booked = told is not None
+    written = book(TRANSFER, row, fields, told) if booked else TRANSFER(row, fields)
+    if written != 1:
         return False
     take(row, fields)
     return True
@@ -117,17 +124,26 @@ def terms(rule: Rule) -> Terms:
 
 
 def save_run(
-    run: RuleRun, after: RunState, *, success: bool = False, **more: object
+    run: RuleRun,
+    after: RunState,
+    *,
+    success: bool = False,
+    steps: Sequence[Transfer] = (),
+    **more: object,
 ) -> bool:
     """Write `after` unless another worker has taken the run meanwhile.
 
-    With a `success`, the cooldowns of rule and trigger begin in the same statement.
+    In the same statement the transfers `steps` are inserted, or, with a `success`, the
+    cooldowns of rule and trigger begin.
     """
     fields = dict(changed(run, after, RUN_KEPT)) | more
     if after.moves != moves_of(run):
         fields["moves"] = told_moves(after.moves, run.rule.asset)
-    written = succeed(RUN, run, fields) if success else RUN(run, fields)
-    if written != 1:
+    if steps:
+        written = INSERT.after(RUN, run, fields, steps)
+    else:
+        written = succeed(RUN, run, fields) if success else RUN(run, fields)
+    if not written:
         return False
     take(run, fields)
     return True
@@ -171,13 +187,24 @@ def run_step(row: Transfer, steps: Sequence[Transfer]) -> Step:
     )
 
 
-def apply(run: RuleRun, event: machine.RunEvent, **more: Any):
-    """Return the commands that follow `event`; None if somebody else was faster."""
+def apply(
+    run: RuleRun,
+    event: machine.RunEvent,
+    *,
+    begin: Callable[[RunState], Sequence[Transfer]] | None = None,
+    **more: Any,
+):
+    """Return the commands that follow `event`; None if somebody else was faster.
+
+    `begin` returns the transfers of a run that is to be carried out from now on.
+    """
     before = run_state(run)
     after, commands = machine.step(before, event, now())
     if after is before and not commands and not more:
         return ()
     if told := happened(before, after, planned="trace" in more):
         more["trace"] = [*more.get("trace", run.trace), *told]
-    success = RunCommand.SUCCEED in commands
-    return commands if save_run(run, after, success=success, **more) else None
+    more["success"] = RunCommand.SUCCEED in commands
+    if begin is not None and RunCommand.DRIVE in commands:
+        more["steps"] = begin(after)
+    return commands if save_run(run, after, **more) else None

@@ -20,7 +20,6 @@ from providers.errors import OutcomeUnknown, ProviderError, Refused
 from providers.wire import Call, before
 
 from .asking import ask, failure
-from .booking import book
 from .funds import check
 from .routes import place
 from .rows import (
@@ -103,10 +102,8 @@ class Drive:
             with transaction.atomic():
                 if Command.SEND in commands:
                     guard(self.row)
-                if Command.BOOK in commands:
-                    told = self.receipt.balances if self.receipt else {}
-                    book(self.row, after.settled_at, told)
-                if not save_transfer(self.row, after):
+                told = self.told() if Command.BOOK in commands else None
+                if not save_transfer(self.row, after, told=told):
                     transaction.set_rollback(True)  # nor is anything booked
                     return False
                 self.enter(commands)
@@ -122,6 +119,10 @@ class Drive:
             self.apply(stop.event)
             return False
         return True
+
+    def told(self) -> Mapping[str, int]:
+        """Return what the provider said that accounts hold since, by its own ids."""
+        return self.receipt.balances if self.receipt else {}
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""

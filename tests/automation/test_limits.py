@@ -114,14 +114,14 @@ def test_with_use_floor_an_older_reading_is_spent_with_care(alice, bank, run, or
 
 def test_a_database_that_stumbles_is_asked_again(alice, topup, run, moved, monkeypatch):
     stumbles = [OperationalError("deadlock detected")]
-    book = services.sending.book
+    book = services.rows.book
 
     def stumble(*args):
         if stumbles:
             raise stumbles.pop()
         return book(*args)
 
-    monkeypatch.setattr(services.sending, "book", stumble)
+    monkeypatch.setattr(services.rows, "book", stumble)
 
     assert run(topup).status == "succeeded"
     assert list(moved().values()) == [1]

@@ -83,8 +83,8 @@ def really(rule, fates, let_time_pass, monkeypatch) -> list[object]:
     script, told = Script(fates), []
     save = sending.save_transfer
 
-    def saved(row, after):
-        kept = save(row, after)
+    def saved(row, after, **more):
+        kept = save(row, after, **more)
         told.append(seen(row))
         return kept
 
