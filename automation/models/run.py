@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -121,7 +123,10 @@ class RuleRun(Row):
     moves = models.JSONField(default=list)
     trace = models.JSONField(default=list)
 
-    moved = False  # no column: whoever carries it out has moved money just now
+    # No columns: whether whoever carries it out has moved money just now, and who, of
+    # transfers and runs, was waiting for that as it succeeded.
+    moved = False
+    waiting: list[tuple[UUID, UUID | None]] | None = None
 
     objects = RuleRunQuerySet.as_manager()
 

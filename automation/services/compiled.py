@@ -47,12 +47,17 @@ class Compiled:
 
     def __call__(self, *values: Value | tuple[Value, ...]) -> Iterator[Any]:
         """Iterate over what the query finds for `values`, as the query itself would."""
+        maker, sql, given = self.statement(*values)
+        answer = execute(sql, given)
+        return iter(maker(answer.fetchall(), answer.db))
+
+    def statement(
+        self, *values: Value | tuple[Value, ...]
+    ) -> tuple[Maker, str, list[Any]]:
+        """Return what makes models of answers, the SQL, and what it is given."""
         maker, sql, params = self.shaped(tuple(map(kind, values)))
         flat = [each for value in values for each in several(value)]
-        answer = execute(
-            sql, [flat[p.place] if type(p) is Place else p for p in params]
-        )
-        return iter(maker(answer.fetchall(), answer.db))
+        return maker, sql, [flat[p.place] if type(p) is Place else p for p in params]
 
     def shape(self, kinds: Sequence[Kind]) -> tuple[Maker, str, list[Any]]:
         """Return what makes models of answers, the SQL, and where values go in it."""

@@ -7,18 +7,17 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, UUIDField, Value
+from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 
 from automation.machine.endings import QUARANTINED
 from automation.machine.run import ENDED_BADLY
-from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
-from .compiled import Compiled
 from .line import wake_line
 from .locks import in_order, update_in_order
-from .shortage import look_again, short
+from .shortage import look_again
+from .waiting import IN_LINE, WAITING
 from .waking import wake_followers
 
 BATCH = 200
@@ -92,49 +91,6 @@ def take_up_unclear(connection_id: UUID) -> list[UUID]:
     return update_in_order(rows, next_attempt_at=now())
 
 
-def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
-    """Return what waits only for an account that `run` left, and is free by now.
-
-    What stands behind an open transfer of its own run waits for that one. Were it waked,
-    its run would come to rest before it, and wake it again, for as long as that waits.
-    """
-    holding = Transfer.objects.uncertain().filter(
-        source=OuterRef("source"), needs_person=False
-    )
-    place = Q(move=OuterRef("move"), step__lt=OuterRef("step"))
-    before = Transfer.objects.filter(
-        Q(move__lt=OuterRef("move")) | place, run=OuterRef("run"), settled_at=None
-    )
-    waiting = Transfer.objects.filter(
-        ~Exists(holding),
-        ~Exists(
-            before.exclude(needs_person=True).exclude(depends_on__needs_person=True)
-        ),
-        status=Transfer.Status.PENDING,
-        error_code=BUSY,
-        source__in=Transfer.objects.filter(run=run).order_by().values("source"),
-        run__in=RuleRun.objects.unfinished().filter(
-            lease_until=None, next_attempt_at__gt=moment
-        ),
-    )
-    return waiting.values_list("pk", "run_id")
-
-
-def short_of_it(run: UUID, moment: datetime) -> QuerySet[RuleRun]:
-    """Return the runs that found too little where `run` has moved money."""
-    touched = Transfer.objects.filter(run=run).order_by().values("source__connection")
-    found = short(moment, touched).order_by()
-    return found.values_list("pk", Value(None, UUIDField()))
-
-
-IN_LINE = Compiled(in_line)
-WAITING = Compiled(
-    lambda run, moment: (
-        in_line(run, moment).order_by().union(short_of_it(run, moment), all=True)
-    )
-)
-
-
 def wake(run: RuleRun) -> list[UUID]:
     """Make due the runs that waited for `run` or for an account it left; return them.
 
@@ -145,7 +101,9 @@ def wake(run: RuleRun) -> list[UUID]:
     if run.finished_at is not None and getattr(run, "watched", True):
         wake_followers(run)
     moment = now()
-    found = list((WAITING if run.moved else IN_LINE)(run.pk, moment))
+    found = run.waiting
+    if found is None:  # it has not succeeded just now
+        found = list((WAITING if run.moved else IN_LINE)(run.pk, moment))
     waiting = {transfer: whose for transfer, whose in found if whose is not None}
     if waiting:
         let_go(waiting, moment)

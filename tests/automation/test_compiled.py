@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, connections
+from django.db import DataError, IntegrityError, connection, connections
 from django.db.models import Count, Model, Q
 from django.utils.timezone import now
 
@@ -259,6 +259,39 @@ def test_an_insertion_writes_all_rows_or_none(transfers):
 
     assert not Transfer.objects.exists()
     assert rows[0]._state.adding
+
+
+@pytest.mark.django_db
+def test_rows_are_inserted_with_the_row_they_follow_from_or_neither_is(two, transfers):
+    one, rows = two[0], transfers(2)
+
+    assert INSERT.after(SWAP, one, {"status": "planned"}, rows) == 2
+    assert RuleRun.objects.get(pk=one.pk).status == "planned"
+    assert {row.pk for row in rows} == set(
+        Transfer.objects.values_list("pk", flat=True)
+    )
+
+    late = transfers(1)
+    late[0].move = 7  # `one` still says that it is due: somebody was faster
+    assert INSERT.after(SWAP, one, {"reason": "mine"}, late) == 0
+    assert late[0]._state.adding
+    assert not Transfer.objects.filter(move=7).exists()
+    assert RuleRun.objects.get(pk=one.pk).reason == ""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("asset", "G" * 100), ("amount", 10**79), ("error_code", "e" * 99)],
+)
+def test_an_insertion_cuts_nothing_off(transfers, name, value):
+    rows = transfers(1)
+    setattr(rows[0], name, value)
+
+    with pytest.raises((DataError, IntegrityError, ValidationError)):
+        INSERT(rows)
+
+    assert not Transfer.objects.exists()
 
 
 @pytest.mark.django_db

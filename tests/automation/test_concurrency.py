@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
+from django.utils.timezone import now
 
+from accounts.models import Balance
 from automation import services
+from automation.machine import Part
 from automation.models import RuleRun, Transfer
+from automation.services.rows import save_transfer, transfer_state
 
 from .conftest import gbp, leg, sweep
 
@@ -111,3 +117,25 @@ def test_a_reading_taken_during_a_move_does_not_undo_it(alice, topup):
     alice.sync()
     assert alice.account(alice.main.external_id).balance.available == 700_00
     assert services.preview(topup).outcome == "nothing_to_do"
+
+
+def test_five_who_settle_one_transfer_enter_what_it_moved_once(alice, topup, run):
+    done = run(topup).transfers.get()
+    Transfer.objects.update(status="sending", settled_at=None)
+    held = Balance.objects.get(account=done.source)
+    earlier = done.first_sent_at - timedelta(seconds=1)
+    Balance.objects.filter(pk=held.pk).update(as_of=earlier)
+    known = [Transfer.objects.get() for _ in range(FIVE)]
+
+    def settle(number):
+        row = known[number]
+        after = transfer_state(row, Part.ONLY)
+        after = replace(after, status="done", settled_at=now())
+        with transaction.atomic():
+            return save_transfer(row, after, told={})
+
+    assert sorted(at_once(settle)) == [False] * 4 + [True]
+    assert Transfer.objects.get().status == "done"
+    entered = Balance.objects.get(account=done.source)
+    assert entered.total == held.total - done.amount
+    assert entered.available == held.available - done.amount

@@ -10,8 +10,8 @@ from automation import services, tasks
 
 pytestmark = pytest.mark.django_db
 FRAME = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
-FOR_ONE = 11  # statements of a run that makes one transfer
-FOR_ANOTHER = 6  # for each further transfer of the same run
+FOR_ONE = 8  # statements of a run that makes one transfer
+FOR_ANOTHER = 5  # for each further transfer of the same run
 
 
 @pytest.fixture

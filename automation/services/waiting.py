@@ -1,0 +1,57 @@
+"""Who waits for what a run has left: an account, or money that it moved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, UUIDField, Value
+
+from automation.machine.transfer import BUSY
+from automation.models import RuleRun, Transfer
+
+from .compiled import Compiled
+from .shortage import short
+
+
+def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
+    """Return what waits only for an account that `run` left, and is free by now.
+
+    What stands behind an open transfer of its own run waits for that one. Were it waked,
+    its run would come to rest before it, and wake it again, for as long as that waits.
+    """
+    holding = Transfer.objects.uncertain().filter(
+        source=OuterRef("source"), needs_person=False
+    )
+    place = Q(move=OuterRef("move"), step__lt=OuterRef("step"))
+    before = Transfer.objects.filter(
+        Q(move__lt=OuterRef("move")) | place, run=OuterRef("run"), settled_at=None
+    )
+    waiting = Transfer.objects.filter(
+        ~Exists(holding),
+        ~Exists(
+            before.exclude(needs_person=True).exclude(depends_on__needs_person=True)
+        ),
+        status=Transfer.Status.PENDING,
+        error_code=BUSY,
+        source__in=Transfer.objects.filter(run=run).order_by().values("source"),
+        run__in=RuleRun.objects.unfinished().filter(
+            lease_until=None, next_attempt_at__gt=moment
+        ),
+    )
+    return waiting.values_list("pk", "run_id")
+
+
+def short_of_it(run: UUID, moment: datetime) -> QuerySet[RuleRun]:
+    """Return the runs that found too little where `run` has moved money."""
+    touched = Transfer.objects.filter(run=run).order_by().values("source__connection")
+    found = short(moment, touched).order_by()
+    return found.values_list("pk", Value(None, UUIDField()))
+
+
+IN_LINE = Compiled(in_line)
+WAITING = Compiled(
+    lambda run, moment: (
+        in_line(run, moment).order_by().union(short_of_it(run, moment), all=True)
+    )
+)
