@@ -54,7 +54,12 @@ def follow(run: RuleRun) -> None:
     runs must not wait for each other's.
     """
     queue_runs([] if run.finished_at else [run.pk])
-    transaction.on_commit(lambda: queue_runs(services.wake(run)), robust=True)
+
+    def wake() -> None:
+        run.waiting = None  # others have come to wait while this was not committed
+        queue_runs(services.wake(run))
+
+    transaction.on_commit(wake, robust=True)
 
 
 @shared_task
