@@ -65,7 +65,10 @@ def test_the_tracer_sees_every_sort_of_step(ground):
     assert labels.count("after the step Answered") == 2
     assert sum(label.endswith(MOVES) for label in labels) == 4
     assert "after COMMIT" in labels
-    assert "before INSERT automation_transfer" in labels
+    planned = "UPDATE automation_rulerun, INSERT automation_transfer"
+    settled = "UPDATE automation_transfer, UPDATE accounts_balance"
+    assert {f"before {planned}", f"before {settled}"} <= set(labels)
+    assert labels[-1].endswith("UPDATE automation_rule, committed")
     assert any(label.startswith("before GET") for label in labels)
 
 

@@ -24,6 +24,9 @@ from providers.drivers import policy
 from providers.drivers.effects import Failure, Send
 
 READS = ("SELECT", "WITH", "SAVEPOINT", "RELEASE")
+WRITES = re.compile(
+    r'(?<!FOR )(?<!KEY )\b(INSERT|UPDATE|DELETE)\b(?: INTO| FROM)?\s+"?(\w+)'
+)
 TABLE = re.compile(r'(?:INTO|UPDATE|FROM)\s+"?(\w+)"?', re.IGNORECASE)
 MOVES = ", which moves money"
 # What an address holds between its words differs from run to run.
@@ -80,10 +83,13 @@ class Tracer:
         self, execute: Callable, sql: str, params: Any, many: bool, more: Any
     ):
         """Take what only reads for no step of its own: nothing is different after it."""
-        if sql.lstrip().startswith(READS) and " FOR " not in sql:
+        written = WRITES.findall(sql)
+        reads = sql.lstrip().startswith(READS) and not written
+        if reads and " FOR " not in sql:
             return execute(sql, params, many, more)
         verb, table = sql.split(None, 1)[0], TABLE.search(sql)
-        label = f"{verb} {table[1] if table else ''}"
+        told = written or [(verb, table[1] if table else "")]
+        label = ", ".join(" ".join(each) for each in told)
         if not self.database.in_atomic_block:
             label += ", committed"
         self.point(f"before {label}")
