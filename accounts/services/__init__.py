@@ -65,6 +65,7 @@ from .signing_keys import (
     make_signing_key,
     succeed_signing_key,
 )
+from .steadily import steadily
 from .sync import sync
 from .tickers import refresh_rates
 from .trading import (
@@ -170,6 +171,7 @@ __all__ = [
     "see_through",
     "spelt_out",
     "start_authorization",
+    "steadily",
     "stop_listening",
     "succeed_signing_key",
     "sync",

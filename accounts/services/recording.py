@@ -9,12 +9,10 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-import stamina
 import structlog
 from django.db import (
     DataError,
     IntegrityError,
-    OperationalError,
     ProgrammingError,
     transaction,
 )
@@ -33,6 +31,7 @@ from .entries import Entry, State
 from .events import tell_changes
 from .instant.keeping import keep
 from .statements import ask
+from .steadily import steadily
 
 log = structlog.get_logger(__name__)
 QUIET = frozenset({SyncRun.Kind.PERIODIC})  # kinds whose balances are logged at debug
@@ -43,11 +42,7 @@ UNUSABLE = (DataError, IntegrityError, ProgrammingError, *FAULTS)
 def record(entries: Sequence[Entry]) -> None:
     """Write `entries` together; one that cannot be judged or written spoils no other."""
     try:
-        for attempt in stamina.retry_context(
-            on=OperationalError, attempts=5, timeout=10
-        ):
-            with attempt:
-                _record(entries)
+        steadily(lambda: _record(entries))
     except UNUSABLE as error:
         if len(entries) > 1:
             for entry in entries:

@@ -51,11 +51,11 @@ SELECT e.* FROM settled LEFT JOIN entered e ON true
 
 def book(
     exchange: Exchange, row: Transfer, fields: dict[str, Any], told: Mapping[str, int]
-) -> int:
+) -> bool:
     """Write `fields` to `row` by `exchange`, and what its accounts hold since.
 
-    That is as the provider told, else by its amount. Returns how many transfers were
-    written: nothing is entered where somebody was faster.
+    That is as the provider told, else by its amount. Returns False, and enters nothing,
+    where somebody was faster.
     """
     sql, values = exchange.statement(row, fields)
     before, after = [row.source.connection_id], [Source.CACHE.value]
@@ -70,7 +70,7 @@ def book(
         transaction.on_commit(
             lambda: balance_changed.send_robust(sender=Transfer, changes=changes)
         )
-    return 1 if answer else 0
+    return bool(answer)
 
 
 def news(account: Account, total: int, available: int, moved: int) -> BalanceChange:

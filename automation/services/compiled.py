@@ -116,9 +116,9 @@ class Exchange:
         self.model, self.same = model, same
         self.shaped = cache(self.shape)
 
-    def __call__(self, row: Model, fields: Mapping[str, Any]) -> int:
-        """Write `fields` and return how many rows that was: 0 if somebody was faster."""
-        return execute(*self.statement(row, fields)).rowcount
+    def __call__(self, row: Model, fields: Mapping[str, Any]) -> bool:
+        """Write `fields`; False where somebody was faster."""
+        return execute(*self.statement(row, fields)).rowcount == 1
 
     def statement(
         self, row: Model, fields: Mapping[str, Any]
@@ -143,41 +143,37 @@ class Exchange:
 
 
 class Insertion:
-    """An INSERT of rows that name themselves, as `bulk_create` makes it."""
+    """An INSERT of rows that name themselves, along with the exchange they follow from."""
 
     def __init__(self, model: type[Model]) -> None:
         self.model = model
         self.columns = [(c, plain(c)) for c in model._meta.local_concrete_fields]
         self.shaped = cache(self.shape)
 
-    def __call__(self, rows: Sequence[Model]) -> None:
-        """Insert all `rows` in one statement; raises IntegrityError."""
-        if rows:
-            self.write(rows, "VALUES (1)", [])
-
-    def after(
-        self, exchange: Exchange, row: Model, fields: Mapping[str, Any], rows: Any
-    ) -> int:
+    def __call__(
+        self,
+        exchange: Exchange,
+        row: Model,
+        fields: Mapping[str, Any],
+        rows: Sequence[Model],
+    ) -> bool:
         """Write `fields` to `row` by `exchange`, and with that insert all `rows`.
 
-        Returns 0, and inserts nothing, where somebody was faster.
+        Returns False, and inserts nothing, where somebody was faster. Raises
+        IntegrityError.
         """
-        sql, values = exchange.statement(row, fields)
-        return self.write(rows, f"{sql} RETURNING 1", values)
-
-    def write(self, rows: Sequence[Model], first: str, values: Sequence[object]) -> int:
-        """Insert all `rows` if the statement `first` answers; return how many that is."""
         mine = connections[DEFAULT_DB_ALIAS]
+        sql, values = exchange.statement(row, fields)
         given = [
-            held(value, column, plain, mine)
-            for row in rows
-            for column, plain in self.columns
-            for value in (column.pre_save(row, add=True),)
+            held(value, column, as_given, mine)
+            for new in rows
+            for column, as_given in self.columns
+            for value in (column.pre_save(new, add=True),)
         ]
-        sql = f"WITH first AS ({first}) {self.shaped(len(rows))}"
-        written = execute(sql, [*values, *given]).rowcount
-        for row in rows:
-            row._state.adding, row._state.db = written == 0, mine.alias
+        whole = f"WITH known AS ({sql} RETURNING 1) {self.shaped(len(rows))}"
+        written = execute(whole, [*values, *given]).rowcount > 0
+        for new in rows:
+            new._state.adding, new._state.db = not written, mine.alias
         return written
 
     def shape(self, number: int) -> str:
@@ -190,7 +186,7 @@ class Insertion:
         row = f"({', '.join(f'%s::{cast}' for cast in casts)})"
         return (
             f"INSERT INTO {quote(self.model._meta.db_table)} ({names}) "
-            f"SELECT rows.* FROM first, (VALUES {', '.join([row] * number)}) AS rows"
+            f"SELECT rows.* FROM known, (VALUES {', '.join([row] * number)}) AS rows"
         )
 
 
@@ -200,7 +196,7 @@ class Given(Expression):
     def __init__(self, model: type[Model], name: str, *, new: bool) -> None:
         self.column = model._meta.pk if name == "pk" else model._meta.get_field(name)
         super().__init__(output_field=self.column)
-        self.name, self.new, self.plain = name, new, plain(self.column)
+        self.name, self.new, self.as_given = name, new, plain(self.column)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Given]]:
         return "%s", [self]
@@ -210,7 +206,7 @@ class Given(Expression):
         value = fields[self.name] if self.new else getattr(row, self.name)
         if isinstance(value, Model):
             value = value.prepare_database_save(self.column)
-        return held(value, self.column, self.plain, mine)
+        return held(value, self.column, self.as_given, mine)
 
 
 # What columns hold as it is given. Of all else Django says how they hold it.
@@ -222,8 +218,8 @@ def plain(column: Field) -> type | None:
     return PLAIN.get(type(getattr(column, "target_field", column)))
 
 
-def held(value: object, column: Field, plain: type | None, mine: Any) -> object:
+def held(value: object, column: Field, as_given: type | None, mine: Any) -> object:
     """Return `value` as `column` holds it in database `mine`."""
-    if value is None or type(value) is plain:
+    if value is None or type(value) is as_given:
         return value
     return column.get_db_prep_save(value, mine)

@@ -13,7 +13,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
 from accounts.models import Account, SyncRun
-from accounts.services import sync
+from accounts.services import steadily, sync
 from automation.machine import RunCommand, RunState
 from automation.machine import run as events
 from automation.machine.run import Moves
@@ -29,7 +29,6 @@ from .prepared import execute
 from .routes import route
 from .rows import RUN_KEPT, apply, busy, take
 from .spending import cover
-from .steadily import steadily
 from .switches import is_dry, standing
 from .terms import log_readings
 

@@ -8,7 +8,7 @@ again, with few values, is asked so: beside a statement there is room for 65,535
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -21,8 +21,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.types.datetime import TimestamptzLoader
 
 MOST = 1_000  # values: a statement with more comes seldom, and never twice alike
-MARK = re.compile(r"%%|%s|%\((?P<name>\w+)\)s")
-Values = Sequence[Any] | Mapping[str, Any]
+MARK = re.compile("%%|%s")
 
 
 class Cursor(psycopg.RawCursor):
@@ -39,7 +38,7 @@ class Cursor(psycopg.RawCursor):
 OPENED: WeakKeyDictionary[psycopg.Connection, Cursor] = WeakKeyDictionary()
 
 
-def execute(sql: str, values: Values) -> CursorWrapper:
+def execute(sql: str, values: Sequence[Any]) -> CursorWrapper:
     """Return the answer to a statement, to be read before anything else is asked.
 
     Every connection has one cursor for this: to make one takes as long as to ask.
@@ -49,28 +48,16 @@ def execute(sql: str, values: Values) -> CursorWrapper:
         cursor = mine.cursor()
         cursor.execute(sql, values)
         return cursor
-    text, names = numbered(sql)
     cursor = prepared_cursor(mine)
-    cursor.execute(text, [values[name] for name in names] if names else values)
+    cursor.execute(numbered(sql), values)
     return cursor
 
 
 @lru_cache(maxsize=1_000)
-def numbered(sql: str) -> tuple[str, list[Any]]:
-    """Return a statement with its values numbered, and their names where they have any."""
-    names: list[str] = []
+def numbered(sql: str) -> str:
+    """Return a statement with `$1`, `$2` … where it has `%s`."""
     numbers = count(1)
-
-    def number(mark: re.Match[str]) -> str:
-        if mark[0] == "%%":
-            return "%"
-        if mark["name"] is None:
-            return f"${next(numbers)}"
-        if mark["name"] not in names:
-            names.append(mark["name"])
-        return f"${names.index(mark['name']) + 1}"
-
-    return MARK.sub(number, sql), names
+    return MARK.sub(lambda m: "%" if m[0] == "%%" else f"${next(numbers)}", sql)
 
 
 def prepared_cursor(mine: BaseDatabaseWrapper) -> CursorWrapper:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from operator import attrgetter
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
@@ -48,7 +47,6 @@ RUN_KEPT = (
     "approved_at",
     "notice_until",
 )
-KEPT_OF, RUN_KEPT_OF = attrgetter(*KEPT), attrgetter(*RUN_KEPT)
 # Whoever changes a row changes one of these: what was read is then no longer true.
 TRANSFER = Exchange(Transfer, "status", "attempts", "sent_at", "needs_person")
 RUN = Exchange(
@@ -78,7 +76,7 @@ def transfer_state(row: Transfer, part: Part) -> TransferState:
         horizon=horizon(row.source.provider),
         part=part,
         expires_at=row.expires_at,
-        **dict(zip(KEPT, KEPT_OF(row), strict=True)),
+        **{name: getattr(row, name) for name in KEPT},
     )
 
 
@@ -88,16 +86,18 @@ def save_transfer(
     """Write `after` unless the row has moved on.
 
     With `told`, what the provider said that accounts hold since, balances are entered in
-    the same statement. Raises IntegrityError while another outflow of its source is not settled: see `busy`.
+    the same statement. Raises IntegrityError while another outflow of its source is not
+    settled: see `busy`.
     """
     fields = {name: fit(name, value) for name, value in changed(row, after, KEPT)}
     fields["held_before"] = row.held_before  # noted on the row, not in its state
-    booked = told is not None
-    written = book(TRANSFER, row, fields, told) if booked else TRANSFER(row, fields)
-    if written != 1:
-        return False
-    take(row, fields)
-    return True
+    if told is None:
+        written = TRANSFER(row, fields)
+    else:
+        written = book(TRANSFER, row, fields, told)
+    if written:
+        take(row, fields)
+    return written
 
 
 def busy(error: DatabaseError) -> bool:
@@ -107,7 +107,7 @@ def busy(error: DatabaseError) -> bool:
 
 def run_state(run: RuleRun) -> RunState:
     late = timedelta(seconds=run.rule.max_lateness_seconds)
-    known = dict(zip(RUN_KEPT, RUN_KEPT_OF(run), strict=True))
+    known = {name: getattr(run, name) for name in RUN_KEPT}
     deadline = run.scheduled_for + late
     return RunState(deadline, **known, moves=moves_of(run), terms=terms(run.rule))
 
@@ -140,13 +140,12 @@ def save_run(
     if after.moves != moves_of(run):
         fields["moves"] = told_moves(after.moves, run.rule.asset)
     if steps:
-        written = INSERT.after(RUN, run, fields, steps)
+        written = INSERT(RUN, run, fields, steps)
     else:
         written = succeed(RUN, run, fields) if success else RUN(run, fields)
-    if not written:
-        return False
-    take(run, fields)
-    return True
+    if written:
+        take(run, fields)
+    return written
 
 
 def changed(
@@ -156,10 +155,10 @@ def changed(
 
     Also what others change meanwhile who leave the rest as it was: who wakes it.
     """
-    all_of = attrgetter(*names)
-    for name, old, new in zip(names, all_of(row), all_of(after), strict=True):
-        if name == "next_attempt_at" or new != old:
-            yield name, new
+    for name in names:
+        value = getattr(after, name)
+        if name == "next_attempt_at" or value != getattr(row, name):
+            yield name, value
 
 
 def fit(name: str, value: object) -> object:
@@ -204,7 +203,8 @@ def apply(
         return ()
     if told := happened(before, after, planned="trace" in more):
         more["trace"] = [*more.get("trace", run.trace), *told]
-    more["success"] = RunCommand.SUCCEED in commands
-    if begin is not None and RunCommand.DRIVE in commands:
-        more["steps"] = begin(after)
-    return commands if save_run(run, after, **more) else None
+    drives = begin is not None and RunCommand.DRIVE in commands
+    steps = begin(after) if drives else ()
+    success = RunCommand.SUCCEED in commands
+    saved = save_run(run, after, success=success, steps=steps, **more)
+    return commands if saved else None

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
-from accounts.services import call
+from accounts.services import call, steadily
 from automation import machine
 from automation.machine import Command, Evidence, Part, events
 from automation.models import RuleRun, Transfer
@@ -30,7 +30,6 @@ from .rows import (
     take,
     transfer_state,
 )
-from .steadily import steadily
 from .switches import Stopped, freeze, guard, resting
 
 log = structlog.get_logger("automation.transfers")

@@ -25,8 +25,8 @@ SELECT w.* FROM cooling LEFT JOIN ({waiting}) AS w (waits, whose) ON true
 """
 
 
-def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> int:
-    """Write `fields` to `run` by `exchange` and return how many runs that was.
+def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> bool:
+    """Write `fields` to `run` by `exchange`; False where somebody was faster.
 
     Cooldowns begin with success and with nothing else: rule and trigger learn of it.
     A run that succeeds late brings back no pay cycle that a newer one has ended. The
@@ -40,4 +40,4 @@ def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> int:
     found = execute(sql, told).fetchall()
     if found:
         run.waiting = [row for row in found if row[0] is not None]
-    return 1 if found else 0
+    return bool(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from operator import attrgetter
 from uuid import UUID
 
 from django.db.models import F, Q, Sum, Window
@@ -27,8 +26,6 @@ UNKNOWN_AGE = 10 * STALE_SECONDS
 SAME = ("role", "order", "strategy", "amount", "share", "keep", "keep_share", "floor")
 BOUNDS = ("target", "cap", "max_share", "min_move", "low", "high")
 MORE = ("due", "unit", "multiplier", "accounts")
-ALIKE = (*SAME, *BOUNDS, *MORE)
-ALIKE_OF = attrgetter(*ALIKE)
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 
 
@@ -54,7 +51,7 @@ def rule_spec(rule: Rule, *, now: datetime | None = None) -> RuleSpec:
 
 
 def leg_spec(leg: RuleLeg) -> Leg:
-    known = dict(zip(ALIKE, ALIKE_OF(leg), strict=True))
+    known = {name: getattr(leg, name) for name in (*SAME, *BOUNDS, *MORE)}
     return Leg(account=str(leg.account_id or ""), **known)
 
 

@@ -118,6 +118,21 @@ def test_a_run_whose_account_became_free_while_it_sat_down_gets_up_by_itself(
     assert list(moved().values()) == [1, 1]
 
 
+def test_who_comes_to_wait_until_a_decision_is_committed_is_waked_by_it(
+    bank, rules, run, orders, published
+):
+    first = hold(bank, rules[0], run, orders)
+    second = run(rules[1], "second")
+
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        decided = services.execute_run(first.pk)
+        assert decided.waiting == [(second.transfers.get().pk, second.pk)]
+        decided.waiting = []  # had the second come later
+        tasks.follow(decided)
+
+    assert published == [("automation.tasks.execute_run", str(second.pk))]
+
+
 def test_a_transfer_that_waits_for_something_else_is_not_woken(
     bank, rules, run, orders
 ):
