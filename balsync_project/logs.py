@@ -27,8 +27,11 @@ SECRET_TEXTS = (
     re.compile(r"(/webhooks/[^/\s]+/)[^/\s\"'?]+"),
 )
 # Without one of these a text is none of the above. No i: to `re` that is ı as well.
-TELLTALE = ("bearer", "token", "bas", "secret", "password", "author", "credent", "key")
-TELLTALE += ("gnature", "code=", "state=", "/webhooks/")
+TELLTALE = re.compile(
+    "bearer|token|bas|secret|password|author|credent|key"
+    "|gnature|code=|state=|/webhooks/"
+)
+PLAIN = (bool, int, float)  # values that hide nothing, whatever they are called
 
 
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +40,11 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hidden(name: str, value: Any, *, within_secret: bool = False) -> Any:
+    if value is None or type(value) in PLAIN:
+        return value
     is_secret = within_secret or _named_secret(name)
+    if type(value) is str:  # before all else: nearly everything is
+        return HIDDEN if is_secret else _scrubbed(value)
     if isinstance(value, Mapping):
         return {
             key: _hidden(str(key), inner, within_secret=is_secret)
@@ -58,8 +65,7 @@ def _named_secret(name: str) -> bool:
 
 
 def _scrubbed(text: str) -> str:
-    low = text.casefold()
-    if not any(word in low for word in TELLTALE):
+    if not TELLTALE.search(text.casefold()):
         return text  # as nearly every text: four searches take ten times as long
     for secret in SECRET_TEXTS:
         text = secret.sub(rf"\1{HIDDEN}", text)

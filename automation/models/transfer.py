@@ -4,7 +4,8 @@ from datetime import datetime
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import OuterRef, Q, Subquery, Sum, Value
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce
 
 from accounts.fields import MinorUnits
@@ -14,8 +15,6 @@ from providers.money import LARGEST
 
 from .rule import Rule
 from .run import RuleRun
-
-READ = F("source__balance__as_of")
 
 
 class TransferQuerySet(models.QuerySet):
@@ -48,14 +47,15 @@ class TransferQuerySet(models.QuerySet):
         gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
         return self.filter(gone, run__rule=rule, step=0)
 
-    def unread(self, as_of: F | OuterRef = READ) -> TransferQuerySet:
-        """Return those that the newest reading of their source does not show for sure.
+    def sum_leaving(self, account: str, as_of: str) -> CombinedExpression:
+        """Return, for a query, how much of this a reading may not show as gone yet.
 
-        A query of sources says where `as_of` of that reading is: then an index finds
-        them, however many there have ever been.
+        The reading is that of `as_of`, of the account in column `account`. Two sums, of
+        which an index finds each: asked for as one, all that has ever left the account
+        may be read.
         """
-        after = Q(status=Transfer.Status.DONE, settled_at__gt=as_of)
-        return self.filter(Q(settled_at=None) | after)
+        late = self.filter(status=Transfer.Status.DONE, settled_at__gt=OuterRef(as_of))
+        return self.unsettled().sum_out_of(account) + late.sum_out_of(account)
 
     def sum_out_of(self, account: str) -> Coalesce:
         """Return, for a query, how much of this leaves the account in column `account`."""

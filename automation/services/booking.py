@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -22,11 +22,13 @@ from .prepared import execute
 # that syncs and planners take comes first, also before the transfer's own row: a planner
 # that holds it must never wait for a transfer that waits for it. All that is entered is
 # worked out from the rows as they are after waiting for that.
-ENTER = """
-WITH held AS (
+HOLD = """
+held AS (
   SELECT id FROM accounts_connection WHERE id = %s FOR NO KEY UPDATE
-), settled AS (
-  {settled} AND EXISTS (SELECT 1 FROM held) RETURNING id, first_sent_at, settled_at
+)"""
+ENTER = """
+settled AS (
+  {settled} AND EXISTS (SELECT 1 FROM {holder}) RETURNING id, first_sent_at, settled_at
 ), entered AS (
   UPDATE accounts_balance b
   SET total = coalesce(v.told, b.total + v.moved),
@@ -44,9 +46,8 @@ WITH held AS (
       WHERE t.source_id = b.account_id AND t.id <> settled.id
       AND t.status = 'done' AND t.settled_at > b.as_of))
   RETURNING b.account_id, b.total, b.available, v.moved
-)
-SELECT e.* FROM settled LEFT JOIN entered e ON true
-"""
+)"""
+BOOK = f"WITH {HOLD}, {ENTER} SELECT e.* FROM settled LEFT JOIN entered e ON true"
 
 
 def book(
@@ -58,19 +59,30 @@ def book(
     where somebody was faster.
     """
     sql, values = exchange.statement(row, fields)
-    before, after = [row.source.connection_id], [Source.CACHE.value]
+    given = [row.source.connection_id, *values, *entries(row, told)]
+    answer = execute(BOOK.format(settled=sql, holder="held"), given).fetchall()
+    announce(row, answer)
+    return bool(answer)
+
+
+def entries(row: Transfer, told: Mapping[str, int]) -> list[Any]:
+    """Return what ENTER is given: whence it is known, and of both accounts what."""
+    given: list[Any] = [Source.CACHE.value]
     for account, sign in ((row.source, -1), (row.target, 1)):
-        after += [account.pk, sign * int(row.amount), told.get(account.external_id)]
-    answer = execute(ENTER.format(settled=sql), [*before, *values, *after]).fetchall()
+        given += [account.pk, sign * int(row.amount), told.get(account.external_id)]
+    return given
+
+
+def announce(row: Transfer, entered: Iterable[Sequence[Any]]) -> None:
+    """Let others know what was entered, once it is committed."""
     accounts = {row.source_id: row.source, row.target_id: row.target}
     changes = [
-        news(accounts[pk], *amounts) for pk, *amounts in answer if pk is not None
+        news(accounts[pk], *amounts) for pk, *amounts in entered if pk is not None
     ]
     if changes:
         transaction.on_commit(
             lambda: balance_changed.send_robust(sender=Transfer, changes=changes)
         )
-    return bool(answer)
 
 
 def news(account: Account, total: int, available: int, moved: int) -> BalanceChange:

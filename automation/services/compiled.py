@@ -120,6 +120,27 @@ class Exchange:
         """Write `fields`; False where somebody was faster."""
         return execute(*self.statement(row, fields)).rowcount == 1
 
+    def finding(
+        self,
+        row: Model,
+        fields: Mapping[str, Any],
+        query: Compiled,
+        *values: Value | tuple[Value, ...],
+    ) -> list[Model] | None:
+        """Write `fields`, and return in any order the models that `query` finds.
+
+        It finds them as they were before. Returns None where somebody was faster.
+        """
+        sql, given = self.statement(row, fields)
+        maker, wanted, asked = query.statement(*values)
+        whole = (
+            f"WITH known AS ({sql} RETURNING 1) "
+            f"SELECT found.* FROM known LEFT JOIN ({wanted}) AS found ON true"
+        )
+        answer = execute(whole, [*given, *asked])
+        found = maker(rows := answer.fetchall(), answer.db)
+        return [model for model in found if model is not None] if rows else None
+
     def statement(
         self, row: Model, fields: Mapping[str, Any]
     ) -> tuple[str, list[object]]:

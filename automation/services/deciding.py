@@ -20,7 +20,7 @@ from automation.models import Rule, RuleRun, Transfer
 
 from .locks import in_order
 from .plans import note
-from .rows import run_state, run_step, save_run
+from .rows import run_state, run_step, save_run, with_cooldowns
 from .runs import transfers_of
 from .sending import Drive
 
@@ -117,9 +117,8 @@ def cancel_run(run_id: UUID | str, *, user) -> RuleRun:
         after, commands = machine.step(before, events.Cancel(why, told), now())
         if after is before and any(step["step"] == "cancelled" for step in run.trace):
             return run
-        success = events.RunCommand.SUCCEED in commands
         told = [*run.trace, note("cancelled", why)]
-        keep(run, after, success=success, trace=told)
+        keep(run, after, write=with_cooldowns(commands), trace=told)
         write_down("run.cancelled", run, before)
     log.info("run_cancelled", run=str(run.pk), user=user.pk, status=run.status)
     return run
@@ -158,9 +157,8 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
         after, commands = machine.step(before, events.Resume(told), now())
         if after is before:
             raise NotResumable(OVERTAKEN if late else "")
-        success = events.RunCommand.SUCCEED in commands
         told = [*run.trace, note("resumed", f"Resumed by {user}")]
-        keep(run, after, success=success, trace=told)
+        keep(run, after, write=with_cooldowns(commands), trace=told)
         write_down("run.resumed", run, before)
     log.info("run_resumed", run=str(run.pk), user=user.pk, status=run.status)
     return run

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from accounts.models import Account, Connection
 from automation.models import Rule, RuleRun, Transfer
@@ -83,7 +83,7 @@ def held(workspace: UUID, passed: Ids, compared: Ids, roots: Ids) -> QuerySet[Ac
         wanted |= Q(parent__in=roots, goal__gt=0, closed_at=None)
     accounts = Account.objects.filter(wanted)
     accounts = accounts.annotate(
-        leaving=Transfer.objects.unread(OuterRef("balance__as_of")).sum_out_of("pk"),
+        leaving=Transfer.objects.sum_leaving("pk", "balance__as_of"),
         coming=Transfer.objects.coming().sum_into("pk"),
     )
     return accounts.select_related("balance", "connection").order_by("pk")

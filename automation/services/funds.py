@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from accounts.models import Balance, SyncRun
@@ -56,9 +56,9 @@ def readings(row: Transfer) -> dict[UUID, Balance]:
 
 
 def held(transfer: UUID, source: UUID, target: UUID) -> QuerySet[Balance]:
-    others = Transfer.objects.unread(OuterRef("as_of")).exclude(pk=transfer)
+    others = Transfer.objects.exclude(pk=transfer)
     begun = others.exclude(status=Transfer.Status.PENDING)
-    rows = Balance.objects.annotate(leaving=begun.sum_out_of("pk"))
+    rows = Balance.objects.annotate(leaving=begun.sum_leaving("pk", "as_of"))
     return rows.filter(pk__in=[source, target])
 
 

@@ -39,6 +39,9 @@ class Decision(Drive):
         super().__init__(run, row, steps)
         self.resolution = resolution
 
+    def all_at_once(self, commands: Sequence[Command]) -> bool:
+        return False  # the word is written with it
+
     def enter(self, commands: Sequence[Command]) -> None:
         super().enter(commands)
         self.resolution.status_after = self.row.status

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
@@ -13,13 +14,13 @@ import providers
 from automation import machine
 from automation.machine import Part, RunCommand, RunState, TransferState
 from automation.machine.endings import CANCELLED
-from automation.machine.run import Step, Terms
+from automation.machine.run import Progress, Step, Terms
 from automation.models import Rule, RuleRun, Transfer
 
 from .booking import book
 from .compiled import Exchange, Insertion
 from .plans import happened, moves_of, told_moves
-from .succeeding import succeed
+from .succeeding import finish, succeed
 
 KEPT = (
     "status",
@@ -53,6 +54,7 @@ RUN = Exchange(
     RuleRun, "status", "lease_until", "attempts", "approved_at", "notice_until"
 )
 INSERT = Insertion(Transfer)
+Write = Callable[[RuleRun, dict[str, Any]], bool]
 LONGEST = {"reference": 100, "error_code": 40, "error": 2000}
 
 
@@ -89,14 +91,47 @@ def save_transfer(
     the same statement. Raises IntegrityError while another outflow of its source is not
     settled: see `busy`.
     """
-    fields = {name: fit(name, value) for name, value in changed(row, after, KEPT)}
-    fields["held_before"] = row.held_before  # noted on the row, not in its state
+    fields = transfer_fields(row, after)
     if told is None:
         written = TRANSFER(row, fields)
     else:
         written = book(TRANSFER, row, fields, told)
     if written:
         take(row, fields)
+    return written
+
+
+def transfer_fields(row: Transfer, after: TransferState) -> dict[str, Any]:
+    """Return what is written where `row` becomes `after`."""
+    fields = {name: fit(name, value) for name, value in changed(row, after, KEPT)}
+    fields["held_before"] = row.held_before  # noted on the row, not in its state
+    return fields
+
+
+def finish_run(
+    run: RuleRun,
+    row: Transfer,
+    after: TransferState,
+    steps: Sequence[Transfer],
+    told: Mapping[str, int],
+) -> bool | None:
+    """Write `after` and, in the same statement, that `run` has succeeded with it.
+
+    Returns whether the transfer was written: the run may be another worker's. None, and
+    nothing is written, where the run does not succeed with that.
+    """
+    if any(step.settled_at is None for step in steps if step is not row):
+        return None
+    progress = [run_step(s, steps, after if s is row else s) for s in steps]
+    ended, commands = machine.step(run_state(run), Progress(progress), now())
+    if RunCommand.SUCCEED not in commands:
+        return None
+    fields, more = transfer_fields(row, after), run_fields(run, ended)
+    written, succeeded = finish((TRANSFER, row, fields, told), (RUN, run, more))
+    if written:
+        take(row, fields)
+    if succeeded:
+        take(run, more)
     return written
 
 
@@ -127,25 +162,31 @@ def save_run(
     run: RuleRun,
     after: RunState,
     *,
-    success: bool = False,
-    steps: Sequence[Transfer] = (),
+    write: Write = RUN,
     **more: object,
 ) -> bool:
     """Write `after` unless another worker has taken the run meanwhile.
 
-    In the same statement the transfers `steps` are inserted, or, with a `success`, the
-    cooldowns of rule and trigger begin.
+    What else belongs to the same statement is up to `write`.
     """
-    fields = dict(changed(run, after, RUN_KEPT)) | more
-    if after.moves != moves_of(run):
-        fields["moves"] = told_moves(after.moves, run.rule.asset)
-    if steps:
-        written = INSERT(RUN, run, fields, steps)
-    else:
-        written = succeed(RUN, run, fields) if success else RUN(run, fields)
+    fields = run_fields(run, after) | more
+    written = write(run, fields)
     if written:
         take(run, fields)
     return written
+
+
+def run_fields(run: RuleRun, after: RunState) -> dict[str, Any]:
+    """Return what is written where `run` becomes `after`."""
+    fields = dict(changed(run, after, RUN_KEPT))
+    if after.moves != moves_of(run):
+        fields["moves"] = told_moves(after.moves, run.rule.asset)
+    return fields
+
+
+def with_cooldowns(commands: Collection[RunCommand]) -> Write:
+    """Return what writes a run along with the cooldowns that begin with a success."""
+    return partial(succeed, RUN) if RunCommand.SUCCEED in commands else RUN
 
 
 def changed(
@@ -173,16 +214,21 @@ def take(row: Transfer | RuleRun, fields: dict[str, object]) -> None:
         setattr(row, name, value)
 
 
-def run_step(row: Transfer, steps: Sequence[Transfer]) -> Step:
-    """Return what the run needs to know of `row`."""
+def run_step(
+    row: Transfer,
+    steps: Sequence[Transfer],
+    state: Transfer | TransferState | None = None,
+) -> Step:
+    """Return what the run needs to know of `row`, or of what it becomes: `state`."""
+    state = state or row
     before = next((s for s in steps if s.pk == row.depends_on_id), None)
     return Step(
-        status=row.status,
+        status=state.status,
         part=part_of(row, steps),
         # A step waits for a person too while the one before it does.
-        needs_person=row.needs_person or (before is not None and before.needs_person),
-        next_attempt_at=row.next_attempt_at,
-        cancelled=row.error_code == CANCELLED,
+        needs_person=state.needs_person or (before is not None and before.needs_person),
+        next_attempt_at=state.next_attempt_at,
+        cancelled=state.error_code == CANCELLED,
     )
 
 
@@ -191,6 +237,7 @@ def apply(
     event: machine.RunEvent,
     *,
     begin: Callable[[RunState], Sequence[Transfer]] | None = None,
+    write: Write | None = None,
     **more: Any,
 ):
     """Return the commands that follow `event`; None if somebody else was faster.
@@ -203,8 +250,7 @@ def apply(
         return ()
     if told := happened(before, after, planned="trace" in more):
         more["trace"] = [*more.get("trace", run.trace), *told]
-    drives = begin is not None and RunCommand.DRIVE in commands
-    steps = begin(after) if drives else ()
-    success = RunCommand.SUCCEED in commands
-    saved = save_run(run, after, success=success, steps=steps, **more)
-    return commands if saved else None
+    write = write or with_cooldowns(commands)
+    if begin is not None and RunCommand.DRIVE in commands and (steps := begin(after)):
+        write = partial(INSERT, RUN, rows=steps)
+    return commands if save_run(run, after, write=write, **more) else None

@@ -25,7 +25,7 @@ from .driving import drive
 from .line import in_line, waits_for
 from .planning import legs_with_accounts, plan_run
 from .plans import note, plan_data
-from .rows import apply, run_step
+from .rows import RUN, apply, run_step
 from .sending import Drive
 from .switches import held_up
 
@@ -97,13 +97,10 @@ def fitting(key: str) -> str:
 
 
 def load(run_id: UUID | str) -> RuleRun:
-    """Return a run with its rule and legs; raises RuleRun.DoesNotExist."""
+    """Return a run with its rule; raises RuleRun.DoesNotExist."""
     found = next(LOADED(UUID(str(run_id)), now()), None)
     if found is None:
         raise RuleRun.DoesNotExist(f"There is no run {run_id}")
-    legs = found.rule.legs.all()
-    legs._result_cache = list(LEGS(found.rule_id))
-    found.rule._prefetched_objects_cache = {"legs": legs}
     return found
 
 
@@ -148,19 +145,33 @@ def claim(run: RuleRun) -> Sequence[RunCommand]:
 
     Both are written or neither: nobody would look again at what a quarantined run left.
     """
+    event = events.Claim(held_up(run) or waits_for(run))
     if run.attempts < events.ATTEMPTS:
-        return apply(run, events.Claim(held_up(run) or waits_for(run))) or ()
+        return apply(run, event, write=take_on) or ()
     with transaction.atomic():
-        commands = apply(run, events.Claim(held_up(run) or waits_for(run))) or ()
+        commands = apply(run, event) or ()
         if RunCommand.QUARANTINE in commands:
             quarantine(run)
     return commands
+
+
+def take_on(run: RuleRun, fields: dict[str, Any]) -> bool:
+    """Write `fields`, and read what a run needs that goes on: the legs of its rule."""
+    found = RUN.finding(run, fields, LEGS, run.rule_id)
+    if found is None:
+        return False
+    legs = run.rule.legs.all()
+    legs._result_cache = sorted(found, key=lambda leg: (leg.order, leg.created))
+    run.rule._prefetched_objects_cache = {"legs": legs}
+    return True
 
 
 def conclude(
     run: RuleRun, steps: Sequence[Transfer], *, more: bool = False
 ) -> Sequence[RunCommand]:
     """Say how `run` ended, or when it is looked at again."""
+    if run.status == RuleRun.Status.SUCCEEDED:
+        return ()  # as its last transfer did
     progress = events.Progress([run_step(row, steps) for row in steps], more)
     apply(run, progress)
     return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import structlog
@@ -25,6 +26,7 @@ from .routes import place
 from .rows import (
     KEPT,
     busy,
+    finish_run,
     part_of,
     save_transfer,
     take,
@@ -39,7 +41,7 @@ class Drive:
     """Takes one transfer of a run as far as it goes now."""
 
     def __init__(self, run: RuleRun, row: Transfer, steps: Sequence[Transfer]) -> None:
-        self.run, self.row = run, row
+        self.run, self.row, self.steps = run, row, steps
         self.part = part_of(row, steps)
         self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
         self.added: Transfer | None = None
@@ -98,12 +100,10 @@ class Drive:
         rows = [row for row in (self.row, self.before) if row is not None]
         known = [{name: getattr(row, name) for name in KEPT} for row in rows]
         try:
-            with transaction.atomic():
+            with nullcontext() if self.all_at_once(commands) else transaction.atomic():
                 if Command.SEND in commands:
                     guard(self.row)
-                told = self.told() if Command.BOOK in commands else None
-                if not save_transfer(self.row, after, told=told):
-                    transaction.set_rollback(True)  # nor is anything booked
+                if not self.save(after, commands):
                     return False
                 self.enter(commands)
             self.run.moved |= Command.BOOK in commands
@@ -118,6 +118,19 @@ class Drive:
             self.apply(stop.event)
             return False
         return True
+
+    def all_at_once(self, commands: Sequence[Command]) -> bool:
+        """Say whether one statement writes all that `commands` want."""
+        return tuple(commands) == (Command.BOOK,) and self.part != Part.BACK
+
+    def save(self, after: machine.TransferState, commands: Sequence[Command]) -> bool:
+        """Write the new state, and with it what accounts hold and that the run is over."""
+        told = self.told() if Command.BOOK in commands else None
+        if told is not None and self.all_at_once(commands):
+            done = finish_run(self.run, self.row, after, self.steps, told)
+            if done is not None:
+                return done
+        return save_transfer(self.row, after, told=told)
 
     def told(self) -> Mapping[str, int]:
         """Return what the provider said that accounts hold since, by its own ids."""

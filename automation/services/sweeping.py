@@ -17,7 +17,7 @@ from automation.models import RuleRun, Transfer
 from .line import wake_line
 from .locks import in_order, update_in_order
 from .shortage import look_again
-from .waiting import IN_LINE, WAITING
+from .waiting import IN_LINE, WAITING, let_end
 from .waking import wake_followers
 
 BATCH = 200
@@ -100,6 +100,8 @@ def wake(run: RuleRun) -> list[UUID]:
     """
     if run.finished_at is not None and getattr(run, "watched", True):
         wake_followers(run)
+    if run.finished_at is None:
+        let_end(run)
     moment = now()
     found = run.waiting
     if found is None:  # it has not succeeded just now

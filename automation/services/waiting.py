@@ -5,24 +5,32 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, UUIDField, Value
 
+from accounts.models import Connection
 from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
 from .compiled import Compiled
+from .locks import in_order
 from .shortage import short
 
 
-def in_line(run: UUID, moment: datetime) -> QuerySet[Transfer]:
+def in_line(
+    run: UUID, moment: datetime, *, settled: bool = False
+) -> QuerySet[Transfer]:
     """Return what waits only for an account that `run` left, and is free by now.
 
     What stands behind an open transfer of its own run waits for that one. Were it waked,
     its run would come to rest before it, and wake it again, for as long as that waits.
+    `settled`: all that `run` has begun is settled, or is with the statement that asks.
     """
     holding = Transfer.objects.uncertain().filter(
         source=OuterRef("source"), needs_person=False
     )
+    if settled:
+        holding = holding.exclude(run=run)
     place = Q(move=OuterRef("move"), step__lt=OuterRef("step"))
     before = Transfer.objects.filter(
         Q(move__lt=OuterRef("move")) | place, run=OuterRef("run"), settled_at=None
@@ -49,9 +57,23 @@ def short_of_it(run: UUID, moment: datetime) -> QuerySet[RuleRun]:
     return found.values_list("pk", Value(None, UUIDField()))
 
 
+@transaction.atomic
+def let_end(run: RuleRun) -> None:
+    """Let whoever is just ending a transfer that `run` waits for come to that end.
+
+    They looked for who waits before this run did, and hold the connection meanwhile.
+    """
+    waiting = Transfer.objects.filter(
+        run=run, status=Transfer.Status.PENDING, error_code=BUSY
+    )
+    in_order(Connection.objects.filter(pk__in=waiting.values("source__connection")))
+
+
 IN_LINE = Compiled(in_line)
 WAITING = Compiled(
     lambda run, moment: (
-        in_line(run, moment).order_by().union(short_of_it(run, moment), all=True)
+        in_line(run, moment, settled=True)
+        .order_by()
+        .union(short_of_it(run, moment), all=True)
     )
 )

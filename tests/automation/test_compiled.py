@@ -212,6 +212,28 @@ def test_an_exchange_writes_nothing_where_somebody_was_faster(two, meanwhile, kn
 
 
 @pytest.mark.django_db
+def test_an_exchange_finds_on_its_way_what_was_there_before(two, anna):
+    one, other = two
+    everything = now(), one.pk, other.pk
+
+    found = SWAP.finding(one, {"status": "planned"}, RUNS, *everything)
+
+    assert {run.pk: run.status for run in found} == {one.pk: "due", other.pk: "due"}
+    assert all(run.rule.name for run in found)
+    assert RuleRun.objects.get(pk=one.pk).status == "planned"
+    assert SWAP.finding(other, {"status": "planned"}, RUNS, now(), uuid4()) == []
+    assert RuleRun.objects.get(pk=other.pk).status == "planned"
+
+
+@pytest.mark.django_db
+def test_an_exchange_finds_nothing_where_somebody_was_faster(two):
+    one, other = two
+    RuleRun.objects.filter(pk=one.pk).update(status="planned")
+
+    assert SWAP.finding(one, {"reason": "mine"}, RUNS, now(), other.pk) is None
+
+
+@pytest.mark.django_db
 def test_an_exchange_refuses_what_a_column_cannot_hold(two):
     with pytest.raises(ValidationError):
         SWAP(two[0], {"amount": 1.5})

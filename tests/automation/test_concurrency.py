@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connections, transaction
+from django.db import connections
 from django.utils.timezone import now
 
 from accounts.models import Balance
 from automation import services
 from automation.machine import Part
 from automation.models import RuleRun, Transfer
-from automation.services.rows import save_transfer, transfer_state
+from automation.services.rows import finish_run, transfer_state
 
 from .conftest import gbp, leg, sweep
 
@@ -119,23 +119,62 @@ def test_a_reading_taken_during_a_move_does_not_undo_it(alice, topup):
     assert services.preview(topup).outcome == "nothing_to_do"
 
 
-def test_five_who_settle_one_transfer_enter_what_it_moved_once(alice, topup, run):
-    done = run(topup).transfers.get()
+@pytest.fixture
+def ending(alice, topup, run):
+    """Return a run whose transfer was sent, and how to write that it is done."""
+    carried = run(topup)
+    sent = carried.transfers.get()
     Transfer.objects.update(status="sending", settled_at=None)
-    held = Balance.objects.get(account=done.source)
-    earlier = done.first_sent_at - timedelta(seconds=1)
-    Balance.objects.filter(pk=held.pk).update(as_of=earlier)
-    known = [Transfer.objects.get() for _ in range(FIVE)]
+    RuleRun.objects.update(status="running", finished_at=None, lease_until=now())
+    Balance.objects.update(as_of=sent.first_sent_at - timedelta(seconds=1))
 
-    def settle(number):
-        row = known[number]
+    def write(mine=None):
+        mine = mine or RuleRun.objects.get()
+        row = Transfer.objects.get()
         after = transfer_state(row, Part.ONLY)
         after = replace(after, status="done", settled_at=now())
-        with transaction.atomic():
-            return save_transfer(row, after, told={})
+        return lambda: finish_run(mine, row, after, [row], {})
 
-    assert sorted(at_once(settle)) == [False] * 4 + [True]
+    return write
+
+
+def amounts():
+    rows = Balance.objects.order_by("account")
+    return {row.account_id: (int(row.total), int(row.available)) for row in rows}
+
+
+def test_five_who_end_one_transfer_enter_what_it_moved_once(alice, ending):
+    before, sent = amounts(), Transfer.objects.get()
+    write = [ending() for _ in range(FIVE)]
+
+    assert sorted(at_once(lambda number: write[number]())) == [False] * 4 + [True]
+
     assert Transfer.objects.get().status == "done"
-    entered = Balance.objects.get(account=done.source)
-    assert entered.total == held.total - done.amount
-    assert entered.available == held.available - done.amount
+    assert RuleRun.objects.get().status == "succeeded"
+    after = amounts()
+    for account, moved in ((sent.source_id, -30000), (sent.target_id, 30000)):
+        assert after.pop(account) == tuple(x + moved for x in before.pop(account))
+    assert after == before
+
+
+def test_a_transfer_ends_where_another_worker_has_its_run(ending):
+    before, known = amounts(), RuleRun.objects.get()
+    write = ending(known)
+    RuleRun.objects.update(lease_until=now() + timedelta(minutes=1))
+
+    assert write() is True
+
+    assert Transfer.objects.get().status == "done"
+    assert (RuleRun.objects.get().status, known.status) == ("running", "running")
+    assert known.waiting is None
+    assert amounts() != before
+
+
+def test_a_run_succeeds_with_no_transfer_that_somebody_else_has_ended(ending):
+    write, before = ending(), amounts()
+    Transfer.objects.update(attempts=7)
+
+    assert write() is False
+
+    assert RuleRun.objects.get().status == "running"
+    assert amounts() == before
