@@ -155,7 +155,7 @@ def test_what_was_reserved_stays_so_when_another_move_is_booked(
 
     services.execute_run(started.pk)
 
-    moving = Transfer.objects.unread().sum_out_of("account")
+    moving = Transfer.objects.sum_leaving("account", "as_of")
     known = Balance.objects.annotate(leaving=moving).get(account=alice.main)
     assert RuleRun.objects.get().status == "succeeded"
     assert known.available - known.leaving <= alice.holds(alice.main) == 40_00

@@ -81,14 +81,20 @@ class Script:
 def really(rule, fates, let_time_pass, monkeypatch) -> list[object]:
     """Return what the services commit of the transfers, and how the run ended."""
     script, told = Script(fates), []
-    save = sending.save_transfer
+    save, finish = sending.save_transfer, sending.finish_run
 
     def saved(row, after, **more):
         kept = save(row, after, **more)
         told.append(seen(row))
         return kept
 
+    def finished(run, row, *more):
+        kept = finish(run, row, *more)
+        told.extend([seen(row)] * (kept is not None))
+        return kept
+
     monkeypatch.setattr(sending, "save_transfer", saved)
+    monkeypatch.setattr(sending, "finish_run", finished)
     monkeypatch.setattr(sending, "call", script.around(sending.call, moves=True))
     monkeypatch.setattr(asking, "call", script.around(asking.call, moves=False))
     started, _ = services.start_run(rule, "one", trigger_kind="daily")

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import stamina
 from django.db import OperationalError, connection
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Account, Workspace
 from automation.models import RuleRun, Transfer
@@ -230,7 +230,9 @@ class Ground:
     def reserved(self, scene: Scene) -> bool:
         """Say whether a move is held back from balances that may show it already."""
         ends = Q(source__in=scene.accounts) | Q(target__in=scene.accounts)
-        return Transfer.objects.unread().filter(ends).exists()
+        read = F("source__balance__as_of")
+        late = Q(settled_at=None) | Q(status="done", settled_at__gt=read)
+        return Transfer.objects.filter(ends, late).exists()
 
     def entries(self, scene: Scene):
         """Return what the bank really did under any dedupe id of this person."""

@@ -10,14 +10,15 @@ from datetime import timedelta
 from typing import Any
 
 from automation import machine
-from automation.machine import Command, Part, events
+from automation.machine import Command, Part, RunCommand, events
 from automation.machine.recovery import Wanted, recognise
+from automation.machine.run import Progress
 from automation.models import Transfer
 from automation.rules import dedupe_id
 from automation.rules.draft import LIVE_SECONDS
 from automation.services.asking import ASK_SINCE, SKEW, failure
 from automation.services.funds import afford, allowed, good_until
-from automation.services.rows import part_of
+from automation.services.rows import part_of, run_state, run_step
 from automation.services.sending import evidence, latest
 from automation.services.terms import age
 from providers.errors import OutcomeUnknown, ProviderError, Refused
@@ -36,7 +37,7 @@ class Drive:
 
     def __init__(self, worker: Any, run: Any, row: Any, steps: Sequence[Any]) -> None:
         self.worker, self.world = worker, worker.world
-        self.run, self.row = run, row
+        self.run, self.row, self.steps = run, row, steps
         self.part = part_of(row, steps)
         self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
         self.added: Any = None
@@ -113,7 +114,20 @@ class Drive:
             yield from self.apply(events.Busy())
             return False
         self.enter(commands)
+        self.finish(commands)
         return True
+
+    def finish(self, commands: Sequence[Command]) -> None:
+        """Let the run succeed with its last transfer, as `succeeding.FINISH` does."""
+        alone = tuple(commands) == (Command.BOOK,) and self.part != Part.BACK
+        if not alone or any(step.settled_at is None for step in self.steps):
+            return
+        progress = Progress([run_step(row, self.steps) for row in self.steps])
+        after, wanted = machine.step(run_state(self.run), progress, self.world.now)
+        if RunCommand.SUCCEED not in wanted:
+            return
+        if self.world.rows.save_run(self.run, after, success=True):
+            self.world.watch.succeeds(self.run)
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""
