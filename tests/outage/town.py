@@ -166,8 +166,11 @@ class Town:
         ]
         return [*told, *missing]
 
-    def snapshots(self) -> int:
-        return BalanceSnapshot.objects.count()
+    def snapshots(self) -> dict[Any, dict[str, str]]:
+        """Return, by its key, what each snapshot says."""
+        told = ("account", "total", "available", "as_of", "source")
+        rows = BalanceSnapshot.objects.values_list("pk", *told)
+        return {pk: dict(zip(told, map(str, of), strict=True)) for pk, *of in rows}
 
 
 def minor(money: dict[str, str] | None) -> int | None:
