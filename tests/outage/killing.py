@@ -37,6 +37,7 @@ def kill(town: Town, slug: str, syncs: int, last: Told) -> Outcome:
     faults = [*well(town, last, "before")]
     town.branches[slug].kill()
     for number in range(syncs):
+        town.let_the_second_pass()
         paid = [town.pay_somebody(other, PAID) for other in sorted(others)]
         written = town.snapshots()
         town.let_time_pass()
