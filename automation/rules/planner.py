@@ -103,7 +103,7 @@ class Terms:
     asked: tuple[str, ...]  # accounts that its conditions ask about
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)  # 2 kB each
 def checked(rule: RuleSpec) -> Terms:
     """Return the terms of a sound rule; raises RuleError for any other."""
     if wrong := terms_problems(rule):

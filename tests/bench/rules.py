@@ -1,7 +1,7 @@
 """Rules, measured: plans a second in the pure planner, and what a run costs by itself.
 
 `python3 manage.py bench rules` plans rules that differ, each for the first time and once
-more (a worker knows the 4,096 rules that it planned last), on one core; then it carries out
+more (a worker knows the 16,384 rules that it planned last), on one core; then it carries out
 runs against the sandbox bank and counts statements, wall and CPU time of what is ours:
 without the reading of the bank and its transfers. The naive counterpart does the same moves
 the way they are usually written: every row by itself, read, changed and saved.
