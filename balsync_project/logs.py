@@ -31,7 +31,6 @@ TELLTALE = re.compile(
     "bearer|token|bas|secret|password|author|credent|key"
     "|gnature|code=|state=|/webhooks/"
 )
-PLAIN = (bool, int, float)  # values that hide nothing, whatever they are called
 
 
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -40,10 +39,10 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hidden(name: str, value: Any, *, within_secret: bool = False) -> Any:
-    if value is None or type(value) in PLAIN:
-        return value
     is_secret = within_secret or _named_secret(name)
-    if type(value) is str:  # before all else: nearly everything is
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, str):
         return HIDDEN if is_secret else _scrubbed(value)
     if isinstance(value, Mapping):
         return {
@@ -52,11 +51,7 @@ def _hidden(name: str, value: Any, *, within_secret: bool = False) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_hidden(name, inner, within_secret=is_secret) for inner in value]
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-    if not isinstance(value, str):
-        return value
-    return HIDDEN if is_secret else _scrubbed(value)
+    return value
 
 
 @lru_cache(maxsize=1_000)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import stamina
-from django.db import OperationalError
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 T = TypeVar("T")
 
@@ -20,4 +20,14 @@ def steadily(work: Callable[[], T]) -> T:
     try:
         return work()
     except OperationalError:
-        return stamina.retry(on=OperationalError, attempts=4, timeout=10)(work)()
+        again = stamina.retry(on=OperationalError, attempts=4, timeout=10)
+        return again(lambda: anew(work))()
+
+
+def anew(work: Callable[[], T]) -> T:
+    """Do `work` on a new connection if the last one has ended.
+
+    What ends within a transaction ends its connection; a statement by itself does not.
+    """
+    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+    return work()

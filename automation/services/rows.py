@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -120,11 +120,8 @@ def finish_run(
     Returns whether the transfer was written: the run may be another worker's. None, and
     nothing is written, where the run does not succeed with that.
     """
-    if any(step.settled_at is None for step in steps if step is not row):
-        return None
-    progress = [run_step(s, steps, after if s is row else s) for s in steps]
-    ended, commands = machine.step(run_state(run), Progress(progress), now())
-    if RunCommand.SUCCEED not in commands:
+    ended = success(run, row, after, steps, now())
+    if ended is None:
         return None
     fields, more = transfer_fields(row, after), run_fields(run, ended)
     written, succeeded = finish((TRANSFER, row, fields, told), (RUN, run, more))
@@ -133,6 +130,21 @@ def finish_run(
     if succeeded:
         take(run, more)
     return written
+
+
+def success(
+    run: RuleRun,
+    row: Transfer,
+    after: TransferState,
+    steps: Sequence[Transfer],
+    moment: datetime,
+) -> RunState | None:
+    """Return what `run` becomes if it succeeds as its last transfer becomes `after`."""
+    if any(step.settled_at is None for step in steps if step is not row):
+        return None
+    progress = [run_step(s, steps, after if s is row else s) for s in steps]
+    ended, commands = machine.step(run_state(run), Progress(progress), moment)
+    return ended if RunCommand.SUCCEED in commands else None
 
 
 def busy(error: DatabaseError) -> bool:

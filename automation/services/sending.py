@@ -121,7 +121,7 @@ class Drive:
 
     def all_at_once(self, commands: Sequence[Command]) -> bool:
         """Say whether one statement writes all that `commands` want."""
-        return tuple(commands) == (Command.BOOK,) and self.part != Part.BACK
+        return books_alone(commands, self.part)
 
     def save(self, after: machine.TransferState, commands: Sequence[Command]) -> bool:
         """Write the new state, and with it what accounts hold and that the run is over."""
@@ -218,6 +218,11 @@ class Drive:
         except ProviderError as error:
             return failure(events.NotSent, error)
         return events.Answered(evidence(row, self.receipt))
+
+
+def books_alone(commands: Sequence[Command], part: Part) -> bool:
+    """Say whether an end enters balances, and changes no other transfer."""
+    return tuple(commands) == (Command.BOOK,) and part != Part.BACK
 
 
 ACTIONS: Mapping[Command, Callable[[Drive], machine.Event]] = {

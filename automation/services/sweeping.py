@@ -98,10 +98,10 @@ def wake(run: RuleRun) -> list[UUID]:
     that it has to wait. Triggers that may be glad of its end are looked at now, and so
     are runs that found too little where it has moved money.
     """
-    if run.finished_at is not None and getattr(run, "watched", True):
-        wake_followers(run)
     if run.finished_at is None:
         let_end(run)
+    elif getattr(run, "watched", True):
+        wake_followers(run)
     moment = now()
     found = run.waiting
     if found is None:  # it has not succeeded just now

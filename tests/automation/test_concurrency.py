@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils.timezone import now
 
 from accounts.models import Balance
@@ -16,6 +16,7 @@ from automation import services
 from automation.machine import Part
 from automation.models import RuleRun, Transfer
 from automation.services.rows import finish_run, transfer_state
+from tests.crash.tracing import cut
 
 from .conftest import gbp, leg, sweep
 
@@ -178,3 +179,23 @@ def test_a_run_succeeds_with_no_transfer_that_somebody_else_has_ended(ending):
 
     assert RuleRun.objects.get().status == "running"
     assert amounts() == before
+
+
+def test_a_connection_that_is_cut_before_the_end_is_written_is_made_anew(
+    alice, topup, moved
+):
+    started, _ = services.start_run(topup, "one", trigger_kind="api")
+    left = [1]
+
+    def cut_once(execute, sql, params, many, more):
+        if "mine AS" in sql and left:
+            left.pop()
+            cut(connection)
+        return execute(sql, params, many, more)
+
+    with connection.execute_wrapper(cut_once):
+        services.execute_run(started.pk)
+
+    assert not left
+    assert RuleRun.objects.get().status == "succeeded"
+    assert list(moved().values()) == [1]

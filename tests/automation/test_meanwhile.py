@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from time import monotonic, sleep
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils.timezone import now
 
-from accounts.models import Connection, Workspace
-from automation import services, tasks
+from accounts.models import Workspace
+from automation import services
 from automation.models import Rule, RuleRun, Transfer
 from automation.services import deciding
 
 from .conftest import gbp, leg
-from .test_waiting import hold, published, rules
 
-__all__ = ["published", "rules"]
 pytestmark = pytest.mark.django_db(transaction=True)
-SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -120,15 +116,18 @@ def held_by_the_pause(run: RuleRun, workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(paused_at=now())
 
 
-def somebody_waits() -> bool:
+def somebody_waits(words: str = "", number: int = 1) -> bool:
+    """Say whether so many connections wait for a lock, with `words` in what they ask."""
     with connection.cursor() as cursor:
         # Within a transaction the first answer would be told for ever.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            "WHERE datname = current_database() AND wait_event_type = 'Lock' "
+            "AND query LIKE %s",
+            [f"%{words}%"],
         )
-        return cursor.fetchone()[0] > 0
+        return cursor.fetchone()[0] >= number
 
 
 def test_a_plan_that_is_written_anew_beside_a_busy_account_keeps_its_moves(
@@ -151,61 +150,3 @@ def test_a_plan_that_is_written_anew_beside_a_busy_account_keeps_its_moves(
     assert second.transfers.get().error_code == "account_busy"
     kept = RuleRun.objects.get(pk=second.pk)
     assert [move["money"]["minor"] for move in kept.moves] == ["1000"]
-
-
-def test_who_sits_down_while_another_ends_is_waked_by_one_of_the_two(
-    alice, bank, rules, run, orders, published
-):
-    """The one looks for who waits before the other does, and ends after it has looked."""
-    first = hold(bank, rules[0], run, orders)
-    second = run(rules[1], "second")
-    Transfer.objects.filter(run=second).update(next_attempt_at=now() - SECOND)
-    RuleRun.objects.filter(pk=second.pk).update(next_attempt_at=now() - SECOND)
-
-    with transaction.atomic():
-        Connection.objects.select_for_update(no_key=True).get(pk=alice.connection.pk)
-        ending = beside(lambda: tasks.execute_run(str(first.pk)))
-        until(lambda: waits_with("mine AS"))
-        sitting = beside(lambda: tasks.execute_run(str(second.pk)))
-        until(lambda: not sitting.is_alive() or waits_with("accounts_connection", 2))
-    ending.join(30)
-    sitting.join(30)
-
-    first.refresh_from_db()
-    assert first.status == "succeeded"
-    assert published == [("automation.tasks.execute_run", str(second.pk))]
-    second.refresh_from_db()
-    assert second.next_attempt_at <= now()
-
-
-def beside(work) -> threading.Thread:
-    """Begin `work` in a thread with a connection of its own."""
-
-    def begin() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=begin)
-    thread.start()
-    return thread
-
-
-def until(true, seconds: float = 20) -> None:
-    ends = monotonic() + seconds
-    while not true():
-        assert monotonic() < ends
-        sleep(0.01)
-
-
-def waits_with(words: str, number: int = 1) -> bool:
-    """Say whether so many connections wait for a lock with such a statement."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            "AND datname = current_database() AND query LIKE %s",
-            [f"%{words}%"],
-        )
-        return cursor.fetchone()[0] >= number

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connections, transaction
 from django.test import TestCase
 from django.utils.timezone import now
 
+from accounts.models import Connection
 from automation import services, tasks
 from automation.machine import transfer as machine
 from automation.models import RuleRun, Transfer
+from tests.fixtures_worker import wait_until
 
 from .conftest import Killed, die, gbp, leg, sweep
+from .test_meanwhile import somebody_waits
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -292,3 +297,46 @@ def test_a_run_that_comes_due_again_is_queued_again_at_once(rules):
     assert services.due_again() == [started.pk]
     RuleRun.objects.update(next_attempt_at=None, lease_until=now())
     assert services.due_again() == [started.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_sits_down_while_another_ends_is_waked_by_one_of_the_two(
+    alice, bank, rules, run, orders, published
+):
+    """The one looks for who waits before the other does, and ends after it has looked."""
+    first = hold(bank, rules[0], run, orders)
+    second = run(rules[1], "second")
+    Transfer.objects.filter(run=second).update(next_attempt_at=now() - SECOND)
+    RuleRun.objects.filter(pk=second.pk).update(next_attempt_at=now() - SECOND)
+
+    with transaction.atomic():
+        Connection.objects.select_for_update(no_key=True).get(pk=alice.connection.pk)
+        ending = beside(lambda: tasks.execute_run(str(first.pk)))
+        wait_until(lambda: somebody_waits("mine AS"), "the end")
+        sitting = beside(lambda: tasks.execute_run(str(second.pk)))
+        wait_until(
+            lambda: not sitting.is_alive() or somebody_waits("accounts_connection", 2),
+            "who sits down",
+        )
+    ending.join(30)
+    sitting.join(30)
+
+    first.refresh_from_db()
+    assert first.status == "succeeded"
+    assert published == [("automation.tasks.execute_run", str(second.pk))]
+    second.refresh_from_db()
+    assert second.next_attempt_at <= now()
+
+
+def beside(work) -> threading.Thread:
+    """Begin `work` in a thread with a connection of its own."""
+
+    def begin() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    return thread

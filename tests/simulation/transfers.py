@@ -10,16 +10,15 @@ from datetime import timedelta
 from typing import Any
 
 from automation import machine
-from automation.machine import Command, Part, RunCommand, events
+from automation.machine import Command, Part, events
 from automation.machine.recovery import Wanted, recognise
-from automation.machine.run import Progress
 from automation.models import Transfer
 from automation.rules import dedupe_id
 from automation.rules.draft import LIVE_SECONDS
 from automation.services.asking import ASK_SINCE, SKEW, failure
 from automation.services.funds import afford, allowed, good_until
-from automation.services.rows import part_of, run_state, run_step
-from automation.services.sending import evidence, latest
+from automation.services.rows import part_of, success
+from automation.services.sending import books_alone, evidence, latest
 from automation.services.terms import age
 from providers.errors import OutcomeUnknown, ProviderError, Refused
 
@@ -107,6 +106,7 @@ class Drive:
             yield TICK
             if Command.BOOK not in commands or rows.unlock(process):
                 break
+        ended = self.success(after, commands)
         try:
             if not rows.save_transfer(self.row, after):
                 return False
@@ -114,20 +114,17 @@ class Drive:
             yield from self.apply(events.Busy())
             return False
         self.enter(commands)
-        self.finish(commands)
+        if ended and rows.save_run(self.run, ended, success=True):
+            self.world.watch.succeeds(self.run)
         return True
 
-    def finish(self, commands: Sequence[Command]) -> None:
-        """Let the run succeed with its last transfer, as `succeeding.FINISH` does."""
-        alone = tuple(commands) == (Command.BOOK,) and self.part != Part.BACK
-        if not alone or any(step.settled_at is None for step in self.steps):
-            return
-        progress = Progress([run_step(row, self.steps) for row in self.steps])
-        after, wanted = machine.step(run_state(self.run), progress, self.world.now)
-        if RunCommand.SUCCEED not in wanted:
-            return
-        if self.world.rows.save_run(self.run, after, success=True):
-            self.world.watch.succeeds(self.run)
+    def success(
+        self, after: machine.TransferState, commands: Sequence[Command]
+    ) -> machine.RunState | None:
+        """Return what the run becomes if it succeeds with this transfer."""
+        if not books_alone(commands, self.part):
+            return None
+        return success(self.run, self.row, after, self.steps, self.world.now)
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""
