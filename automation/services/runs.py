@@ -170,6 +170,8 @@ def conclude(
     run: RuleRun, steps: Sequence[Transfer], *, more: bool = False
 ) -> Sequence[RunCommand]:
     """Say how `run` ended, or when it is looked at again."""
+    if run.status == RuleRun.Status.SUCCEEDED:
+        return ()  # as its last transfer did
     progress = events.Progress([run_step(row, steps) for row in steps], more)
     apply(run, progress)
     return ()
