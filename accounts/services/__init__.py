@@ -25,7 +25,7 @@ from .balances import (
     sync_for,
     take_snapshot,
 )
-from .calling import call, refresh
+from .calling import call, call_each, refresh
 from .connecting import (
     CredentialsIncomplete,
     TestResult,
@@ -66,7 +66,7 @@ from .signing_keys import (
     succeed_signing_key,
 )
 from .steadily import steadily
-from .sync import sync
+from .sync import sync, sync_each
 from .tickers import refresh_rates
 from .trading import (
     MAY_TRADE,
@@ -124,6 +124,7 @@ __all__ = [
     "balance_answer",
     "base_of",
     "call",
+    "call_each",
     "callback_address",
     "carry_on",
     "check_rate",
@@ -175,6 +176,7 @@ __all__ = [
     "stop_listening",
     "succeed_signing_key",
     "sync",
+    "sync_each",
     "sync_for",
     "sync_now",
     "table_of",

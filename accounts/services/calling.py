@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from accounts.models import Connection
 from providers import Provider
 from providers.base import RenewsTokens, Tokens
 from providers.drivers.blocking import blocking
+from providers.drivers.fleet import fleet
 from providers.errors import AuthenticationFailed, ProviderError
 from providers.wire import Call, T
 
 from . import tokens
 from .adapters import adapter_of
+
+Job = tuple[Connection, Callable[[Provider], Call[T]]]
+LINGER = 0.05  # seconds for which an answer may wait for others
 
 
 def call(connection: Connection, make: Callable[[Provider], Call[T]]) -> T:
@@ -38,6 +42,56 @@ def call(connection: Connection, make: Callable[[Provider], Call[T]]) -> T:
     except AuthenticationFailed as error:
         tokens.reconnect_needed(connection, error)
         raise
+
+
+def call_each(jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ProviderError]]]:
+    """Yield place and answer, or failure, of each of `jobs`, many together as they come.
+
+    They go out at once. Each is made as `call` does: who needs a new token for it is
+    asked afterwards, one by one. What is no ProviderError is raised, and the rest is
+    given up.
+    """
+    ready: list[tuple[int, Provider, Call[T]]] = []
+    alone: list[int] = []
+    for place, (connection, make) in enumerate(jobs):
+        try:
+            provider = adapter_of(connection)
+        except ProviderError as error:
+            yield [(place, error)]
+            continue
+        if isinstance(provider, RenewsTokens) and provider.lacks_token:
+            alone.append(place)
+        else:
+            ready.append((place, provider, make(provider)))
+    for chunk in _all_at_once([(provider, asked) for _, provider, asked in ready]):
+        heard = [(ready[number][0], answer) for number, answer in chunk]
+        alone += [place for place, answer in heard if _rejected(answer)]
+        if fine := [each for each in heard if not _rejected(each[1])]:
+            yield fine
+    for place in alone:
+        yield [(place, _call(*jobs[place]))]
+
+
+def _all_at_once(
+    jobs: Sequence[tuple[Provider, Call[T]]],
+) -> Iterator[list[tuple[int, T | ProviderError]]]:
+    if jobs:
+        longest = max(provider.deadline for provider, _ in jobs)
+        yield from fleet().run_each(jobs, seconds=longest, linger=LINGER)
+
+
+def _rejected(answer: object) -> bool:
+    """Say whether it was the token that an answer complains about."""
+    return isinstance(answer, AuthenticationFailed)
+
+
+def _call(
+    connection: Connection, make: Callable[[Provider], Call[T]]
+) -> T | ProviderError:
+    try:
+        return call(connection, make)
+    except ProviderError as error:
+        return error
 
 
 def refresh(connection: Connection) -> None:

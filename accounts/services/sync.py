@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -46,19 +46,52 @@ def sync(
     were requested before, by connection; `full` reads all movements again. Returns one
     run per connection, in order.
     """
+    entries, clock = _entered(connections, kind, runs or {}, full=full)
+    for _ in _carry_out(entries, kind, clock, seconds):
+        pass
+    return [entry.run for entry in entries]
+
+
+def sync_each(connections: Iterable[Connection], kind: str) -> Iterator[list[SyncRun]]:
+    """Do what `sync` does, and yield runs as soon as what was heard is recorded.
+
+    While the caller is busy with some, the rest is awaited. Each connection that is in
+    use is yielded once.
+    """
+    entries, clock = _entered(connections, kind, {})
+    for written in _carry_out(entries, kind, clock, USUAL):
+        yield [entry.run for entry in written]
+
+
+def _entered(
+    connections: Iterable[Connection],
+    kind: str,
+    runs: Mapping[UUID, SyncRun],
+    *,
+    full: bool = False,
+) -> tuple[list[Entry], Clock]:
+    """Return an entry for each connection in use, and the database's time."""
     wanted = {c.pk: c for c in connections if c.archived_at is None}
     clock, known = _look(() if full else wanted.values())
     entries = [
-        _enter(connection, (runs or {}).get(pk), kind, clock, known.get(pk))
+        _enter(connection, runs.get(pk), kind, clock, known.get(pk))
         for pk, connection in wanted.items()
     ]
+    return entries, clock
+
+
+def _carry_out(
+    entries: Sequence[Entry], kind: str, clock: Clock, seconds: float
+) -> Iterator[list[Entry]]:
+    """Ask for all `entries`, and yield them as they are written."""
     _spare([e for e in entries if e.trades and kind in BY_ITSELF], kind)
     _renew([e for e in entries if _expires(e, clock)])
-    rejected = _ask([e for e in entries if _open(e)], seconds)
+    rejected = yield from _ask([e for e in entries if _open(e)], seconds)
     _renew(rejected)
-    _ask([e for e in rejected if _open(e)], seconds, final=True)
-    _write([e for e in entries if e.verdict is None])
-    return [entry.run for entry in entries]
+    yield from _ask([e for e in rejected if _open(e)], seconds, final=True)
+    if rest := [e for e in entries if e.verdict is None]:
+        _write(rest)
+        yield rest
 
 
 def _spare(entries: Sequence[Entry], kind: str) -> None:
@@ -131,8 +164,8 @@ def _expires(entry: Entry, clock: Clock) -> bool:
 
 def _ask(
     entries: Sequence[Entry], seconds: float, *, final: bool = False
-) -> list[Entry]:
-    """Visit all `entries` and record each; return those that need a new token first."""
+) -> Generator[list[Entry], None, list[Entry]]:
+    """Visit all `entries`, record each and yield it; return those that need a new token."""
     rejected: list[Entry] = []
     jobs = [(entry.visit.provider, entry.visit.call()) for entry in entries]
     longest = seconds
@@ -147,7 +180,9 @@ def _ask(
             entry = entries[index]
             entry.error = answer if isinstance(answer, ProviderError) else None
             (rejected if not final and _renewable(entry) else ready).append(entry)
-        _write(ready)
+        if ready:
+            _write(ready)
+            yield ready
     return rejected
 
 
