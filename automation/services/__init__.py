@@ -25,9 +25,11 @@ from .sweeping import due_again, due_runs, due_transfers, take_up_unclear, wake
 from .switches import is_dry, pause, unpause
 from .telling import rule_data
 from .terms import holdings, rule_spec
+from .together import TOGETHER, execute_runs
 from .waking import wake_seers, wake_triggers, wake_webhooks
 
 __all__ = [
+    "TOGETHER",
     "Change",
     "NoRoute",
     "NotDecidable",
@@ -46,6 +48,7 @@ __all__ = [
     "due_transfers",
     "duplicate_rule",
     "execute_run",
+    "execute_runs",
     "export_rules",
     "forget_idle_runs",
     "holdings",

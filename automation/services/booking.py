@@ -24,11 +24,13 @@ from .prepared import execute
 # worked out from the rows as they are after waiting for that.
 HOLD = """
 held AS (
-  SELECT id FROM accounts_connection WHERE id = %s FOR NO KEY UPDATE
+  SELECT id FROM accounts_connection
+  WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 )"""
 ENTER = """
 settled AS (
-  {settled} AND EXISTS (SELECT 1 FROM {holder}) RETURNING id, first_sent_at, settled_at
+  {settled} AND (SELECT count(*) FROM {holder}) > 0
+  RETURNING t.id, t.run_id, t.first_sent_at, t.settled_at
 ), entered AS (
   UPDATE accounts_balance b
   SET total = coalesce(v.told, b.total + v.moved),
@@ -36,9 +38,8 @@ settled AS (
       as_of = settled.settled_at, source = %s,
       fetched_at = CASE WHEN v.told IS NULL THEN b.fetched_at
                         ELSE settled.settled_at END
-  FROM settled, (VALUES (%s, %s::numeric, %s::numeric),
-                        (%s, %s::numeric, %s::numeric)) AS v(account_id, moved, told)
-  WHERE b.account_id = v.account_id
+  FROM settled, (VALUES {entries}) AS v(transfer_id, account_id, moved, told)
+  WHERE v.transfer_id = settled.id AND b.account_id = v.account_id
     AND b.as_of < CASE WHEN v.told IS NULL THEN settled.first_sent_at
                        ELSE settled.settled_at END
     AND (v.told IS NOT NULL OR NOT EXISTS (
@@ -47,35 +48,44 @@ settled AS (
       AND t.status = 'done' AND t.settled_at > b.as_of))
   RETURNING b.account_id, b.total, b.available, v.moved
 )"""
+ENTRY = "(%s::uuid, %s::uuid, %s::numeric, %s::numeric)"
 BOOK = f"WITH {HOLD}, {ENTER} SELECT e.* FROM settled LEFT JOIN entered e ON true"
+Told = Mapping[str, int]  # what accounts hold, as the provider says, by its own ids
 
 
 def book(
-    exchange: Exchange, row: Transfer, fields: dict[str, Any], told: Mapping[str, int]
+    exchange: Exchange, row: Transfer, fields: Mapping[str, Any], told: Told
 ) -> bool:
     """Write `fields` to `row` by `exchange`, and what its accounts hold since.
 
     That is as the provider told, else by its amount. Returns False, and enters nothing,
     where somebody was faster.
     """
-    sql, values = exchange.statement(row, fields)
-    given = [row.source.connection_id, *values, *entries(row, told)]
-    answer = execute(BOOK.format(settled=sql, holder="held"), given).fetchall()
-    announce(row, answer)
+    sql, values = exchange.statement([(row, fields)])
+    places, entered = entries([(row, told)])
+    whole = BOOK.format(settled=sql, holder="held", entries=places)
+    given = [[row.source.connection_id], *values, *entered]
+    answer = execute(whole, given).fetchall()
+    announce([row], answer)
     return bool(answer)
 
 
-def entries(row: Transfer, told: Mapping[str, int]) -> list[Any]:
-    """Return what ENTER is given: whence it is known, and of both accounts what."""
+def entries(moved: Sequence[tuple[Transfer, Told]]) -> tuple[str, list[Any]]:
+    """Return the places in ENTER of what it is given, and that.
+
+    Whence it is known, and of both accounts of each transfer what.
+    """
     given: list[Any] = [Source.CACHE.value]
-    for account, sign in ((row.source, -1), (row.target, 1)):
-        given += [account.pk, sign * int(row.amount), told.get(account.external_id)]
-    return given
+    for row, told in moved:
+        for account, sign in ((row.source, -1), (row.target, 1)):
+            known = told.get(account.external_id)
+            given += [row.pk, account.pk, sign * int(row.amount), known]
+    return ", ".join([ENTRY] * (2 * len(moved))), given
 
 
-def announce(row: Transfer, entered: Iterable[Sequence[Any]]) -> None:
-    """Let others know what was entered, once it is committed."""
-    accounts = {row.source_id: row.source, row.target_id: row.target}
+def announce(rows: Iterable[Transfer], entered: Iterable[Sequence[Any]]) -> None:
+    """Let others know what was entered of `rows`, once it is committed."""
+    accounts = {account.pk: account for r in rows for account in (r.source, r.target)}
     changes = [
         news(accounts[pk], *amounts) for pk, *amounts in entered if pk is not None
     ]

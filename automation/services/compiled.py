@@ -18,14 +18,12 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import (
     CharField,
     DateTimeField,
-    Expression,
     Field,
     Model,
     QuerySet,
     TextField,
     UUIDField,
 )
-from django.db.models.sql import UpdateQuery
 
 from .making import Maker
 from .prepared import execute
@@ -109,8 +107,15 @@ def several(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
     return value if type(value) is tuple else (value,)
 
 
+Change = tuple[Model, Mapping[str, Any]]  # a row, and what is to be written to it
+Column = tuple[str, Field, type | None]
+
+
+LOCKED = "AND (SELECT count(*) FROM held) > 0"
+
+
 class Exchange:
-    """An UPDATE of one row that is made only where the row is as it was known."""
+    """An UPDATE of rows, each of which is changed only where it is as it was known."""
 
     def __init__(self, model: type[Model], *same: str) -> None:
         self.model, self.same = model, same
@@ -118,7 +123,30 @@ class Exchange:
 
     def __call__(self, row: Model, fields: Mapping[str, Any]) -> bool:
         """Write `fields`; False where somebody was faster."""
-        return execute(*self.statement(row, fields)).rowcount == 1
+        return execute(*self.statement([(row, fields)])).rowcount == 1
+
+    def all_of(self, changes: Sequence[Change]) -> set[Any]:
+        """Write all `changes`, and return the keys of the rows where nobody was faster.
+
+        An UPDATE takes rows in any order: several are locked in that of their keys first.
+        """
+        written: set[Any] = set()
+        for alike in self.alike(changes):
+            sql, given = self.statement(alike)
+            whole = f"{sql} RETURNING t.{self.key}"
+            if len(alike) > 1:
+                whole = f"WITH {self.in_order()} {sql} {LOCKED} RETURNING t.{self.key}"
+                given = [[row.pk for row, _ in alike], *given]
+            written |= {pk for (pk,) in execute(whole, given).fetchall()}
+        return written
+
+    def in_order(self) -> str:
+        """Return a part of a statement that locks rows in the order of their keys."""
+        table = connections[DEFAULT_DB_ALIAS].ops.quote_name(self.model._meta.db_table)
+        return (
+            f"held AS (SELECT {self.key} FROM {table} WHERE {self.key} = ANY(%s) "
+            f"ORDER BY {self.key} FOR NO KEY UPDATE)"
+        )
 
     def finding(
         self,
@@ -131,7 +159,7 @@ class Exchange:
 
         It finds them as they were before. Returns None where somebody was faster.
         """
-        sql, given = self.statement(row, fields)
+        sql, given = self.statement([(row, fields)])
         maker, wanted, asked = query.statement(*values)
         whole = (
             f"WITH known AS ({sql} RETURNING 1) "
@@ -141,93 +169,137 @@ class Exchange:
         found = maker(rows := answer.fetchall(), answer.db)
         return [model for model in found if model is not None] if rows else None
 
-    def statement(
+    @property
+    def key(self) -> str:
+        """Return the name of the column that tells rows apart, as SQL holds it."""
+        return quoted(self.model._meta.pk, connections[DEFAULT_DB_ALIAS])
+
+    def alike(self, changes: Iterable[Change]) -> Iterator[list[Change]]:
+        """Yield `changes` in groups of which each takes one statement."""
+        groups: dict[Any, list[Change]] = {}
+        for change in changes:
+            groups.setdefault(self.kind(*change), []).append(change)
+        yield from groups.values()
+
+    def kind(
         self, row: Model, fields: Mapping[str, Any]
-    ) -> tuple[str, list[object]]:
-        """Return the SQL that writes `fields` to `row`, and its values."""
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what a change shares with those that the same statement makes."""
         blank = tuple(name for name in self.same if getattr(row, name) is None)
-        sql, wanted = self.shaped(tuple(fields), blank)
+        return tuple(fields), blank
+
+    def statement(self, changes: Sequence[Change]) -> tuple[str, list[object]]:
+        """Return the SQL that writes changes which are alike, and its values.
+
+        In it the table is called `t`, and more conditions may follow.
+        """
+        sql, new, old = self.shaped(*self.kind(*changes[0]), len(changes))
         mine = connections[DEFAULT_DB_ALIAS]
-        return sql, [given.value(row, fields, mine) for given in wanted]
+        given: list[object] = []
+        for row, fields in changes:
+            given += [held(key_of(fields[n], c), c, t, mine) for n, c, t in new]
+            given += [held(getattr(row, n), c, t, mine) for n, c, t in old]
+        return sql, given
 
     def shape(
-        self, names: Sequence[str], blank: Sequence[str]
-    ) -> tuple[str, Sequence[Given]]:
-        """Return the SQL that writes the columns `names`, and where values go in it."""
-        rows = self.model._default_manager.all()
-        for name in ("pk", *self.same):
-            known = None if name in blank else Given(self.model, name, new=False)
-            rows = rows.filter(**{name: known})
-        update = rows.query.chain(UpdateQuery)
-        update.add_update_values({n: Given(self.model, n, new=True) for n in names})
-        return update.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+        self, names: Sequence[str], blank: Sequence[str], count: int
+    ) -> tuple[str, list[Column], list[Column]]:
+        """Return the SQL that writes the columns `names` of so many rows.
+
+        With it the columns that each row has anew, and those that must be as they were.
+        """
+        mine = connections[DEFAULT_DB_ALIAS]
+        same = ["pk", *(name for name in self.same if name not in blank)]
+        new, old = (columns_of(self.model, each) for each in (names, same))
+        places = [f"v{number}" for number in range(len(new) + len(old))]
+        pairs = [
+            (quoted(column, mine), place)
+            for (_, column, _), place in zip([*new, *old], places, strict=True)
+        ]
+        row = typed([column for _, column, _ in [*new, *old]], mine)
+        wanted = [f"t.{column} = v.{place}" for column, place in pairs[len(new) :]]
+        nulls = columns_of(self.model, blank)
+        wanted += [f"t.{quoted(column, mine)} IS NULL" for _, column, _ in nulls]
+        written = [f"{column} = v.{place}" for column, place in pairs[: len(new)]]
+        sql = (
+            f"UPDATE {mine.ops.quote_name(self.model._meta.db_table)} AS t "
+            f"SET {', '.join(written)} "
+            f"FROM (VALUES {', '.join([row] * count)}) AS v ({', '.join(places)}) "
+            f"WHERE {' AND '.join(wanted)}"
+        )
+        return sql, new, old
 
 
 class Insertion:
     """An INSERT of rows that name themselves, along with the exchange they follow from."""
 
-    def __init__(self, model: type[Model]) -> None:
-        self.model = model
+    def __init__(self, model: type[Model], follows: str) -> None:
+        self.model, self.follows = model, model._meta.get_field(follows)
         self.columns = [(c, plain(c)) for c in model._meta.local_concrete_fields]
         self.shaped = cache(self.shape)
 
     def __call__(
-        self,
-        exchange: Exchange,
-        row: Model,
-        fields: Mapping[str, Any],
-        rows: Sequence[Model],
-    ) -> bool:
-        """Write `fields` to `row` by `exchange`, and with that insert all `rows`.
+        self, exchange: Exchange, changes: Sequence[Change], rows: Sequence[Model]
+    ) -> set[Any]:
+        """Make `changes` that are alike by `exchange`, and insert the rows that follow.
 
-        Returns False, and inserts nothing, where somebody was faster. Raises
-        IntegrityError.
+        Returns the keys of what was changed: where somebody was faster, no row of it is
+        inserted. Each change is followed by one row at least. Raises IntegrityError.
         """
         mine = connections[DEFAULT_DB_ALIAS]
-        sql, values = exchange.statement(row, fields)
+        sql, values = exchange.statement(changes)
         given = [
             held(value, column, as_given, mine)
             for new in rows
             for column, as_given in self.columns
             for value in (column.pre_save(new, add=True),)
         ]
-        whole = f"WITH known AS ({sql} RETURNING 1) {self.shaped(len(rows))}"
-        written = execute(whole, [*values, *given]).rowcount > 0
+        known = f"WITH known AS ({sql} RETURNING t.{exchange.key}) "
+        answer = execute(known + self.shaped(len(rows)), [*values, *given])
+        written = {pk for (pk,) in answer.fetchall()}
         for new in rows:
-            new._state.adding, new._state.db = not written, mine.alias
+            new._state.adding = getattr(new, self.follows.attname) not in written
+            new._state.db = mine.alias
         return written
 
     def shape(self, number: int) -> str:
         """Return the SQL that inserts so many rows: all columns of one, then the next."""
         mine = connections[DEFAULT_DB_ALIAS]
-        quote = mine.ops.quote_name
-        names = ", ".join(quote(column.column) for column, _ in self.columns)
-        # Without a length: a cast cuts off, or rounds, what a column refuses.
-        casts = (str(c.db_type(mine)).partition("(")[0] for c, _ in self.columns)
-        row = f"({', '.join(f'%s::{cast}' for cast in casts)})"
+        names = ", ".join(quoted(column, mine) for column, _ in self.columns)
+        row = typed([column for column, _ in self.columns], mine)
+        table, follows = self.model._meta.db_table, quoted(self.follows, mine)
         return (
-            f"INSERT INTO {quote(self.model._meta.db_table)} ({names}) "
-            f"SELECT rows.* FROM known, (VALUES {', '.join([row] * number)}) AS rows"
+            f"INSERT INTO {mine.ops.quote_name(table)} ({names}) "
+            f"SELECT rows.* FROM (VALUES {', '.join([row] * number)}) AS rows ({names}) "
+            f"WHERE rows.{follows} IN (SELECT * FROM known) RETURNING {follows}"
         )
 
 
-class Given(Expression):
-    """Stands in a statement for a column of a row: what it was, or what it becomes."""
+def columns_of(model: type[Model], names: Iterable[str]) -> list[Column]:
+    """Return columns of `model`: the name, the field, and what it holds as given."""
+    fields = [
+        (n, model._meta.pk if n == "pk" else model._meta.get_field(n)) for n in names
+    ]
+    return [(name, field, plain(field)) for name, field in fields]
 
-    def __init__(self, model: type[Model], name: str, *, new: bool) -> None:
-        self.column = model._meta.pk if name == "pk" else model._meta.get_field(name)
-        super().__init__(output_field=self.column)
-        self.name, self.new, self.as_given = name, new, plain(self.column)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Given]]:
-        return "%s", [self]
+def quoted(column: Field, mine: Any) -> str:
+    return mine.ops.quote_name(column.column)
 
-    def value(self, row: Model, fields: Mapping[str, Any], mine: Any) -> object:
-        """Return the value of this place as the column holds it in database `mine`."""
-        value = fields[self.name] if self.new else getattr(row, self.name)
-        if isinstance(value, Model):
-            value = value.prepare_database_save(self.column)
-        return held(value, self.column, self.as_given, mine)
+
+def key_of(value: object, column: Field) -> object:
+    """Return `value`, or of a row that a column refers to its key."""
+    is_row = isinstance(value, Model)
+    return value.prepare_database_save(column) if is_row else value
+
+
+def typed(columns: Iterable[Field], mine: Any) -> str:
+    """Return the places of one row of values, each of its column's type.
+
+    Without a length: a cast cuts off, or rounds, what a column refuses.
+    """
+    casts = (str(column.db_type(mine)).partition("(")[0] for column in columns)
+    return f"({', '.join(f'%s::{cast}' for cast in casts)})"
 
 
 # What columns hold as it is given. Of all else Django says how they hold it.

@@ -14,7 +14,7 @@ from automation.models import Rule, RuleRun, Transfer
 from automation.rules import Plan, plan
 from automation.rules.conditions import accounts_of
 
-from .compiled import Compiled
+from .compiled import Compiled, padded
 from .condition_document import stored_conditions
 from .spending import gather
 from .terms import holdings, largest_drops, rule_spec
@@ -51,16 +51,46 @@ def read(rule: Rule) -> list[Account]:
     return related(HELD(*named(rule)))
 
 
-def read_again(rule: Rule) -> tuple[list[Account], bool]:
-    """Return the same, and whether `rule` is in use and as it was loaded.
+def read_again(rules: Sequence[Rule]) -> dict[UUID, tuple[list[Account], bool]]:
+    """Return the same of each rule, and whether it is in use and as it was loaded.
 
     Who rewrites a rule waits for the lock that a planner holds. A rule that cools down
-    and has succeeded meanwhile is not as it was either.
+    and has succeeded meanwhile is not as it was either. Several rules are `plain`.
     """
+    if len(rules) > 1:
+        return read_together(rules)
+    (rule,) = rules
     cools = (rule.last_success_at,) if rule.cooldown_seconds else ()
     rows = HELD_BY_SAME(*named(rule), rule.pk, rule.updated, *cools)
     accounts = related(rows)
-    return accounts, all(account.unchanged for account in accounts)
+    return {rule.pk: (accounts, all(account.unchanged for account in accounts))}
+
+
+def plain(rule: Rule) -> bool:
+    """Say whether `rule` means no other accounts than its legs name."""
+    return not asked(rule) and not any(leg.accounts for leg in rule.legs.all())
+
+
+def read_together(rules: Sequence[Rule]) -> dict[UUID, tuple[list[Account], bool]]:
+    """Read at once what several plain rules want to know."""
+    wanted = {rule.pk: named(rule)[1] for rule in rules}
+    ids = padded({pk for accounts in wanted.values() for pk in accounts})
+    accounts = {a.pk: a for a in related(HELD(rules[0].workspace_id, ids, (), ()))}
+    standing = {pk: told for pk, *told in STANDING(padded(wanted))}
+    return {
+        rule.pk: (
+            [accounts[pk] for pk in wanted[rule.pk] if pk in accounts],
+            unchanged(rule, *standing.get(rule.pk, (None, None))),
+        )
+        for rule in rules
+    }
+
+
+def unchanged(rule: Rule, updated: datetime | None, succeeded: datetime | None) -> bool:
+    """Say whether `rule` is as it was loaded; `updated` is None where it is not in use."""
+    return rule.updated == updated and (
+        not rule.cooldown_seconds or rule.last_success_at == succeeded
+    )
 
 
 def named(rule: Rule) -> tuple[UUID, Ids, Ids, Ids]:
@@ -96,6 +126,12 @@ def same(rule: UUID, updated: datetime, *succeeded: datetime | None) -> Exists:
     return Exists(rows)
 
 
+def in_use(rules: Ids) -> QuerySet[Rule]:
+    rows = Rule.objects.in_use().filter(pk__in=rules, enabled=True).order_by()
+    return rows.values_list("pk", "updated", "last_success_at")
+
+
+STANDING = Compiled(in_use)
 HELD = Compiled(held)
 HELD_BY_SAME = Compiled(
     lambda workspace, passed, compared, roots, *rule: held(

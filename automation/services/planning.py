@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
@@ -27,7 +29,7 @@ from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
 from .prepared import execute
 from .routes import route
-from .rows import RUN_KEPT, apply, busy, take
+from .rows import RUN_KEPT, Following, apply, busy, follow, put_all, take
 from .spending import cover
 from .switches import is_dry, standing
 from .terms import log_readings
@@ -42,15 +44,26 @@ CHANGED = events.Planned(
 # All connections before anything else: see `locks`.
 LOCK = """
 WITH held AS (
-  SELECT workspace_id FROM accounts_connection
+  SELECT id FROM accounts_connection
   WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 )
-SELECT w.paused_at IS NOT NULL, w.dry_run
-FROM (SELECT DISTINCT workspace_id FROM held) c
-JOIN accounts_workspace w ON w.id = c.workspace_id
-JOIN automation_rule r ON r.id = %s
-FOR SHARE OF w FOR KEY SHARE OF r
+SELECT r.id, w.paused_at IS NOT NULL, w.dry_run
+FROM automation_rule r JOIN accounts_workspace w ON w.id = r.workspace_id
+WHERE r.id = ANY(%s) AND (SELECT count(*) FROM held) > 0
+ORDER BY r.id FOR SHARE OF w FOR KEY SHARE OF r
 """
+Outcome = tuple[Sequence[RunCommand], list[Transfer]]
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was decided for a run, and what follows; none of it is written yet."""
+
+    run: RuleRun
+    accounts: Sequence[Account]
+    moment: datetime
+    decided: Plan
+    next_: Following
 
 
 def preview(rule: Rule, *, refresh: bool = False) -> Plan:
@@ -68,7 +81,7 @@ def legs_with_accounts():
     return RuleLeg.objects.select_related("account__connection")
 
 
-def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
+def plan_run(run: RuleRun) -> Outcome:
     """Read, decide, and commit all transfers with frozen amounts in one transaction."""
     if why := held_back(run):
         event = events.Planned(*why)
@@ -78,59 +91,78 @@ def plan_run(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
     return steadily(lambda: commit_plan(run))
 
 
-def commit_plan(run: RuleRun) -> tuple[Sequence[RunCommand], list[Transfer]]:
+def commit_plan(run: RuleRun) -> Outcome:
     """Decide and write; the first transfer is claimed at once if its account is free."""
     try:
-        return write_plan(run, at_once=True)
+        planned = write_plans([run], at_once=True)
     except IntegrityError as error:
         if not busy(error):
             raise
-    return write_plan(run, at_once=False)
+        planned = write_plans([run], at_once=False)
+    return planned.get(run.pk, ((), []))  # else another worker has the run
 
 
-def write_plan(
-    run: RuleRun, *, at_once: bool
-) -> tuple[Sequence[RunCommand], list[Transfer]]:
-    """Decide on what is held now, and write run and transfers, all or nothing."""
-    known = {name: getattr(run, name) for name in WRITTEN}
-    rows: list[Transfer] = []
+def write_plans(runs: Sequence[RuleRun], *, at_once: bool) -> dict[UUID, Outcome]:
+    """Decide on what is held now, and write runs and transfers, all or nothing.
+
+    Several runs share no connection. Those that another worker has are left out.
+    """
+    known = [{name: getattr(run, name) for name in WRITTEN} for run in runs]
+    drafts: list[Draft] = []
     try:
         with transaction.atomic():
-            switches = lock(run.rule)
-            (accounts, same), moment = read_again(run.rule), now()
-            decided = decide(run.rule, accounts, moment, run=run)
-            event = verdict(run, decided, dry=is_dry(run.rule))
-            if not same:
-                event = CHANGED
-            told = record(run, decided, event)
-            run.readings = told["readings"]  # on which the first transfer is judged
-            begun = partial(begin_all, rows, run, accounts, moment, switches, at_once)
-            commands = apply(run, event, begin=begun, **told)
-            if commands is None:  # another worker has the run
-                take(run, known)
-                return (), []
-            if rows and decided.covers:
-                cover(run.rule, decided.covers, rows)
-            start_instead(run, decided)
-    except DatabaseError:
-        take(run, known)  # nothing of it was written
-        raise
-    log_readings(run.rule, accounts, moment)
-    return commands, rows
+            written = write_drafts(draft_all(runs, at_once=at_once))
+        drafts = written  # committed
+    finally:
+        kept = {each.run.pk for each in drafts}
+        for run, fields in zip(runs, known, strict=True):
+            if run.pk not in kept:
+                take(run, fields)
+    for each in drafts:
+        log_readings(each.run.rule, each.accounts, each.moment)
+    return {e.run.pk: (e.next_.commands, list(e.next_.steps)) for e in drafts}
+
+
+def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
+    """Decide for each of `runs` on what is held now, which nobody changes meanwhile."""
+    rules = [run.rule for run in runs]
+    switches, held, moment = lock(rules), read_again(rules), now()
+
+    def draft(run: RuleRun) -> Draft:
+        accounts, same = held[run.rule_id]
+        decided = decide(run.rule, accounts, moment, run=run)
+        event = verdict(run, decided, dry=is_dry(run.rule)) if same else CHANGED
+        told = record(run, decided, event)
+        run.readings = told["readings"]  # on which the first transfer is judged
+        stand = switches[run.rule_id] if at_once else None
+        begun = partial(begin_all, run, accounts, moment, stand)
+        next_ = follow(run, event, begin=begun, **told)
+        return Draft(run, accounts, moment, decided, next_)
+
+    return [draft(run) for run in runs]
+
+
+def write_drafts(drafts: Sequence[Draft]) -> list[Draft]:
+    """Write all `drafts`, and return those for which nobody was faster."""
+    written = put_all([(each.run, each.next_) for each in drafts])
+    kept = [each for each in drafts if each.run.pk in written]
+    for each in kept:
+        if each.next_.steps and each.decided.covers:
+            cover(each.run.rule, each.decided.covers, each.next_.steps)
+        start_instead(each.run, each.decided)
+    return kept
 
 
 def begin_all(
-    rows: list[Transfer],
     run: RuleRun,
     accounts: Sequence[Account],
     moment: datetime,
-    switches: Mapping[str, bool],
-    at_once: bool,
+    switches: Mapping[str, bool] | None,
     after: RunState,
 ) -> list[Transfer]:
-    """Fill `rows` with the transfers of `after`, the first claimed if it may be sent."""
-    rows += transfers(run, after.moves, accounts, moment)
-    if at_once and rows and standing(rows[0], **switches) is None:
+    """Return the transfers of `after`, the first claimed if `switches` let it be sent."""
+    rows = transfers(run, after.moves, accounts, moment)
+    if switches and rows and standing(rows[0], **switches) is None:
         begin(run, rows, accounts)
     return rows
 
@@ -180,17 +212,17 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
     return difference(moves_of(run), moves, names, run.rule.asset)
 
 
-def lock(rule: Rule) -> dict[str, bool]:
-    """Keep syncs, bookings and other planners away from the rule's accounts.
+def lock(rules: Sequence[Rule]) -> dict[UUID, dict[str, bool]]:
+    """Keep syncs, bookings and other planners away from the accounts of `rules`.
 
     It is a statement of its own: one that waits for a lock would read what was before.
-    Returns how the workspace's switches stand. That is held true as well, and so is
-    what is read next: who protects an account, or writes, freezes or archives the rule,
-    waits for the plan.
+    Returns how the switches of each rule's workspace stand. That is held true as well,
+    and so is what is read next: who protects an account, or writes, freezes or archives
+    a rule, waits for the plan.
     """
-    held = execute(LOCK, [[row.pk for row in connections(rule)], rule.pk])
-    paused, dry = held.fetchall()[0]
-    return {"paused": paused, "dry": dry}
+    touched = {row.pk for rule in rules for row in connections(rule)}
+    held = execute(LOCK, [list(touched), [rule.pk for rule in rules]])
+    return {pk: {"paused": paused, "dry": dry} for pk, paused, dry in held.fetchall()}
 
 
 def transfers(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError
 from django.utils.timezone import now
@@ -20,7 +22,7 @@ from automation.models import Rule, RuleRun, Transfer
 from .booking import book
 from .compiled import Exchange, Insertion
 from .plans import happened, moves_of, told_moves
-from .succeeding import finish, succeed
+from .succeeding import Ending, finish, succeed
 
 KEPT = (
     "status",
@@ -53,7 +55,7 @@ TRANSFER = Exchange(Transfer, "status", "attempts", "sent_at", "needs_person")
 RUN = Exchange(
     RuleRun, "status", "lease_until", "attempts", "approved_at", "notice_until"
 )
-INSERT = Insertion(Transfer)
+INSERT = Insertion(Transfer, "run")
 Write = Callable[[RuleRun, dict[str, Any]], bool]
 LONGEST = {"reference": 100, "error_code": 40, "error": 2000}
 
@@ -120,15 +122,32 @@ def finish_run(
     Returns whether the transfer was written: the run may be another worker's. None, and
     nothing is written, where the run does not succeed with that.
     """
+    last = ending(run, row, after, steps, told)
+    return None if last is None else row.pk in finish_all([last])
+
+
+def ending(
+    run: RuleRun,
+    row: Transfer,
+    after: TransferState,
+    steps: Sequence[Transfer],
+    told: Mapping[str, int],
+) -> Ending | None:
+    """Return what is written where `run` succeeds as `row` becomes `after`."""
     ended = success(run, row, after, steps, now())
     if ended is None:
         return None
-    fields, more = transfer_fields(row, after), run_fields(run, ended)
-    written, succeeded = finish((TRANSFER, row, fields, told), (RUN, run, more))
-    if written:
-        take(row, fields)
-    if succeeded:
-        take(run, more)
+    return Ending(row, transfer_fields(row, after), told, run, run_fields(run, ended))
+
+
+def finish_all(endings: Sequence[Ending]) -> set[UUID]:
+    """Write `endings` that are alike, and return which transfers were written."""
+    written, succeeded = finish(TRANSFER, RUN, endings)
+    for end in endings:
+        if end.row.pk in written:
+            take(end.row, end.fields)
+        if end.run.pk in succeeded:
+            take(end.run, end.more)
     return written
 
 
@@ -171,17 +190,17 @@ def terms(rule: Rule) -> Terms:
 
 
 def save_run(
-    run: RuleRun,
-    after: RunState,
-    *,
-    write: Write = RUN,
-    **more: object,
+    run: RuleRun, after: RunState, *, write: Write = RUN, **more: object
 ) -> bool:
-    """Write `after` unless another worker has taken the run meanwhile.
+    """Write `after`, and `more` columns, unless another worker has taken the run."""
+    return put(run, run_fields(run, after) | more, write)
+
+
+def put(run: RuleRun, fields: dict[str, Any], write: Write) -> bool:
+    """Write `fields` unless another worker has taken the run meanwhile.
 
     What else belongs to the same statement is up to `write`.
     """
-    fields = run_fields(run, after) | more
     written = write(run, fields)
     if written:
         take(run, fields)
@@ -244,25 +263,61 @@ def run_step(
     )
 
 
-def apply(
+@dataclass(slots=True)
+class Following:
+    """What follows for a run: what it is told to do, and what is written first."""
+
+    commands: Sequence[RunCommand]
+    fields: dict[str, Any] | None = None  # None: there is nothing to write
+    steps: Sequence[Transfer] = field(default=())  # begin with it
+
+
+def follow(
     run: RuleRun,
     event: machine.RunEvent,
     *,
     begin: Callable[[RunState], Sequence[Transfer]] | None = None,
-    write: Write | None = None,
     **more: Any,
-):
-    """Return the commands that follow `event`; None if somebody else was faster.
+) -> Following:
+    """Return what follows from `event`, of which nothing is written yet.
 
     `begin` returns the transfers of a run that is to be carried out from now on.
     """
     before = run_state(run)
     after, commands = machine.step(before, event, now())
     if after is before and not commands and not more:
-        return ()
+        return Following(())
     if told := happened(before, after, planned="trace" in more):
         more["trace"] = [*more.get("trace", run.trace), *told]
-    write = write or with_cooldowns(commands)
-    if begin is not None and RunCommand.DRIVE in commands and (steps := begin(after)):
-        write = partial(INSERT, RUN, rows=steps)
-    return commands if save_run(run, after, write=write, **more) else None
+    wanted = begin is not None and RunCommand.DRIVE in commands
+    steps = begin(after) if begin is not None and wanted else ()
+    return Following(commands, run_fields(run, after) | more, steps)
+
+
+def apply(
+    run: RuleRun, event: machine.RunEvent, *, write: Write | None = None, **more: Any
+) -> Sequence[RunCommand] | None:
+    """Return the commands that follow `event`; None if somebody else was faster."""
+    next_ = follow(run, event, **more)
+    if next_.fields is None:
+        return next_.commands
+    write = write or with_cooldowns(next_.commands)
+    return next_.commands if put(run, next_.fields, write) else None
+
+
+def put_all(changes: Sequence[tuple[RuleRun, Following]]) -> set[UUID]:
+    """Write what follows for runs, none of which succeeds with that, and their transfers.
+
+    Returns those for which nobody was faster. Raises IntegrityError: see `busy`.
+    """
+    steps = {run.pk: next_.steps for run, next_ in changes}
+    fields = [(run, next_.fields) for run, next_ in changes if next_.fields is not None]
+    begun = [each for each in fields if steps[each[0].pk]]
+    written = RUN.all_of([each for each in fields if not steps[each[0].pk]])
+    for alike in RUN.alike(begun):
+        rows = [row for run, _ in alike for row in steps[run.pk]]
+        written |= INSERT(RUN, alike, rows)
+    for run, known in fields:
+        if run.pk in written:
+            take(run, known)
+    return written

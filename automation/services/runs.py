@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,10 +17,10 @@ from accounts.services import audit
 from automation.machine import RunCommand
 from automation.machine import events as transfer_events
 from automation.machine import run as events
-from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan
 
-from .compiled import Compiled
+from .compiled import Compiled, padded
 from .driving import drive
 from .line import in_line, waits_for
 from .planning import legs_with_accounts, plan_run
@@ -98,20 +98,24 @@ def fitting(key: str) -> str:
 
 def load(run_id: UUID | str) -> RuleRun:
     """Return a run with its rule; raises RuleRun.DoesNotExist."""
-    found = next(LOADED(UUID(str(run_id)), now()), None)
-    if found is None:
-        raise RuleRun.DoesNotExist(f"There is no run {run_id}")
-    return found
+    for found in load_all([UUID(str(run_id))]):
+        return found
+    raise RuleRun.DoesNotExist(f"There is no run {run_id}")
+
+
+def load_all(ids: Iterable[UUID]) -> list[RuleRun]:
+    """Return the runs that there are of `ids`, each with its rule, in any order."""
+    return list(LOADED(padded(ids), now()))
 
 
 LOADED = Compiled(
-    lambda run, moment: (
+    lambda runs, moment: (
         in_line(RuleRun.objects.select_related("rule__workspace", "trigger"), moment)
-        .filter(pk=run)
+        .filter(pk__in=runs)
         .order_by()
     )
 )
-LEGS = Compiled(lambda rule: legs_with_accounts().filter(rule=rule))
+LEGS = Compiled(lambda rules: legs_with_accounts().filter(rule__in=rules))
 
 
 def transfers_of(run: RuleRun) -> list[Transfer]:
@@ -125,8 +129,13 @@ def transfers_of(run: RuleRun) -> list[Transfer]:
 def execute_run(run_id: UUID | str) -> RuleRun:
     """Carry out one run as far as it goes now. Safe to repeat, and from many workers."""
     run = load(run_id)
+    go_on(run, claim(run))
+    return run
+
+
+def go_on(run: RuleRun, commands: Sequence[RunCommand]) -> None:
+    """Do what `commands` want of a run that was claimed, until it rests."""
     steps: list[Transfer] | None = None
-    commands = claim(run)
     while commands:
         if RunCommand.PLAN in commands:
             commands, steps = plan_run(run)
@@ -135,9 +144,13 @@ def execute_run(run_id: UUID | str) -> RuleRun:
             commands = conclude(run, steps, more=drive(run, steps))
         else:
             break
+    tell_end(run)
+
+
+def tell_end(run: RuleRun) -> None:
+    """Log how `run` ended, if it has."""
     if run.finished_at is not None:
         log.info(f"run_{run.status}", run=str(run.pk), reason=run.reason)
-    return run
 
 
 def claim(run: RuleRun) -> Sequence[RunCommand]:
@@ -157,13 +170,17 @@ def claim(run: RuleRun) -> Sequence[RunCommand]:
 
 def take_on(run: RuleRun, fields: dict[str, Any]) -> bool:
     """Write `fields`, and read what a run needs that goes on: the legs of its rule."""
-    found = RUN.finding(run, fields, LEGS, run.rule_id)
-    if found is None:
-        return False
-    legs = run.rule.legs.all()
+    found = RUN.finding(run, fields, LEGS, (run.rule_id,))
+    if found is not None:
+        know_legs(run.rule, found)
+    return found is not None
+
+
+def know_legs(rule: Rule, found: Iterable[RuleLeg]) -> None:
+    """Let `rule` know its legs, in order, as if they had been read along with it."""
+    legs = rule.legs.all()
     legs._result_cache = sorted(found, key=lambda leg: (leg.order, leg.created))
-    run.rule._prefetched_objects_cache = {"legs": legs}
-    return True
+    rule._prefetched_objects_cache = {"legs": legs}
 
 
 def conclude(

@@ -11,9 +11,11 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
+from accounts.models import Connection
 from accounts.services import call, steadily
 from automation import machine
 from automation.machine import Command, Evidence, Part, events
+from automation.machine.endings import Result
 from automation.models import RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt
@@ -26,12 +28,14 @@ from .routes import place
 from .rows import (
     KEPT,
     busy,
+    ending,
     finish_run,
     part_of,
     save_transfer,
     take,
     transfer_state,
 )
+from .succeeding import Ending
 from .switches import Stopped, freeze, guard, resting
 
 log = structlog.get_logger("automation.transfers")
@@ -50,7 +54,13 @@ class Drive:
     def go(self) -> None:
         """Claim the transfer, and do what the machine commands until it rests."""
         begun, self.row.begun = self.row.begun, False
-        commands = [Command.SEND] if begun else self.apply(self.first_event())
+        self.do([Command.SEND] if begun else self.apply(self.first_event()))
+
+    def go_on(self, event: machine.Event) -> None:
+        """Do what follows from `event` until the transfer rests."""
+        self.do(self.apply(event))
+
+    def do(self, commands: Sequence[Command]) -> None:
         while commands:
             event = ACTIONS[commands[0]](self) if commands[0] in ACTIONS else None
             commands = self.apply(event) if event is not None else ()
@@ -86,14 +96,25 @@ class Drive:
         """Return what is left to do after `event`; nothing if somebody was faster."""
         if event is None:
             return ()
-        before = transfer_state(self.row, self.part)
-        after, commands = machine.step(before, event, now())
+        before, (after, commands) = self.step(event)
         if after is before:
             return commands
         if not steadily(lambda: self.commit(after, commands)):
             return ()
         self.tell()
         return [c for c in commands if c in ACTIONS]
+
+    def step(self, event: machine.Event) -> tuple[machine.TransferState, Result]:
+        """Return what the transfer is, and what `event` makes of it."""
+        before = transfer_state(self.row, self.part)
+        return before, machine.step(before, event, now())
+
+    def ending(self, event: machine.Event) -> Ending | None:
+        """Return what is written where `event` ends the transfer and the run succeeds."""
+        _, (after, commands) = self.step(event)
+        if not self.all_at_once(commands):
+            return None
+        return ending(self.run, self.row, after, self.steps, self.told())
 
     def commit(self, after: machine.TransferState, commands: Sequence[Command]) -> bool:
         """Write the new state and what belongs to it, all or nothing."""
@@ -199,25 +220,39 @@ class Drive:
         return check(self.run, self.row)
 
     def send(self) -> machine.Event:
+        order = self.order()
+        if order is None:
+            return LATE
+        try:
+            return self.heard(call(*order))
+        except ProviderError as error:
+            return self.heard(error)
+
+    def order(self) -> tuple[Connection, Callable[[Provider], Call[Receipt]]] | None:
+        """Return whom to ask for what; None where that must not be sent any more."""
         row = self.row
         until = latest(row)
         if until is None or now() >= until:
-            return events.NotSent("too_late", "The worker was held up")
+            return None
 
-        def order(adapter: Provider) -> Call[Receipt]:
+        def make(adapter: Provider) -> Call[Receipt]:
             ends = place(row.source), place(row.target)
             sent = adapter.transfer(*ends, row.amount, dedupe_id=str(row.pk))
             return before(sent, until)
 
-        try:
-            self.receipt = call(row.source.connection, order)
-        except Refused as error:
-            return failure(events.Refused, error)
-        except OutcomeUnknown as error:
-            return failure(events.Lost, error)
-        except ProviderError as error:
-            return failure(events.NotSent, error)
-        return events.Answered(evidence(row, self.receipt))
+        return row.source.connection, make
+
+    def heard(self, answer: Receipt | ProviderError) -> machine.Event:
+        """Return what the provider's answer means for the transfer."""
+        match answer:
+            case Refused():
+                return failure(events.Refused, answer)
+            case OutcomeUnknown():
+                return failure(events.Lost, answer)
+            case ProviderError():
+                return failure(events.NotSent, answer)
+        self.receipt = answer
+        return events.Answered(evidence(self.row, answer))
 
 
 def books_alone(commands: Sequence[Command], part: Part) -> bool:
@@ -230,6 +265,9 @@ ACTIONS: Mapping[Command, Callable[[Drive], machine.Event]] = {
     Command.CHECK: Drive.check,
     Command.SEND: Drive.send,
 }
+
+
+LATE = events.NotSent("too_late", "The worker was held up")
 
 
 def latest(row: Transfer) -> datetime | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from automation.models import RuleRun, Transfer
 
-from .booking import ENTER, HOLD, announce, entries
-from .compiled import Exchange
+from .booking import ENTER, HOLD, Told, announce, entries
+from .compiled import Exchange, padded
 from .prepared import execute
 from .waiting import WAITING
 
@@ -17,16 +19,20 @@ from .waiting import WAITING
 # it left, or for money that it moved, is looked for on the way: none of that depends on
 # how it ends.
 END = """
-ended AS ({ended} RETURNING rule_id, trigger_id), fired AS (
-  UPDATE automation_trigger t SET last_fired_at = greatest(t.last_fired_at, %s)
-  FROM ended WHERE t.id = ended.trigger_id
+ended AS ({ended} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at), fired AS (
+  UPDATE automation_trigger f SET last_fired_at = greatest(f.last_fired_at, v.moment)
+  FROM ended JOIN (VALUES {fired}) AS v(run_id, moment) ON v.run_id = ended.id
+  WHERE f.id = ended.trigger_id
 ), cooling AS (
-  UPDATE automation_rule r SET last_success_at = %s FROM ended
-  WHERE r.id = ended.rule_id RETURNING r.id
-)"""
+  UPDATE automation_rule r SET last_success_at = ended.finished_at FROM ended
+  WHERE r.id = ended.rule_id RETURNING ended.id
+), waiting AS MATERIALIZED ({waiting})"""
+FIRED = "(%s::uuid, %s::timestamptz)"
+# What came of it, as rows of one kind: who has succeeded, and who waits for it.
 SUCCEED = f"""
 WITH {END}
-SELECT w.* FROM cooling LEFT JOIN ({{waiting}}) AS w (waits, whose) ON true
+SELECT 'ended', id, NULL::uuid FROM cooling
+UNION ALL SELECT 'waits', w.* FROM waiting w
 """
 # Most runs end with a transfer, and that end is written along with theirs. The run is
 # held before its transfer, as everywhere. If another worker has the run, the transfer
@@ -34,65 +40,97 @@ SELECT w.* FROM cooling LEFT JOIN ({{waiting}}) AS w (waits, whose) ON true
 FINISH = f"""
 WITH {HOLD}, mine AS (
   SELECT id FROM automation_rulerun
-  WHERE id = %s AND EXISTS (SELECT 1 FROM held) FOR NO KEY UPDATE
-), {ENTER}, {END}, w (waits, whose) AS MATERIALIZED ({{waiting}})
-SELECT e.*, c.id, w.* FROM settled LEFT JOIN entered e ON true
-LEFT JOIN cooling c ON true LEFT JOIN w ON c.id IS NOT NULL
+  WHERE id = ANY(%s) AND (SELECT count(*) FROM held) > 0
+  ORDER BY id FOR NO KEY UPDATE
+), {ENTER}, {END}
+SELECT 'ended', id, NULL::uuid, NULL::numeric, NULL::numeric, NULL::numeric FROM cooling
+UNION ALL SELECT 'waits', w.*, NULL, NULL, NULL FROM waiting w
+UNION ALL SELECT 'settled', id, NULL, NULL, NULL, NULL FROM settled
+UNION ALL SELECT 'entered', account_id, NULL, total, available, moved FROM entered
 """
 
 
-def succeed(exchange: Exchange, run: RuleRun, fields: dict[str, Any]) -> bool:
+@dataclass(slots=True)
+class Ending:
+    """A run that succeeds as its last transfer ends: what is written of both."""
+
+    row: Transfer
+    fields: Mapping[str, Any]
+    told: Told
+    run: RuleRun
+    more: Mapping[str, Any]
+
+
+def succeed(exchange: Exchange, run: RuleRun, fields: Mapping[str, Any]) -> bool:
     """Write `fields` to `run` by `exchange`; False where somebody was faster.
 
     Cooldowns begin with success and with nothing else: rule and trigger learn of it.
     A run that succeeds late brings back no pay cycle that a newer one has ended. The
     run keeps who waited for it.
     """
-    ended, values = exchange.statement(run, fields)
-    _, waiting, given = WAITING.statement(run.pk, fields["finished_at"])
-    sql = SUCCEED.format(ended=ended, waiting=waiting)
-    told = [*values, *moments(run, fields), *given]
-    found = execute(sql, told).fetchall()
-    if found:
-        run.waiting = known(found)
-    return bool(found)
+    ended, values = exchange.statement([(run, fields)])
+    fired, moments = firing([(run, fields)])
+    _, waiting, asked = WAITING.statement((run.pk,), fields["finished_at"])
+    sql = SUCCEED.format(ended=ended, fired=fired, waiting=waiting)
+    found = sorted_out(execute(sql, [*values, *moments, *asked]).fetchall())
+    if found["ended"]:
+        run.waiting = found["waits"]
+    return bool(found["ended"])
 
 
 def finish(
-    last: tuple[Exchange, Transfer, Mapping[str, Any], Mapping[str, int]],
-    ending: tuple[Exchange, RuleRun, Mapping[str, Any]],
-) -> tuple[bool, bool]:
-    """Write the end of a transfer, as `book` does, and the success that comes with it.
+    settling: Exchange, exchange: Exchange, endings: Sequence[Ending]
+) -> tuple[set[UUID], set[UUID]]:
+    """Write the ends of transfers, as `book` does, and the successes that come with them.
 
-    Returns whether the one was written, and whether the other was: where somebody was
-    faster with the transfer, neither is.
+    No two of them share a connection, and each exchange makes its changes alike. Returns
+    the transfers that were written, and the runs: where somebody was faster with the
+    transfer, neither is. One of the runs keeps who waited for any.
     """
-    settling, row, fields, balances = last
-    exchange, run, more = ending
-    settled, values = settling.statement(row, fields)
-    ended, theirs = exchange.statement(run, more)
-    _, waiting, given = WAITING.statement(run.pk, more["finished_at"])
+    lasts = [(end.row, end.fields) for end in endings]
+    overs = [(end.run, end.more) for end in endings]
+    settled, values = settling.statement(lasts)
+    ended, theirs = exchange.statement(overs)
+    entered, amounts = entries([(end.row, end.told) for end in endings])
+    fired, moments = firing(overs)
+    moment = max(end.more["finished_at"] for end in endings)
+    _, waiting, asked = WAITING.statement(padded(run.pk for run, _ in overs), moment)
     sql = FINISH.format(
         settled=settled,
         holder="mine",
-        ended=f"{ended} AND EXISTS (SELECT 1 FROM settled)",
+        entries=entered,
+        ended=f"{ended} AND t.id IN (SELECT run_id FROM settled)",
+        fired=fired,
         waiting=waiting,
     )
-    told = [row.source.connection_id, run.pk, *values, *entries(row, balances)]
-    told += [*theirs, *moments(run, more), *given]
-    found = execute(sql, told).fetchall()
-    announce(row, {each[0]: each[:4] for each in found}.values())
-    succeeded = any(each[4] is not None for each in found)
-    if succeeded:
-        run.waiting = known(dict.fromkeys(each[5:] for each in found))
-    return bool(found), succeeded
+    given = [
+        [row.source.connection_id for row, _ in lasts],
+        [run.pk for run, _ in overs],
+    ]
+    told = [*given, *values, *amounts, *theirs, *moments, *asked]
+    found = sorted_out(execute(sql, told).fetchall())
+    announce([row for row, _ in lasts], [(a, *m) for a, _, *m in found["entered"]])
+    succeeded = {pk for pk, *_ in found["ended"]}
+    waits = [(pk, whose) for pk, whose, *_ in found["waits"]]
+    for run, _ in overs:
+        if run.pk in succeeded:
+            run.waiting, waits = waits, []
+    return {pk for pk, *_ in found["settled"]}, succeeded
 
 
-def moments(run: RuleRun, fields: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return when its trigger fired last, and when its rule succeeded."""
-    return run.happened_at or fields["finished_at"], fields["finished_at"]
+def firing(
+    overs: Iterable[tuple[RuleRun, Mapping[str, Any]]],
+) -> tuple[str, list[Any]]:
+    """Return the places of when the triggers of runs have fired, and that."""
+    told: list[Any] = []
+    for run, fields in overs:
+        told += [run.pk, run.happened_at or fields["finished_at"]]
+    return ", ".join([FIRED] * (len(told) // 2)), told
 
 
-def known(rows: Iterable[Sequence[UUID | None]]) -> list[Sequence[UUID | None]]:
-    """Return those who wait: where nobody does, a row says so."""
-    return [row for row in rows if row[0] is not None]
+def sorted_out(rows: Iterable[Sequence[Any]]) -> dict[str, list[Sequence[Any]]]:
+    """Return what came of a statement by its kind."""
+    found = defaultdict[str, list[Sequence[Any]]](list)
+    for kind, *row in rows:
+        found[kind].append(row)
+    return found

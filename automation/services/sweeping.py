@@ -105,7 +105,7 @@ def wake(run: RuleRun) -> list[UUID]:
     moment = now()
     found = run.waiting
     if found is None:  # it has not succeeded just now
-        found = list((WAITING if run.moved else IN_LINE)(run.pk, moment))
+        found = list((WAITING if run.moved else IN_LINE)((run.pk,), moment))
     waiting = {transfer: whose for transfer, whose in found if whose is not None}
     if waiting:
         let_go(waiting, moment)

@@ -16,21 +16,23 @@ from .compiled import Compiled
 from .locks import in_order
 from .shortage import short
 
+Ids = tuple[UUID, ...]
+
 
 def in_line(
-    run: UUID, moment: datetime, *, settled: bool = False
+    runs: Ids, moment: datetime, *, settled: bool = False
 ) -> QuerySet[Transfer]:
-    """Return what waits only for an account that `run` left, and is free by now.
+    """Return what waits only for an account that one of `runs` left, and is free by now.
 
     What stands behind an open transfer of its own run waits for that one. Were it waked,
     its run would come to rest before it, and wake it again, for as long as that waits.
-    `settled`: all that `run` has begun is settled, or is with the statement that asks.
+    `settled`: all that `runs` have begun is settled, or is with the statement that asks.
     """
     holding = Transfer.objects.uncertain().filter(
         source=OuterRef("source"), needs_person=False
     )
     if settled:
-        holding = holding.exclude(run=run)
+        holding = holding.exclude(run__in=runs)
     place = Q(move=OuterRef("move"), step__lt=OuterRef("step"))
     before = Transfer.objects.filter(
         Q(move__lt=OuterRef("move")) | place, run=OuterRef("run"), settled_at=None
@@ -42,7 +44,7 @@ def in_line(
         ),
         status=Transfer.Status.PENDING,
         error_code=BUSY,
-        source__in=Transfer.objects.filter(run=run).order_by().values("source"),
+        source__in=Transfer.objects.filter(run__in=runs).order_by().values("source"),
         run__in=RuleRun.objects.unfinished().filter(
             lease_until=None, next_attempt_at__gt=moment
         ),
@@ -50,9 +52,11 @@ def in_line(
     return waiting.values_list("pk", "run_id")
 
 
-def short_of_it(run: UUID, moment: datetime) -> QuerySet[RuleRun]:
-    """Return the runs that found too little where `run` has moved money."""
-    touched = Transfer.objects.filter(run=run).order_by().values("source__connection")
+def short_of_it(runs: Ids, moment: datetime) -> QuerySet[RuleRun]:
+    """Return the runs that found too little where `runs` have moved money."""
+    touched = (
+        Transfer.objects.filter(run__in=runs).order_by().values("source__connection")
+    )
     found = short(moment, touched).order_by()
     return found.values_list("pk", Value(None, UUIDField()))
 
@@ -71,9 +75,9 @@ def let_end(run: RuleRun) -> None:
 
 IN_LINE = Compiled(in_line)
 WAITING = Compiled(
-    lambda run, moment: (
-        in_line(run, moment, settled=True)
+    lambda runs, moment: (
+        in_line(runs, moment, settled=True)
         .order_by()
-        .union(short_of_it(run, moment), all=True)
+        .union(short_of_it(runs, moment), all=True)
     )
 )

@@ -25,7 +25,7 @@ RUNS = Compiled(
 )
 
 SWAP = Exchange(RuleRun, "status", "lease_until", "attempts")
-INSERT = Insertion(Transfer)
+INSERT = Insertion(Transfer, "run")
 
 
 @pytest.fixture
@@ -256,7 +256,8 @@ def transfers(two, alice):
 
 def insert(rows):
     """Insert `rows` with an exchange that changes nothing."""
-    assert INSERT(SWAP, rows[0].run, {"reason": rows[0].run.reason}, rows)
+    one = rows[0].run
+    assert INSERT(SWAP, [(one, {"reason": one.reason})], rows) == {one.pk}
 
 
 @pytest.mark.django_db
@@ -290,7 +291,7 @@ def test_an_insertion_writes_all_rows_or_none(transfers):
 def test_rows_are_inserted_with_the_row_they_follow_from_or_neither_is(two, transfers):
     one, rows = two[0], transfers(2)
 
-    assert INSERT(SWAP, one, {"status": "planned"}, rows)
+    assert INSERT(SWAP, [(one, {"status": "planned"})], rows) == {one.pk}
     assert RuleRun.objects.get(pk=one.pk).status == "planned"
     assert {row.pk for row in rows} == set(
         Transfer.objects.values_list("pk", flat=True)
@@ -298,7 +299,7 @@ def test_rows_are_inserted_with_the_row_they_follow_from_or_neither_is(two, tran
 
     late = transfers(1)
     late[0].move = 7  # `one` still says that it is due: somebody was faster
-    assert not INSERT(SWAP, one, {"reason": "mine"}, late)
+    assert not INSERT(SWAP, [(one, {"reason": "mine"})], late)
     assert late[0]._state.adding
     assert not Transfer.objects.filter(move=7).exists()
     assert RuleRun.objects.get(pk=one.pk).reason == ""

@@ -104,7 +104,7 @@ STOPS = {
 @pytest.mark.parametrize("stop", STOPS)
 def test_what_stops_a_plan_waits_for_one_that_is_being_committed(topup, anna, stop):
     with transaction.atomic():
-        planning.lock(topup)
+        planning.lock([topup])
         stopping = Other(lambda: STOPS[stop](topup, anna))
         assert not stopping.done
     stopping.end()

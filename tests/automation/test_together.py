@@ -1,0 +1,607 @@
+"""Runs that are carried out side by side end as they would alone, and none spoils another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from accounts.models import Balance
+from automation import services, tasks
+from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.services import facts, planning, together
+from automation.services.routes import place
+from tests.crash.tracing import cut
+
+from .conftest import Killed, Person, at_every_bank, die, gbp, leg, sweep
+
+pytestmark = pytest.mark.django_db
+FOR_ALL = 8  # statements of any number of runs, each of which makes one transfer
+NAMES = ("alice", "bert", "carla", "dora")
+TELLING = {"id", "created", "updated", "key", "rule_id", "run_id", "depends_on_id"}
+MOMENTS = {"first_sent_at", "sent_at", "settled_at", "expires_at", "planned_at"}
+MOMENTS |= {"finished_at", "scheduled_for", "happened_at", "reference"}
+OWN = {"source_id", "target_id", "readings", "moves", "trace", "plan_hash"}
+
+
+def topped_up(person, amount=300_00):
+    return person.rule(
+        "topup",
+        leg(person.main, "source"),
+        leg(person.pots[0], "target", strategy="to_target", target=gbp(amount)),
+        name=person.connection.label,
+    )
+
+
+@pytest.fixture
+def people(bank, workspace):
+    """Four people, each with 1,000.00 at the bank."""
+    found = [Person(bank, workspace, name) for name in NAMES]
+    for person in found:
+        person.fill(person.main, 1000_00)
+    return found
+
+
+@pytest.fixture
+def orders(people):
+    """Where the bank's faults strike transfers and nothing else."""
+    adapter = people[0].connection.adapter
+    ends = place(people[0].main), place(people[0].pots[0])
+    return {"method": next(adapter.transfer(*ends, 1, dedupe_id="any")).method}
+
+
+@pytest.fixture
+def rules(people):
+    return [topped_up(person) for person in people]
+
+
+def started(rules, key="one", kind="manual"):
+    return [services.start_run(rule, key, trigger_kind=kind)[0] for rule in rules]
+
+
+def ids(runs):
+    return [run.pk for run in runs]
+
+
+def work(runs):
+    """Let a worker carry out `runs` side by side, and what that queues."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        tasks.execute_runs([str(pk) for pk in ids(runs)])
+
+
+def ends(runs):
+    for run in runs:
+        run.refresh_from_db()
+    return [run.status for run in runs]
+
+
+def by_owner(runs):
+    return {run.rule.name: run.transfers.get() for run in runs}
+
+
+@at_every_bank
+def test_each_moves_its_own_money_once(people, rules, moved):
+    runs = started(rules)
+
+    done, alone = services.execute_runs(ids(runs))
+
+    assert (ids(done), alone) == (ids(runs), [])
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+    for person in people:
+        assert person.holds(person.pots[0]) == 300_00
+        assert person.holds(person.main) == 700_00
+        assert person.account(person.main.external_id).balance.available == 700_00
+    assert Rule.objects.filter(last_success_at=None).count() == 0
+
+
+def test_all_of_them_take_as_many_statements_as_two(people, rules, monkeypatch):
+    read, spans = together.sync_each, []
+
+    def outside(*args):
+        begun = len(connection.queries_log)
+        done = list(read(*args))
+        spans.append(len(connection.queries_log) - begun)
+        return done
+
+    monkeypatch.setattr(together, "sync_each", outside)
+
+    def statements(some):
+        runs = started(some)
+        spans.clear()
+        with CaptureQueriesContext(connection) as captured:
+            services.execute_runs(ids(runs))
+        frame = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
+        asked = [q for q in captured if not q["sql"].startswith(frame)]
+        assert ends(runs) == ["succeeded"] * len(some)
+        return len(asked) - sum(spans)
+
+    assert statements(rules[:2]) <= FOR_ALL
+    for person in people:
+        person.fill(person.pots[0], 1_00)
+    assert statements(rules) <= FOR_ALL
+
+
+def told(row, *more):
+    """Return what a row says that does not name its owner or its moment."""
+    own = TELLING | MOMENTS | OWN | set(more)
+    return {
+        column.attname: getattr(row, column.attname)
+        for column in row._meta.concrete_fields
+        if column.attname not in own
+    }
+
+
+def filled(row):
+    """Return which columns of a row hold something."""
+    return {c.attname for c in row._meta.concrete_fields if getattr(row, c.attname)}
+
+
+def test_what_is_written_is_what_each_would_have_written_alone(people, rules):
+    (alone,) = started(rules[:1])
+    services.execute_run(alone.pk)
+    services.execute_runs(ids(others := started(rules[1:])))
+
+    alone.refresh_from_db()
+    for run in others:
+        run.refresh_from_db()
+        assert told(run) == told(alone)
+        assert filled(run) == filled(alone)
+        assert len(run.trace) == len(alone.trace)
+        mine, first = run.transfers.get(), alone.transfers.get()
+        assert told(mine) == told(first)
+        assert filled(mine) == filled(first)
+    holdings = [
+        [(b.total, b.available, b.source) for b in balances_of(person)]
+        for person in people
+    ]
+    assert holdings == [holdings[0]] * 4
+
+
+def balances_of(person):
+    mine = Balance.objects.filter(account__connection=person.connection)
+    return mine.order_by("account__external_id")
+
+
+def test_a_message_that_comes_twice_moves_nothing_twice(rules, moved):
+    runs = started(rules)
+
+    work([*runs, runs[0]])
+    work(runs)
+
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+def test_runs_of_one_connection_go_one_after_the_other(people, rules, moved):
+    alice = people[0]
+    more = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[1], "target", strategy="to_target", target=gbp(50_00)),
+    )
+    runs = started([*rules[:2], more])
+
+    done, alone = services.execute_runs(ids(runs))
+
+    assert ids(done) == ids(runs[:2])
+    assert alone == [runs[2].pk]
+    work(runs)
+    assert ends(runs) == ["succeeded"] * 3
+    assert list(moved().values()) == [1] * 3
+    assert alice.holds(alice.main) == 650_00
+
+
+def test_who_waits_for_another_in_the_same_message_goes_alone(people, rules, moved):
+    first, then = rules[:2]
+    then.depends_on.add(first)
+    runs = started([first, then], kind="daily")
+
+    done, alone = services.execute_runs(ids(runs))
+
+    assert (ids(done), alone) == ([runs[0].pk], [runs[1].pk])
+
+
+def test_what_means_more_accounts_than_it_names_goes_alone(people, rules):
+    alice, bert = people[:2]
+    asks = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[1], "target", strategy="fixed", amount=gbp(1_00)),
+        conditions={
+            "all": [
+                {
+                    "account": str(bert.main.pk),
+                    "field": "available",
+                    "op": ">=",
+                    "value": gbp(5_00),
+                }
+            ]
+        },
+    )
+    runs = started([asks, rules[1]])
+
+    done, alone = services.execute_runs(ids(runs))
+
+    assert (ids(done), alone) == ([runs[1].pk], [runs[0].pk])
+    services.execute_run(runs[0].pk)
+    assert ends(runs) == ["succeeded"] * 2
+
+
+def test_a_run_that_has_nothing_to_do_says_so_beside_others(people, rules):
+    people[1].fill(people[1].pots[0], 300_00)
+    runs = started(rules)
+
+    work(runs)
+
+    assert ends(runs) == ["succeeded", "nothing_to_do", "succeeded", "succeeded"]
+    assert runs[1].trace
+    assert runs[1].finished_at
+
+
+def test_further_transfers_go_on_alone_after_the_first(people, rules, moved):
+    alice = people[0]
+    shared = alice.rule(
+        "autosort",
+        leg(alice.main, "source", keep=gbp(100_00)),
+        leg(alice.pots[0], "priority", strategy="fixed", amount=gbp(300_00)),
+        leg(alice.pots[1], "investment", order=1, strategy="equal"),
+        leg(alice.pots[2], "investment", order=2, strategy="equal"),
+    )
+    runs = started([shared, rules[1]])
+
+    _, alone = services.execute_runs(ids(runs))
+
+    assert alone == [runs[0].pk]
+    assert ends(runs) == ["running", "succeeded"]
+    assert sorted(t.status for t in runs[0].transfers.all()) == [
+        "done",
+        "pending",
+        "pending",
+    ]
+    assert runs[0].lease_until is None
+    assert runs[0].next_attempt_at <= now()
+    services.execute_run(alone[0])
+    assert ends(runs) == ["succeeded"] * 2
+    assert list(moved().values()) == [1] * 4
+    assert [alice.holds(pot) for pot in alice.pots] == [300_00] * 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "run"),
+    [
+        ("act_then_drop", "unknown", "running"),
+        ("drop_before", "unknown", "running"),
+        ("garbage", "unknown", "running"),
+    ],
+)
+def test_an_answer_that_is_lost_spoils_no_other(
+    people, rules, bank, orders, moved, let_time_pass, fault, status, run
+):
+    bank.fault(fault, **orders)
+    runs = started(rules)
+
+    services.execute_runs(ids(runs))
+
+    assert sorted(ends(runs)) == [run, *["succeeded"] * 3]
+    assert Transfer.objects.filter(status=status).count() == 1
+    let_time_pass()
+    sweep()
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+def test_a_refusal_spoils_no_other(people, rules, bank, moved):
+    going = people[1].pots[0]
+    send = together.send_all
+
+    def then_it_goes(*args):
+        bank.do("amend", id=going.external_id, deleted=True)
+        send(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(together, "send_all", then_it_goes)
+        runs = started(rules)
+        services.execute_runs(ids(runs))
+
+    assert ends(runs) == ["succeeded", "failed", "succeeded", "succeeded"]
+    assert by_owner(runs)["bert"].status == "refused"
+    assert sorted(moved().values()) == [0, 1, 1, 1]
+
+
+def test_an_account_that_is_not_free_keeps_back_its_own_run_alone(
+    people, rules, run, bank, orders, moved
+):
+    alice = people[0]
+    other = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[1], "target", strategy="fixed", amount=gbp(10_00)),
+    )
+    bank.configure(shows_dedupe=False)
+    bank.fault("drop_before", **orders)
+    held = run(other)
+    assert held.transfers.get().status == "unknown"
+    runs = started(rules)
+
+    _, alone = services.execute_runs(ids(runs))
+    assert alone == [runs[0].pk]
+    services.execute_run(alone[0])
+
+    assert ends(runs) == ["running", "succeeded", "succeeded", "succeeded"]
+    assert by_owner(runs)["alice"].error_code == "account_busy"
+    assert list(moved().values()).count(1) == 3
+
+
+def test_who_waited_for_the_account_of_one_is_queued_once(
+    people, rules, run, bank, orders, moved, let_time_pass
+):
+    alice = people[0]
+    later = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[1], "target", strategy="fixed", amount=gbp(10_00)),
+    )
+    runs = started(rules[:2])
+    call, waiting = together.call_each, []
+
+    def while_somebody_sits_down(jobs):
+        waiting.append(run(later, "later"))
+        yield from call(jobs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(together, "call_each", while_somebody_sits_down)
+        work(runs)
+
+    assert ends([*runs, *waiting]) == ["succeeded"] * 3
+    assert list(moved().values()) == [1] * 3
+
+
+def meanwhile(monkeypatch, what):
+    """Let something happen once the banks were read, before anything is planned."""
+    read = together.sync_each
+
+    def reading(*args):
+        found = list(read(*args))
+        what()
+        return found
+
+    monkeypatch.setattr(together, "sync_each", reading)
+
+
+def test_a_rule_that_is_rewritten_meanwhile_is_planned_again_and_no_other(
+    people, rules, monkeypatch
+):
+    meanwhile(
+        monkeypatch, lambda: Rule.objects.filter(pk=rules[1].pk).update(updated=now())
+    )
+    runs = started(rules, kind="daily")
+
+    services.execute_runs(ids(runs))
+
+    assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
+    assert "changed while" in runs[1].reason
+
+
+def test_a_rule_that_cools_down_since_moves_nothing(people, rules, monkeypatch, moved):
+    Rule.objects.update(cooldown_seconds=3600)
+    succeeded = Rule.objects.filter(pk=rules[1].pk)
+    meanwhile(monkeypatch, lambda: succeeded.update(last_success_at=now()))
+    runs = started(rules, kind="daily")
+
+    services.execute_runs(ids(runs))
+
+    assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
+    assert len(moved()) == 3
+
+
+def test_a_run_that_another_worker_took_meanwhile_is_left_to_it(
+    people, rules, monkeypatch, moved
+):
+    runs = started(rules)
+    theirs = RuleRun.objects.filter(pk=runs[1].pk)
+    lease = now() + timedelta(minutes=5)
+    meanwhile(monkeypatch, lambda: theirs.update(lease_until=lease, attempts=2))
+
+    services.execute_runs(ids(runs))
+
+    assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
+    assert (runs[1].lease_until, runs[1].attempts) == (lease, 2)
+    assert len(moved()) == 3
+
+
+def test_who_cannot_be_read_is_tried_again_beside_others_that_move(
+    people, rules, bank, moved
+):
+    long_ago = now() - timedelta(days=2)
+    known = Balance.objects.filter(account__connection=people[2].connection)
+    known.update(fetched_at=long_ago, as_of=long_ago)
+    bank.revoke(people[2].customer.name)
+    runs = started(rules, kind="daily")
+
+    services.execute_runs(ids(runs))
+
+    assert ends(runs) == ["succeeded", "succeeded", "due", "succeeded"]
+    assert runs[2].outcome == "skipped_stale"
+    assert len(moved()) == 3
+
+
+def test_a_bank_that_is_slow_to_one_holds_up_no_other(people, rules, bank, monkeypatch):
+    bank.fault("delay", seconds=3.0, times=1)
+    chunks, commit = [], together.commit_plans
+
+    def noted(runs):
+        chunks.append([run.rule.name for run in runs])
+        return commit(runs)
+
+    monkeypatch.setattr(together, "commit_plans", noted)
+    runs = started(rules)
+    services.execute_runs(ids(runs))
+
+    assert len(chunks) == 2
+    assert len(chunks[0]) == 3
+    assert ends(runs) == ["succeeded"] * 4
+
+
+def test_a_turn_that_lasts_too_long_leaves_runs_to_who_finds_their_leases_over(
+    people, rules, monkeypatch, moved, let_time_pass
+):
+    monkeypatch.setattr(together, "TURN", -1.0)
+    runs = started(rules)
+
+    assert services.execute_runs(ids(runs)) == (runs, [])
+
+    assert ends(runs) == ["due"] * 4
+    assert all(run.lease_until > now() for run in runs)
+    let_time_pass()
+    sweep()
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+def test_paused_moves_sit_down_and_nothing_is_read(people, rules, workspace, moved):
+    workspace.paused_at = now()
+    workspace.save()
+    runs = started(rules)
+
+    work(runs)
+
+    assert ends(runs) == ["due"] * 4
+    assert all(run.next_attempt_at > now() for run in runs)
+    assert all("paused" in run.reason for run in runs)
+    assert moved() == {}
+
+
+def test_a_protected_account_keeps_back_its_own_run_alone(people, rules, moved):
+    people[1].main.protected_at = now()
+    people[1].main.save()
+    runs = started(rules)
+
+    work(runs)
+
+    assert ends(runs)[0] == ends(runs)[2] == "succeeded"
+    assert ends(runs)[1] != "succeeded"
+    assert len([count for count in moved().values() if count]) == 3
+
+
+@pytest.mark.parametrize(
+    "where", ["sync_each", "write_plans", "call_each", "finish_all"]
+)
+def test_a_worker_that_dies_leaves_runs_of_which_each_is_recovered(
+    people, rules, monkeypatch, moved, let_time_pass, where
+):
+    runs = started(rules)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(together, where, die)
+        services.execute_runs(ids(runs))
+
+    assert all(run.attempts == 1 for run in RuleRun.objects.all())
+    let_time_pass()
+    _, alone = services.execute_runs(ids(runs))
+    assert set(alone) == set(ids(runs))  # should one kill workers, it kills no other
+
+    for _ in range(3):
+        let_time_pass()
+        sweep()
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+    assert all(person.holds(person.pots[0]) == 300_00 for person in people)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ends_are_written_on_a_new_connection_where_the_last_was_cut(
+    people, rules, monkeypatch, moved
+):
+    runs, finish, cuts = started(rules), together.finish_all, []
+
+    def on_a_connection_that_is_cut(endings):
+        if not cuts:
+            cuts.append(cut(connection))
+        return finish(endings)
+
+    monkeypatch.setattr(together, "finish_all", on_a_connection_that_is_cut)
+    services.execute_runs(ids(runs))
+
+    assert cuts
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_plans_are_written_again_where_the_connection_was_cut(
+    people, rules, monkeypatch, moved
+):
+    runs, decide, cuts = started(rules), planning.decide, []
+
+    def on_a_connection_that_is_cut(*args, **more):
+        if not cuts:
+            cuts.append(cut(connection))
+        return decide(*args, **more)
+
+    monkeypatch.setattr(planning, "decide", on_a_connection_that_is_cut)
+    services.execute_runs(ids(runs))
+
+    assert cuts
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+def test_nothing_is_asked_for_runs_that_are_not_there():
+    assert services.execute_runs([]) == ([], [])
+    assert services.execute_runs(["00000000-0000-0000-0000-000000000007"]) == ([], [])
+
+
+def test_what_is_due_together_is_queued_together(rules, monkeypatch):
+    sent = []
+    monkeypatch.setattr(tasks, "publish", lambda task, *a: sent.append((task.name, *a)))
+    many = [str(number) for number in range(services.TOGETHER + 1)]
+
+    tasks.queue_runs(many)
+    tasks.queue_runs([])
+
+    name = "automation.tasks.execute_run"
+    assert sent == [(f"{name}s", many[:-1]), (name, many[-1])]
+
+
+def test_each_fires_its_own_trigger(people, rules):
+    long_ago = now() - timedelta(days=2)
+    triggers = [
+        Trigger.objects.create(rule=rule, kind="manual", last_fired_at=None)
+        for rule in rules
+    ]
+    runs = [
+        services.start_run(
+            rule,
+            "fired",
+            trigger_kind="manual",
+            trigger=trigger,
+            happened_at=long_ago + timedelta(hours=number),
+        )[0]
+        for number, (rule, trigger) in enumerate(zip(rules, triggers, strict=True))
+    ]
+
+    services.execute_runs(ids(runs))
+
+    for number, trigger in enumerate(triggers):
+        trigger.refresh_from_db()
+        assert trigger.last_fired_at == long_ago + timedelta(hours=number)
+
+
+def test_a_rule_reads_the_same_beside_others_as_alone(people, rules):
+    for rule in rules:
+        rule.cooldown_seconds = 60
+    together_ = facts.read_again(rules)
+    for rule in rules:
+        accounts, same = facts.read_again([rule])[rule.pk]
+        beside, same_too = together_[rule.pk]
+        assert same is same_too is True
+        assert [told(a, "payee") for a in accounts] == [
+            told(a, "payee") for a in beside
+        ]
+        assert [a.leaving for a in accounts] == [a.leaving for a in beside]
+        assert [a.balance.total for a in accounts] == [a.balance.total for a in beside]
+        assert [a.connection for a in accounts] == [a.connection for a in beside]
