@@ -19,7 +19,7 @@ from accounts.models import Account, Workspace
 from automation.models import RuleRun, Transfer
 from providers.sandbox.institution import Institution
 from tests.automation.conftest import Person
-from tests.crash.scenes import KINDS, Scene
+from tests.crash.scenes import BESIDE, KINDS, Scene
 from tests.crash.tracing import MOVES
 from tests.crash.workers import Worked, Workers
 
@@ -58,11 +58,15 @@ class Ground:
             assert not self.judge(scene)
 
     def scene(self, kind: str) -> Scene:
+        """Return a scene, with those beside it that are due at the same time."""
+        scene, *beside = [self.alone(each) for each in BESIDE.get(kind, (kind,))]
+        scene.kind, scene.beside = kind, beside
+        return scene
+
+    def alone(self, kind: str) -> Scene:
         name = f"person {len(self.bank.customers())}"
         person = Person(self.bank, self.workspace, name)
-        scene = KINDS[kind](person)
-        scene.kind = kind
-        return scene
+        return KINDS[kind](person)
 
     def labels(self, kind: str, phase: str) -> list[str]:
         """Return what a worker passes to which nothing happens."""
@@ -121,7 +125,7 @@ class Ground:
             wrong += [f"{said}, after the late worker" for said in self.judge(scene)]
         return wrong
 
-    def begin(self, scene: Scene, phase: str) -> tuple[str, ...]:
+    def begin(self, scene: Scene, phase: str) -> tuple[str | list[str], ...]:
         """Return the task that meets the fault; a recovery has a dead worker behind it."""
         if phase == "first run":
             return scene.task
@@ -141,8 +145,8 @@ class Ground:
     def recover(self, scene: Scene) -> None:
         """Let the sweeper find what is left, as often as it takes."""
         for _ in range(ROUNDS):
-            scene.run.refresh_from_db()
-            if scene.run.finished_at is not None:
+            runs = RuleRun.objects.filter(pk__in=[s.run.pk for s in scene.everybody])
+            if not runs.filter(finished_at=None).exists():
                 return
             self.let_leases_lapse(scene)
             self.workers.work("sweep_unsettled")
@@ -150,14 +154,15 @@ class Ground:
     # A busy machine ends the transactions of the dead late.
     @stamina.retry(on=OperationalError, attempts=6, timeout=60)
     def let_leases_lapse(self, scene: Scene) -> None:
-        """Move what this run waits for into the past."""
+        """Move what these runs wait for into the past."""
         past = scene.run.created - timedelta(minutes=1)
-        runs = RuleRun.objects.unfinished().filter(pk=scene.run.pk)
+        mine = [each.run.pk for each in scene.everybody]
+        runs = RuleRun.objects.unfinished().filter(pk__in=mine)
         runs.exclude(next_attempt_at=None).update(next_attempt_at=past)
         runs.exclude(lease_until=None).update(lease_until=past)
         runs.update(queued_at=None)
-        waiting = scene.run.transfers.unsettled().exclude(next_attempt_at=None)
-        waiting.update(next_attempt_at=past)
+        waiting = Transfer.objects.unsettled().filter(run__in=mine)
+        waiting.exclude(next_attempt_at=None).update(next_attempt_at=past)
 
     def end_idle_transactions(self) -> None:
         """Do what PostgreSQL does by itself to a client that is silent for 10 s."""
@@ -172,6 +177,9 @@ class Ground:
 
     def judge_intent(self, scene: Scene) -> list[str]:
         """What the bank did must have been committed here before: G2."""
+        return [said for each in scene.everybody for said in self.uncommitted(each)]
+
+    def uncommitted(self, scene: Scene) -> list[str]:
         rows = {str(t.pk): t for t in scene.run.transfers.all()}
         return [
             f"the bank moved {entry.dedupe_id}, which was not committed as begun"
@@ -182,6 +190,9 @@ class Ground:
 
     def judge(self, scene: Scene) -> list[str]:
         """Return every way in which books and bank are not as promised: G1, G3, G4."""
+        return [said for each in scene.everybody for said in self.judge_one(each)]
+
+    def judge_one(self, scene: Scene) -> list[str]:
         scene.run.refresh_from_db()
         scene.rule.refresh_from_db()
         rows = list(scene.run.transfers.select_related("source", "target"))

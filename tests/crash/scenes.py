@@ -21,6 +21,7 @@ class Scene:
     rule: Rule
     legs: Legs
     kind: str = ""
+    beside: list[Scene] = field(default_factory=list)  # other people's, due with it
     run: RuleRun = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,8 +32,13 @@ class Scene:
         return [self.person.main, *self.person.pots]
 
     @property
-    def task(self) -> tuple[str, str]:
-        return "execute_run", str(self.run.pk)
+    def everybody(self) -> list[Scene]:
+        return [self, *self.beside]
+
+    @property
+    def task(self) -> tuple[str, str | list[str]]:
+        ids = [str(each.run.pk) for each in self.everybody]
+        return ("execute_runs", ids) if self.beside else ("execute_run", *ids)
 
 
 def sweep(person: Person) -> Scene:
@@ -89,6 +95,10 @@ KINDS: dict[str, Callable[[Person], Scene]] = {
     "topup": topup,
     "pot to pot": pot_to_pot,
 }
+
+
+# People whose rules are due together: one of them goes on alone after its first leg.
+BESIDE = {"side by side": ("topup", "pot to pot", "topup")}
 
 
 def places(person: Person, *amounts: int):

@@ -25,6 +25,7 @@ from tests.guards import unguarded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KIND = "pot to pot"  # two calls, of which the second waits for the first
+TOGETHER = "side by side"  # three people's runs, of which one has two calls
 KEPT = ("COMMIT", ", committed")
 DEATHS = 4  # the fifth in a row would be taken for the run's own fault
 
@@ -86,6 +87,17 @@ def test_a_worker_killed_at_any_boundary_moves_each_leg_once(ground, phase, legs
     for spot in asked:  # a worker died with the intent kept, and with the answer kept
         assert passed[spot - 1].endswith(KEPT)
         assert passed[spot + 1].endswith(KEPT)
+    assert {point: said for point, said in wrong.items() if said} == {}
+
+
+def test_a_worker_killed_beside_others_moves_each_leg_once(ground):
+    points = list(ground.gaps(TOGETHER, "first run"))
+
+    wrong = {str(point): ground.strike(point) for point in points}
+
+    print(f"{len(points)} points of {TOGETHER}")
+    asked = [point.label for point in points if point.label.endswith(MOVES)]
+    assert len(asked) == 4  # three at once, and the second leg of one
     assert {point: said for point, said in wrong.items() if said} == {}
 
 

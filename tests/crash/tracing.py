@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -21,7 +22,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from automation import machine
 from providers.drivers import policy
+from providers.drivers.asking import Asking
 from providers.drivers.effects import Failure, Send
+from providers.wire import Request, Response
 
 READS = ("SELECT", "WITH", "SAVEPOINT", "RELEASE")
 WRITES = re.compile(
@@ -54,6 +57,7 @@ class Tracer:
         self._around_commits()
         self._around_steps()
         policy.exchange = self._exchange(policy.exchange)
+        self._around_orders()
 
     # -- points
 
@@ -137,12 +141,29 @@ class Tracer:
 
         return traced
 
+    def _around_orders(self) -> None:
+        """Pass a point on both sides of each order that the loop sends."""
+        send, tracer = Asking._send, self
+
+        async def traced(asking: Asking, effect: Send) -> Response:
+            if not effect.request.may_move_money:
+                return await send(asking, effect)
+            label = label_of(effect.request)
+            tracer.point(f"before {label}")
+            result = await send(asking, effect)
+            tracer.point(f"after {label}")
+            return result
+
+        Asking._send = traced
+
     def _request(self, effect):
         if not isinstance(effect, Send):
             return (yield effect)
         asked = effect.request
-        label = f"{asked.method} {VARIABLE.sub('…', asked.path)}"
-        label += MOVES if asked.may_move_money else ""
+        here = threading.current_thread() is threading.main_thread()
+        if asked.may_move_money and not here:
+            return (yield effect)  # the loop sends it, which is a point already
+        label = label_of(asked)
         self.point(f"before {label}")
         result = yield effect
         self.point(f"after {label}")
@@ -150,6 +171,12 @@ class Tracer:
 
 
 # -- what happens to the process
+
+
+def label_of(asked: Request) -> str:
+    """Return what a request is called, whoever's it is."""
+    label = f"{asked.method} {VARIABLE.sub('…', asked.path)}"
+    return label + MOVES if asked.may_move_money else label
 
 
 def cut(database: BaseDatabaseWrapper) -> None:

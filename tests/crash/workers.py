@@ -70,7 +70,11 @@ class Workers:
         self.labels: dict[tuple[str, str], list[str]] = {}  # by what was carried out
 
     def work(
-        self, task: str, *args: str, at: Place | None = None, fault: str = "kill"
+        self,
+        task: str,
+        *args: str | list[str],
+        at: Place | None = None,
+        fault: str = "kill",
     ) -> Worked:
         """Let a worker carry out one task; at the place `at` the fault strikes it."""
         self._count += 1
@@ -78,7 +82,7 @@ class Workers:
         job = {"task": task, "args": args, "at": at, "fault": fault, "told": str(told)}
         return self._ask(job, told)
 
-    def warm_up(self, task: str, *args: str) -> None:
+    def warm_up(self, task: str, *args: str | list[str]) -> None:
         """Carry out one task where workers are forked: the others start warm."""
         self._send({"warm_up": True, "task": task, "args": args})
         self.warm = True

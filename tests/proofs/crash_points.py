@@ -23,11 +23,12 @@ from rich.table import Table
 from accounts.models import Workspace
 from providers.sandbox.server import serve
 from tests.crash.points import FAULTS, NOT_HIT, PHASES, Ground, Point
-from tests.crash.scenes import KINDS
+from tests.crash.scenes import BESIDE, KINDS
 from tests.crash.workers import Workers
 from tests.fixtures_bank import BANK
 
 CONSOLE = Console()
+WORLDS = [*KINDS, *BESIDE]
 
 
 @dataclass
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     wishes = argparse.ArgumentParser(
         prog="manage.py prove crash_points", description=__doc__
     )
-    wishes.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    wishes.add_argument("--kinds", nargs="+", choices=WORLDS, default=WORLDS)
     wishes.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     wishes.add_argument("--phases", nargs="+", choices=PHASES, default=list(PHASES))
     wishes.add_argument("--every", type=int, default=1, help="of so many points one")
