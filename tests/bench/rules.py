@@ -6,8 +6,11 @@ runs against the sandbox bank and counts statements, wall and CPU time of what i
 without the reading of the bank and its transfers. The naive counterpart does the same moves
 the way they are usually written: every row by itself, read, changed and saved.
 
+Runs that are due together are carried out side by side, as a worker does with those that
+one message names: a run then costs its share. The goal is 5 ms of it.
+
 Machines differ, so a run is also told in rows that Django's `create()` writes, one in a
-transaction: measured in between. The goal is 5 ms where such a row takes 0.345 ms.
+transaction: measured in between. On the machine of the goals such a row takes 0.345 ms.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import argparse
 import gc
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +39,7 @@ from accounts.models import Account, Balance, Connection, Workspace
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Transfer
 from automation.rules import Holding, Leg, RuleSpec, plan
-from automation.services import asking, funds, planning, sending
+from automation.services import asking, funds, planning, sending, together
 from automation.services.routes import place
 from balsync_project.garbage import IN_BULK, collect_rarely
 from tests.bench import storage
@@ -47,6 +50,7 @@ ASSET = "GBP/2"
 POTS = 5
 BLOCK = 10  # runs between which rows are created
 GOAL = 5 / 0.345  # rows that a run may take as long as
+ABREAST = (1, 2, 5, 10, 20)  # runs of as many customers, due together
 CONSOLE = Console(width=118)
 
 
@@ -57,7 +61,9 @@ def main(argv: Sequence[str]) -> None:
     CONSOLE.print(planner_table(wish.rules))
     call_command("migrate", verbosity=0)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, bank(folder) as remote:
-        CONSOLE.print(runs_table(remote, wish.runs))
+        owners = storage.people(10)
+        CONSOLE.print(runs_table(remote, wish.runs, owners))
+        CONSOLE.print(together_table(remote, wish.runs, owners))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -180,15 +186,31 @@ class Apart:
 
     def wrap(self, work: Callable) -> Callable:
         def timed(*args: Any, **more: Any) -> Any:
-            wall, cpu, self.inside = time.perf_counter(), time.thread_time(), True
-            try:
-                return work(*args, **more)
-            finally:
-                self.wall += time.perf_counter() - wall
-                self.cpu += time.thread_time() - cpu
-                self.inside = False
+            with self.within():
+                found = work(*args, **more)
+            return self.each(found) if isinstance(found, Generator) else found
 
         return timed
+
+    def each(self, answers: Iterator) -> Iterator:
+        """Yield `answers`: to wait for the next is the bank's part, not what is made of it."""
+        while True:
+            with self.within():
+                try:
+                    answer = next(answers)
+                except StopIteration:
+                    return
+            yield answer
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        wall, cpu, self.inside = time.perf_counter(), time.thread_time(), True
+        try:
+            yield
+        finally:
+            self.wall += time.perf_counter() - wall
+            self.cpu += time.thread_time() - cpu
+            self.inside = False
 
     def count(self, execute: Callable, sql: str, params: Any, many: bool, context: Any):
         if not self.inside:
@@ -212,6 +234,7 @@ def apart(*places: tuple[Any, str]) -> Iterator[Apart]:
 
 
 BANK = [(planning, "sync"), (funds, "sync"), (sending, "call"), (asking, "call")]
+BANK += [(together, "sync_each"), (together, "call_each")]
 
 
 def measured(work: Callable[[], None], places: Iterable[tuple[Any, str]], cost: Cost):
@@ -224,14 +247,14 @@ def measured(work: Callable[[], None], places: Iterable[tuple[Any, str]], cost: 
     cost.statements = bank_part.statements
 
 
-def runs_table(remote: Any, count: int) -> Table:
+def runs_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
     table = Table(title=f"One run, {count} of each, beside the bank's calls")
     table.add_column("rule")
     headings = ("transfers", "statements", "wall ms", "least", "× create()")
     more = ("CPU ms", "least", "naive: statements", "CPU ms", "least")
     for heading in (*headings, *more):
         table.add_column(heading, justify="right")
-    rows, owners = list[float](), storage.people(10)
+    rows = list[float]()
     for name, rule in installed(remote).items():
         with storage.tutorial():
             ours = product(rule, count, owners)
@@ -323,6 +346,52 @@ def product(rule: Rule, count: int, owners: Sequence[UUID]) -> Cost:
     assert run.status == "succeeded", run.reason
     cost.transfers = run.transfers.count()
     return cost
+
+
+def together_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
+    """Return what a run costs beside others that are due with it: its share."""
+    table = Table(title="A run beside others that are due with it, one transfer each")
+    table.add_column("runs together", justify="right")
+    headings = ("statements a run", "wall ms a run", "least", "× create()", "CPU ms")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    people = [customer(remote, f"beside {number}") for number in range(max(ABREAST))]
+    rules = [topped_up(*person) for person in people]
+    for number in ABREAST:
+        with storage.tutorial():
+            cost = side_by_side(rules[:number], max(count // number, 10), owners)
+        table.add_row(
+            str(number),
+            f"{cost.statements / number:.1f}",
+            f"{median(cost.wall) / number:.1f}",
+            f"{min(cost.wall) / number:.1f}",
+            f"{median(cost.wall) / number / median(cost.row):.1f}",
+            f"{median(cost.cpu) / number:.1f}",
+        )
+    return table
+
+
+def side_by_side(rules: Sequence[Rule], times: int, owners: Sequence[UUID]) -> Cost:
+    """Carry out a run of each of `rules` as a worker does that one message names."""
+    cost = Cost()
+    for turn in range(times + 3):
+        key = f"{len(rules)} together: {turn}"
+        started = [services.start_run(r, key, trigger_kind="manual")[0] for r in rules]
+        ids = [str(run.pk) for run in started]
+        measured(lambda ids=ids: carry_out(ids), BANK, cost)
+        cost.row.append(yardstick(owners, BLOCK))
+    warmed(cost)
+    ends = set(RuleRun.objects.filter(pk__in=ids).values_list("status", flat=True))
+    assert ends == {RuleRun.Status.SUCCEEDED}, ends
+    return cost
+
+
+def carry_out(ids: Sequence[str]) -> None:
+    """Do what a message of `tasks.queue_runs` says."""
+    if len(ids) > 1:
+        tasks.execute_runs(ids)
+    else:
+        tasks.execute_run(*ids)
 
 
 def warmed(cost: Cost) -> None:
