@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from celery import shared_task
@@ -10,6 +11,7 @@ from django.db import transaction
 
 from accounts.models import Connection
 from accounts.publishing import publish
+from accounts.services import steadily
 
 from . import services
 from .models import RuleRun
@@ -37,13 +39,18 @@ def execute_run(run_id: str) -> None:
 def execute_runs(run_ids: list[str]) -> None:
     """Carry out several runs side by side, and queue those that waited for them.
 
-    Safe to repeat, as `execute_run` is, which goes on with what goes on alone.
+    Safe to repeat, as `execute_run` is, which goes on with what goes on alone. Raises
+    what went wrong with any of them when all were carried out.
     """
-    done, alone = services.execute_runs(run_ids)
-    for run in done:
-        queue_runs(services.wake(run))
-    for run_id in alone:
-        publish(execute_run, str(run_id))
+    failed: list[Exception] = []
+    for rested in services.execute_runs(run_ids):
+        for run_id in rested.alone:
+            publish(execute_run, str(run_id))
+        for run in rested.done:
+            queue_runs(steadily(partial(services.wake, run)))
+        failed += rested.failed
+    if failed:
+        raise ExceptionGroup("Some runs could not be carried out", failed)
 
 
 @shared_task

@@ -26,50 +26,76 @@ def call(connection: Connection, make: Callable[[Provider], Call[T]]) -> T:
     A rejected token is renewed once. Nothing was done with a rejected token, so the
     same call, with the same dedupe id, is made again.
     """
-    provider = adapter_of(connection)
-    if isinstance(provider, RenewsTokens) and provider.lacks_token:
-        refresh(connection)
-        provider = adapter_of(connection)
+    provider = _prepared(connection)
     try:
         return _run(connection, provider, make)
     except AuthenticationFailed as error:
-        if not isinstance(provider, RenewsTokens):
-            tokens.reconnect_needed(connection, error)
-            raise
+        return _again(connection, provider, make, error)
+
+
+def _again(
+    connection: Connection,
+    provider: Provider,
+    make: Callable[[Provider], Call[T]],
+    error: AuthenticationFailed,
+) -> T:
+    """Make a call once more whose token was rejected with `error`."""
+    if not isinstance(provider, RenewsTokens):
+        tokens.reconnect_needed(connection, error)
+        raise error
     refresh(connection)
     try:
         return _run(connection, adapter_of(connection), make)
-    except AuthenticationFailed as error:
-        tokens.reconnect_needed(connection, error)
+    except AuthenticationFailed as again:
+        tokens.reconnect_needed(connection, again)
         raise
 
 
 def call_each(jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ProviderError]]]:
     """Yield place and answer, or failure, of each of `jobs`, many together as they come.
 
-    They go out at once. Each is made as `call` does: who needs a new token for it is
-    asked afterwards, one by one. What is no ProviderError is raised, and the rest is
-    given up.
+    They go out at once. Each is made as `call` does: whose token is rejected is asked
+    again with another before the next answers are looked at. What is no ProviderError
+    is raised, and the rest is given up.
     """
-    ready: list[tuple[int, Provider, Call[T]]] = []
-    alone: list[int] = []
-    for place, (connection, make) in enumerate(jobs):
+    ready: list[tuple[int, Provider]] = []
+    for place, (connection, _) in enumerate(jobs):
         try:
-            provider = adapter_of(connection)
+            ready.append((place, _prepared(connection)))
         except ProviderError as error:
             yield [(place, error)]
-            continue
-        if isinstance(provider, RenewsTokens) and provider.lacks_token:
-            alone.append(place)
-        else:
-            ready.append((place, provider, make(provider)))
-    for chunk in _all_at_once([(provider, asked) for _, provider, asked in ready]):
-        heard = [(ready[number][0], answer) for number, answer in chunk]
-        alone += [place for place, answer in heard if _rejected(answer)]
-        if fine := [each for each in heard if not _rejected(each[1])]:
+    asked = [(provider, jobs[place][1](provider)) for place, provider in ready]
+    for chunk in _all_at_once(asked):
+        heard = [(*ready[number], answer) for number, answer in chunk]
+        fine = [
+            (place, answer)
+            for place, _, answer in heard
+            if not isinstance(answer, AuthenticationFailed)
+        ]
+        if fine:
             yield fine
-    for place in alone:
-        yield [(place, _call(*jobs[place]))]
+        for place, provider, answer in heard:
+            if isinstance(answer, AuthenticationFailed):
+                yield [(place, _anew(jobs[place], provider, answer))]
+
+
+def _anew(
+    job: Job[T], provider: Provider, error: AuthenticationFailed
+) -> T | ProviderError:
+    connection, make = job
+    try:
+        return _again(connection, provider, make, error)
+    except ProviderError as failed:
+        return failed
+
+
+def _prepared(connection: Connection) -> Provider:
+    """Return the provider of `connection`, with a token if it takes one."""
+    provider = adapter_of(connection)
+    if isinstance(provider, RenewsTokens) and provider.lacks_token:
+        refresh(connection)
+        provider = adapter_of(connection)
+    return provider
 
 
 def _all_at_once(
@@ -78,20 +104,6 @@ def _all_at_once(
     if jobs:
         longest = max(provider.deadline for provider, _ in jobs)
         yield from fleet().run_each(jobs, seconds=longest, linger=LINGER)
-
-
-def _rejected(answer: object) -> bool:
-    """Say whether it was the token that an answer complains about."""
-    return isinstance(answer, AuthenticationFailed)
-
-
-def _call(
-    connection: Connection, make: Callable[[Provider], Call[T]]
-) -> T | ProviderError:
-    try:
-        return call(connection, make)
-    except ProviderError as error:
-        return error
 
 
 def refresh(connection: Connection) -> None:

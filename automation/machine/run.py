@@ -13,6 +13,7 @@ from .runs import (
     Approve,
     Cancel,
     Claim,
+    GiveBack,
     Move,
     Moves,
     Planned,
@@ -50,6 +51,7 @@ __all__ = [
     "Approve",
     "Cancel",
     "Claim",
+    "GiveBack",
     "Move",
     "Moves",
     "Planned",
@@ -87,6 +89,8 @@ def go_on(state: RunState, event: RunEvent, now: datetime) -> Result:
     match event:
         case Renew():
             return renew(state, now), ()
+        case GiveBack():
+            return give_back(state), ()
         case Planned():
             return planned(state, event, now) if before(state) else (state, ())
         case Approve():
@@ -125,6 +129,13 @@ def claim(state: RunState, event: Claim, now: datetime) -> Result:
 
 def take(state: RunState, now: datetime) -> RunState:
     return replace(state, attempts=state.attempts + 1, lease_until=now + LEASE)
+
+
+def give_back(state: RunState) -> RunState:
+    """Return what it was before it was taken: that says nothing of the run."""
+    if state.lease_until is None or not before(state):
+        return state
+    return replace(state, attempts=max(0, state.attempts - 1), lease_until=None)
 
 
 def early(state: RunState, now: datetime) -> bool:

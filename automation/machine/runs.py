@@ -174,6 +174,11 @@ class Renew(RunEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class GiveBack(RunEvent):
+    """The worker that holds it has no time to begin it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress(RunEvent):
     """The transfers were taken as far as they go now.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -79,7 +80,9 @@ def entries(moved: Sequence[tuple[Transfer, Told]]) -> tuple[str, list[Any]]:
     for row, told in moved:
         for account, sign in ((row.source, -1), (row.target, 1)):
             known = told.get(account.external_id)
-            given += [row.pk, account.pk, sign * int(row.amount), known]
+            # As an integer the type of each value would depend on its size.
+            given += [row.pk, account.pk, Decimal(sign * row.amount)]
+            given.append(None if known is None else Decimal(known))
     return ", ".join([ENTRY] * (2 * len(moved))), given
 
 

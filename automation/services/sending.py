@@ -19,7 +19,13 @@ from automation.machine.endings import Result
 from automation.models import RuleRun, Transfer
 from automation.rules import dedupe_id
 from providers.base import Provider, Receipt
-from providers.errors import OutcomeUnknown, ProviderError, Refused
+from providers.errors import (
+    FAULTS,
+    OutcomeUnknown,
+    ProviderError,
+    Refused,
+    words_of,
+)
 from providers.wire import Call, before
 
 from .asking import ask, failure
@@ -50,13 +56,14 @@ class Drive:
         self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
         self.added: Transfer | None = None
         self.receipt: Receipt | None = None
+        self.answer: machine.Event | None = None  # what was heard, while others are too
 
     def go(self) -> None:
         """Claim the transfer, and do what the machine commands until it rests."""
         begun, self.row.begun = self.row.begun, False
         self.do([Command.SEND] if begun else self.apply(self.first_event()))
 
-    def go_on(self, event: machine.Event) -> None:
+    def go_on(self, event: machine.Event | None) -> None:
         """Do what follows from `event` until the transfer rests."""
         self.do(self.apply(event))
 
@@ -238,7 +245,7 @@ class Drive:
         def make(adapter: Provider) -> Call[Receipt]:
             ends = place(row.source), place(row.target)
             sent = adapter.transfer(*ends, row.amount, dedupe_id=str(row.pk))
-            return before(sent, until)
+            return before(sensible(adapter, sent), until)
 
         return row.source.connection, make
 
@@ -253,6 +260,14 @@ class Drive:
                 return failure(events.NotSent, answer)
         self.receipt = answer
         return events.Answered(evidence(self.row, answer))
+
+
+def sensible(adapter: Provider, call: Call[Receipt]) -> Call[Receipt]:
+    """Make `call`; an answer that the adapter trips over leaves the outcome unknown."""
+    try:
+        return (yield from call)
+    except FAULTS as fault:
+        raise OutcomeUnknown(words_of(adapter.name, fault)) from fault
 
 
 def books_alone(commands: Sequence[Command], part: Part) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from automation.models import RuleRun, Transfer
 
 from .booking import ENTER, HOLD, Told, announce, entries
-from .compiled import Exchange, padded
+from .compiled import Exchange
 from .prepared import execute
 from .waiting import WAITING
 
@@ -19,15 +19,32 @@ from .waiting import WAITING
 # it left, or for money that it moved, is looked for on the way: none of that depends on
 # how it ends.
 END = """
-ended AS ({ended} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at), fired AS (
+ended AS ({ended} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at){in_order}, fired AS (
   UPDATE automation_trigger f SET last_fired_at = greatest(f.last_fired_at, v.moment)
   FROM ended JOIN (VALUES {fired}) AS v(run_id, moment) ON v.run_id = ended.id
-  WHERE f.id = ended.trigger_id
+  WHERE f.id = ended.trigger_id {triggers_held}
 ), cooling AS (
   UPDATE automation_rule r SET last_success_at = ended.finished_at FROM ended
-  WHERE r.id = ended.rule_id RETURNING ended.id
+  WHERE r.id = ended.rule_id {rules_held} RETURNING ended.id
 ), waiting AS MATERIALIZED ({waiting})"""
 FIRED = "(%s::uuid, %s::timestamptz)"
+# An UPDATE takes rows in any order. Of several, rules are locked first, then triggers.
+IN_ORDER = """, rules AS (
+  SELECT id FROM automation_rule WHERE id IN (SELECT rule_id FROM ended)
+  ORDER BY id FOR NO KEY UPDATE
+), triggers AS (
+  SELECT id FROM automation_trigger WHERE id IN (SELECT trigger_id FROM ended)
+  AND (SELECT count(*) FROM rules) > 0 ORDER BY id FOR NO KEY UPDATE
+)"""
+RULES_HELD = "AND (SELECT count(*) FROM rules) > 0"
+TRIGGERS_HELD = "AND (SELECT count(*) FROM triggers) > 0"
+ONE = {"in_order": "", "rules_held": "", "triggers_held": ""}
+SEVERAL = {
+    "in_order": IN_ORDER,
+    "rules_held": RULES_HELD,
+    "triggers_held": TRIGGERS_HELD,
+    "waiting": "SELECT NULL::uuid, NULL::uuid WHERE false",
+}
 # What came of it, as rows of one kind: who has succeeded, and who waits for it.
 SUCCEED = f"""
 WITH {END}
@@ -41,6 +58,10 @@ FINISH = f"""
 WITH {HOLD}, mine AS (
   SELECT id FROM automation_rulerun
   WHERE id = ANY(%s) AND (SELECT count(*) FROM held) > 0
+  ORDER BY id FOR NO KEY UPDATE
+), lasts AS (
+  SELECT id FROM automation_transfer
+  WHERE id = ANY(%s) AND (SELECT count(*) FROM mine) > 0
   ORDER BY id FOR NO KEY UPDATE
 ), {ENTER}, {END}
 SELECT 'ended', id, NULL::uuid, NULL::numeric, NULL::numeric, NULL::numeric FROM cooling
@@ -71,7 +92,7 @@ def succeed(exchange: Exchange, run: RuleRun, fields: Mapping[str, Any]) -> bool
     ended, values = exchange.statement([(run, fields)])
     fired, moments = firing([(run, fields)])
     _, waiting, asked = WAITING.statement((run.pk,), fields["finished_at"])
-    sql = SUCCEED.format(ended=ended, fired=fired, waiting=waiting)
+    sql = SUCCEED.format(ended=ended, fired=fired, waiting=waiting, **ONE)
     found = sorted_out(execute(sql, [*values, *moments, *asked]).fetchall())
     if found["ended"]:
         run.waiting = found["waits"]
@@ -85,7 +106,9 @@ def finish(
 
     No two of them share a connection, and each exchange makes its changes alike. Returns
     the transfers that were written, and the runs: where somebody was faster with the
-    transfer, neither is. One of the runs keeps who waited for any.
+    transfer, neither is. A run by itself keeps who waited for it. Of several nobody is
+    looked for: the statement waits for many connections, and knows only who sat down
+    before.
     """
     lasts = [(end.row, end.fields) for end in endings]
     overs = [(end.run, end.more) for end in endings]
@@ -93,28 +116,30 @@ def finish(
     ended, theirs = exchange.statement(overs)
     entered, amounts = entries([(end.row, end.told) for end in endings])
     fired, moments = firing(overs)
-    moment = max(end.more["finished_at"] for end in endings)
-    _, waiting, asked = WAITING.statement(padded(run.pk for run, _ in overs), moment)
+    parts, asked = SEVERAL, list[Any]()
+    if len(endings) == 1:
+        run, more = overs[0]
+        _, waiting, asked = WAITING.statement((run.pk,), more["finished_at"])
+        parts = {**ONE, "waiting": waiting}
     sql = FINISH.format(
         settled=settled,
-        holder="mine",
+        holder="lasts",
         entries=entered,
         ended=f"{ended} AND t.id IN (SELECT run_id FROM settled)",
         fired=fired,
-        waiting=waiting,
+        **parts,
     )
-    given = [
+    told = [
         [row.source.connection_id for row, _ in lasts],
         [run.pk for run, _ in overs],
+        [row.pk for row, _ in lasts],
+        *(*values, *amounts, *theirs, *moments, *asked),
     ]
-    told = [*given, *values, *amounts, *theirs, *moments, *asked]
     found = sorted_out(execute(sql, told).fetchall())
     announce([row for row, _ in lasts], [(a, *m) for a, _, *m in found["entered"]])
     succeeded = {pk for pk, *_ in found["ended"]}
-    waits = [(pk, whose) for pk, whose, *_ in found["waits"]]
-    for run, _ in overs:
-        if run.pk in succeeded:
-            run.waiting, waits = waits, []
+    if len(endings) == 1 and succeeded:
+        overs[0][0].waiting = [(pk, whose) for pk, whose, *_ in found["waits"]]
     return {pk for pk, *_ in found["settled"]}, succeeded
 
 

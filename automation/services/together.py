@@ -10,57 +10,92 @@ one, and each of them is recovered alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
+from django.utils.timezone import now
 
 from accounts.models import Connection, SyncRun
 from accounts.services import call_each, steadily, sync_each
-from automation.machine import Event, RunCommand
+from automation.machine import RunCommand
 from automation.machine import run as events
 from automation.models import RuleLeg, RuleRun, Transfer
+from providers.base import Receipt
+from providers.errors import FAULTS, ProviderError
 
 from .compiled import padded
 from .driving import TURN, iter_open
 from .facts import connections, plain
-from .planning import Outcome, commit_plan, held_back, plan_run, write_plans
-from .rows import RUN, TRANSFER, busy, finish_all, follow, run_step, take
+from .planning import Outcome, commit_plan, held_back, write_plans
+from .rows import RUN, TRANSFER, apply, finish_all, follow, run_step, take
 from .runs import LEGS, conclude, know_legs, load_all, tell_end
 from .sending import LATE, Drive
 from .succeeding import Ending
 from .switches import held_up
+from .waiting import WAITING
 
 log = structlog.get_logger("automation.runs")
 TOGETHER = 20  # runs: a worker that dies keeps as many waiting for their leases to end
+PATIENCE = (
+    2.0  # seconds after which what was read meanwhile is read again: see LIVE_SECONDS
+)
 PLAN = (RunCommand.PLAN,)
 NOTHING: Outcome = (), []  # another worker has the run
+# What may go wrong with one run. That the database is away concerns all of them.
+BROKEN = (*FAULTS, ProviderError, DataError, IntegrityError)
 Change = tuple[RuleRun, Mapping[str, Any]]  # a run, and what is to be written to it
+Answer = Receipt | ProviderError
 
 
-def execute_runs(ids: Iterable[UUID | str]) -> tuple[list[RuleRun], list[UUID]]:
-    """Carry out runs side by side; return them, and the ids of those to go on with alone.
+@dataclass
+class Rested:
+    """Runs that rest for now, the ids of those to go on with alone, and what failed."""
+
+    done: list[RuleRun] = field(default_factory=list)
+    alone: list[UUID] = field(default_factory=list)
+    failed: list[Exception] = field(default_factory=list)
+
+    @contextmanager
+    def of(self, run: RuleRun) -> Iterator[None]:
+        """Keep what fails for `run` from the others; it is told to who asked for all."""
+        try:
+            yield
+        except BROKEN as error:
+            log.exception("run_broken", run=str(run.pk))
+            self.failed.append(error)
+
+
+def execute_runs(ids: Iterable[UUID | str]) -> Iterator[Rested]:
+    """Carry out runs side by side, and yield those that rest as soon as they do.
 
     Safe to repeat, and from many workers. Alone go those that wait for others, whose
     connection another one has, that mean more accounts than they name, that a worker
-    never came back from, and that have further transfers to make.
+    never came back from, that there was no time for, and that have further transfers to
+    make. A run that cannot be looked at goes alone, too, where that is counted.
     """
+    ends = monotonic() + TURN
     runs = in_turn([UUID(str(each)) for each in ids])
-    mine = abreast(runs)
-    alone = [run.pk for run in runs if run.pk not in mine]
+    first = Rested()
+    mine = abreast(runs, first)
     begun = claim_all(mine.values())
-    for some in as_read(begun):
-        planned = commit_plans(some)
-        send_all([(run, planned[run.pk][1]) for run in some if run.pk in planned])
-        for run in some:
-            commands, steps = planned.get(run.pk, NOTHING)
-            if RunCommand.DRIVE in commands and rest(run, steps):
-                alone.append(run.pk)
+    ready = {run.pk: run for run in begun}
+    first.alone = [run.pk for run in runs if run.pk not in mine]
+    for run in begun:
+        if why := held_back(run):
+            apply(run, events.Planned(*why), outcome=why[0])
             tell_end(run)
-    return begun, alone
+            first.done.append(ready.pop(run.pk))
+    yield first
+    for some in as_read(ready, ends):
+        yield carry_out(some)
+    if ready:
+        yield give_back(ready.values())
 
 
 def in_turn(ids: Sequence[UUID]) -> list[RuleRun]:
@@ -76,7 +111,7 @@ def in_turn(ids: Sequence[UUID]) -> list[RuleRun]:
     return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
 
 
-def abreast(runs: Iterable[RuleRun]) -> dict[UUID, Change]:
+def abreast(runs: Iterable[RuleRun], rested: Rested) -> dict[UUID, Change]:
     """Return those of `runs` that share nothing and may begin now, with their claims.
 
     None waits for another. What a worker never came back from goes alone: should it
@@ -84,21 +119,22 @@ def abreast(runs: Iterable[RuleRun]) -> dict[UUID, Change]:
     """
     found: dict[UUID, Change] = {}
     taken: set[UUID] = set()
-    for run in runs:
-        touched = {row.pk for row in connections(run.rule)}
-        if not touched or touched & taken or not independent(run):
-            continue
-        next_ = follow(run, events.Claim(held_up(run)))
-        if tuple(next_.commands) == PLAN:
-            found[run.pk] = run, next_.fields or {}
-            taken |= touched
+    for run in filter(begins, runs):
+        with rested.of(run):
+            touched = {row.pk for row in connections(run.rule)}
+            if not touched or touched & taken or not plain(run.rule):
+                continue
+            next_ = follow(run, events.Claim(held_up(run)))
+            if tuple(next_.commands) == PLAN:
+                found[run.pk] = run, next_.fields or {}
+                taken |= touched
     return found
 
 
-def independent(run: RuleRun) -> bool:
-    """Say whether `run` begins for the first time, on accounts that its rule names."""
+def begins(run: RuleRun) -> bool:
+    """Say whether `run` begins for the first time, and has nobody to wait for."""
     fresh = run.status == RuleRun.Status.DUE and run.attempts == 0
-    return fresh and not run.depends and not run.behind and plain(run.rule)
+    return fresh and not run.depends and not run.behind
 
 
 def claim_all(changes: Collection[Change]) -> list[RuleRun]:
@@ -110,77 +146,113 @@ def claim_all(changes: Collection[Change]) -> list[RuleRun]:
     return [run for run, _ in mine]
 
 
-def as_read(runs: Iterable[RuleRun]) -> Iterator[list[RuleRun]]:
-    """Yield runs as soon as their banks were read: none waits for the slowest of all.
+def as_read(ready: dict[UUID, RuleRun], ends: float) -> Iterator[list[RuleRun]]:
+    """Take runs from `ready` as soon as their banks were read, and yield them.
 
-    Those that must not be planned are ended here. A turn that lasts too long is given
-    up: whoever finds a lease that is over goes on.
+    None waits for the slowest of all. What was read while those before were carried out
+    would be too old by now, if that took long: then the others are read again.
     """
-    ends, left = monotonic() + TURN, dict[UUID, RuleRun]()
-    for run in runs:
-        if held_back(run):
-            plan_run(run)
-            tell_end(run)
-        else:
-            left[run.pk] = run
-    touched = {pk: in_use(run) for pk, run in left.items()}
-    asked = {row.pk: row for rows in touched.values() for row in rows}
-    heard: set[UUID] = set()
-    # The network is asked before a transaction opens, never inside it.
-    for read in sync_each(asked.values(), SyncRun.Kind.PRE_AUTOMATION):
-        heard |= {each.connection_id for each in read}
-        if monotonic() >= ends:
-            log.warning("turn_over", runs=len(left))
-            return
-        ready = [pk for pk in left if all(row.pk in heard for row in touched[pk])]
-        if ready:
-            yield [left.pop(pk) for pk in ready]
-    if left:  # nothing of theirs is read any more
-        yield list(left.values())
+    while ready and monotonic() < ends:
+        touched = {pk: in_use(run) for pk, run in ready.items()}
+        asked = {row.pk: row for rows in touched.values() for row in rows}
+        heard: set[UUID] = set()
+        # The network is asked before a transaction opens, never inside it.
+        with closing(sync_each(asked.values(), SyncRun.Kind.PRE_AUTOMATION)) as reading:
+            for read in reading:
+                heard |= {each.connection_id for each in read}
+                free = [pk for pk in ready if all(a.pk in heard for a in touched[pk])]
+                begun = monotonic()
+                if free:
+                    yield [ready.pop(pk) for pk in free]
+                if monotonic() > begun + PATIENCE:
+                    break
+            else:
+                if ready:  # nothing of theirs is read any more
+                    yield [ready.pop(pk) for pk in list(ready)]
 
 
 def in_use(run: RuleRun) -> list[Connection]:
     return [row for row in connections(run.rule) if row.archived_at is None]
 
 
-def commit_plans(runs: Sequence[RuleRun]) -> dict[UUID, Outcome]:
-    """Decide and write; one by one where an account is not free."""
+def give_back(runs: Iterable[RuleRun]) -> Rested:
+    """Let others take runs that there was no time to begin."""
+    rested = Rested()
+    for run in runs:
+        apply(run, events.GiveBack())
+        rested.alone.append(run.pk)
+    return rested
+
+
+def carry_out(runs: Sequence[RuleRun]) -> Rested:
+    """Plan runs whose banks were read, send what they begin with, and let them rest."""
+    rested = Rested(list(runs))
+    planned = commit_plans(runs, rested)
+    send_all([(run, planned[run.pk][1]) for run in runs if run.pk in planned], rested)
+    for run in runs:
+        commands, steps = planned.get(run.pk, NOTHING)
+        with rested.of(run):
+            if RunCommand.DRIVE in commands and rest(run, steps):
+                rested.alone.append(run.pk)
+            tell_end(run)
+    look_for_waiting(runs)
+    return rested
+
+
+def commit_plans(runs: Sequence[RuleRun], rested: Rested) -> dict[UUID, Outcome]:
+    """Decide and write; one by one where one is broken, or an account is not free."""
     try:
         return steadily(lambda: write_plans(runs, at_once=True))
-    except IntegrityError as error:
-        if not busy(error):
-            raise
-    return {run.pk: steadily(partial(commit_plan, run)) for run in runs}
+    except BROKEN as error:
+        log.info("one_by_one", runs=len(runs), error=str(error))
+    found: dict[UUID, Outcome] = {}
+    for run in runs:
+        with rested.of(run):
+            found[run.pk] = steadily(partial(commit_plan, run))
+    return found
 
 
-def send_all(begun: Iterable[tuple[RuleRun, list[Transfer]]]) -> None:
+def send_all(begun: Iterable[tuple[RuleRun, list[Transfer]]], rested: Rested) -> None:
     """Send the first transfer of each run that was claimed with its plan."""
     turns = [Drive(run, steps[0], steps) for run, steps in begun if steps]
-    turns = [turn for turn in turns if turn.row.begun]
-    jobs = []
+    orders, asked = [], []
     for turn in turns:
+        if not turn.row.begun:
+            continue
         turn.row.begun = False
-        jobs.append((turn, turn.order()))
-    settle([(turn, LATE) for turn, order in jobs if order is None])
-    asked = [(turn, order) for turn, order in jobs if order is not None]
-    for chunk in call_each([order for _, order in asked]):
-        heard = [(asked[place][0], answer) for place, answer in chunk]
-        settle([(turn, turn.heard(answer)) for turn, answer in heard])
+        if order := turn.order():
+            orders.append(order)
+            asked.append(turn)
+        else:
+            turn.go_on(LATE)
+    for chunk in call_each(orders):
+        settle([(asked[place], answer) for place, answer in chunk], rested)
 
 
-def settle(turns: Sequence[tuple[Drive, Event]]) -> None:
+def settle(answers: Iterable[tuple[Drive, Answer]], rested: Rested) -> None:
     """Write what was heard: at once for all runs that succeed with it, else one by one."""
-    ends = [(turn, end) for turn, event in turns if (end := turn.ending(event))]
+    ends: list[tuple[Drive, Ending]] = []
+    others: list[Drive] = []
+    for turn, answer in answers:
+        with rested.of(turn.run):
+            turn.answer = turn.heard(answer)
+            end = turn.ending(turn.answer)
+            others.append(turn) if end is None else ends.append((turn, end))
     for alike in ends_alike(ends):
-        written = steadily(partial(finish_all, [end for _, end in alike]))
+        try:
+            written = steadily(partial(finish_all, [end for _, end in alike]))
+        except BROKEN as error:
+            log.info("one_by_one", runs=len(alike), error=str(error))
+            others += [turn for turn, _ in alike]
+            continue
         for turn in [turn for turn, _ in alike if turn.row.pk in written]:
             turn.run.moved = True
             turn.tell()
-    over = {turn.row.pk for turn, _ in ends}
-    for turn, event in [each for each in turns if each[0].row.pk not in over]:
-        turn.go_on(event)
-        if turn.added is not None:
-            turn.steps.append(turn.added)
+    for turn in others:
+        with rested.of(turn.run):
+            turn.go_on(turn.answer)
+            if turn.added is not None:
+                turn.steps.append(turn.added)
 
 
 def ends_alike(
@@ -201,3 +273,18 @@ def rest(run: RuleRun, steps: list[Transfer]) -> bool:
     more = not stuck and any(True for _ in iter_open(steps))
     conclude(run, steps, more=more)
     return more
+
+
+def look_for_waiting(runs: Iterable[RuleRun]) -> None:
+    """Ask once who waits for any of those that succeeded; one of them keeps that.
+
+    It is asked when all is committed: who sat down while ends were written is seen.
+    """
+    ended = [
+        run
+        for run in runs
+        if run.status == RuleRun.Status.SUCCEEDED and run.waiting is None
+    ]
+    found = list(WAITING(padded(run.pk for run in ended), now())) if ended else []
+    for run in ended:
+        run.waiting, found = found, []

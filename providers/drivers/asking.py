@@ -34,6 +34,9 @@ from .effects import (
 from .lane import Flight, Lane, Until
 from .line import body_of
 
+# Who connects for long sends an order later than it was allowed to: see `not_after`.
+ORDERS = aiohttp.ClientTimeout(total=None, sock_connect=policy.CONNECT)
+
 
 class Asking:
     """Sends requests of any provider, each through its gate."""
@@ -185,6 +188,7 @@ class Asking:
             headers=request.headers,
             data=request.body or None,
             allow_redirects=False,
+            timeout=ORDERS if request.may_move_money else session.timeout,
         ) as answer:
             body = await body_of(answer.content)
             return Response(answer.status, answer.headers, body)

@@ -253,6 +253,16 @@ def test_what_nobody_holds_is_not_held_anew():
     assert step(free, r.Renew(), NOW) == (free, ())
 
 
+def test_a_run_that_is_given_back_is_as_it_was_before_it_was_taken():
+    due = r.RunState(deadline=NOW + timedelta(hours=1))
+    taken, _ = step(due, r.Claim(), NOW)
+
+    assert step(taken, r.GiveBack(), NOW) == (due, ())
+    assert step(due, r.GiveBack(), NOW) == (due, ())
+    begun = replace(taken, status=r.Status.RUNNING)
+    assert step(begun, r.GiveBack(), NOW) == (begun, ())
+
+
 def test_a_turn_that_is_over_is_followed_by_the_next_at_once():
     running = RunState(deadline=NOW + HOUR, status="running", attempts=1)
     state, _ = step(running, r.Progress([r.Step("pending")], more=True), NOW)

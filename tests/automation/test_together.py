@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
@@ -13,14 +14,14 @@ from django.utils.timezone import now
 from accounts.models import Balance
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Transfer, Trigger
-from automation.services import facts, planning, together
+from automation.services import facts, planning, rows, together
 from automation.services.routes import place
 from tests.crash.tracing import cut
 
 from .conftest import Killed, Person, at_every_bank, die, gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
-FOR_ALL = 8  # statements of any number of runs, each of which makes one transfer
+FOR_ALL = 10  # statements of any number of runs, each of which makes one transfer
 NAMES = ("alice", "bert", "carla", "dora")
 TELLING = {"id", "created", "updated", "key", "rule_id", "run_id", "depends_on_id"}
 MOMENTS = {"first_sent_at", "sent_at", "settled_at", "expires_at", "planned_at"}
@@ -73,6 +74,16 @@ def work(runs):
         tasks.execute_runs([str(pk) for pk in ids(runs)])
 
 
+def side_by_side(runs):
+    """Carry out `runs`, and return those that rest, and the ids that go on alone."""
+    done, alone = [], []
+    for rested in services.execute_runs(ids(runs)):
+        assert rested.failed == []
+        done += rested.done
+        alone += rested.alone
+    return done, alone
+
+
 def ends(runs):
     for run in runs:
         run.refresh_from_db()
@@ -87,9 +98,9 @@ def by_owner(runs):
 def test_each_moves_its_own_money_once(people, rules, moved):
     runs = started(rules)
 
-    done, alone = services.execute_runs(ids(runs))
+    done, alone = side_by_side(runs)
 
-    assert (ids(done), alone) == (ids(runs), [])
+    assert (set(ids(done)), alone) == (set(ids(runs)), [])
     assert ends(runs) == ["succeeded"] * 4
     assert list(moved().values()) == [1] * 4
     for person in people:
@@ -106,7 +117,7 @@ def test_all_of_them_take_as_many_statements_as_two(people, rules, monkeypatch):
         begun = len(connection.queries_log)
         done = list(read(*args))
         spans.append(len(connection.queries_log) - begun)
-        return done
+        yield from done
 
     monkeypatch.setattr(together, "sync_each", outside)
 
@@ -114,7 +125,7 @@ def test_all_of_them_take_as_many_statements_as_two(people, rules, monkeypatch):
         runs = started(some)
         spans.clear()
         with CaptureQueriesContext(connection) as captured:
-            services.execute_runs(ids(runs))
+            side_by_side(runs)
         frame = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
         asked = [q for q in captured if not q["sql"].startswith(frame)]
         assert ends(runs) == ["succeeded"] * len(some)
@@ -144,7 +155,7 @@ def filled(row):
 def test_what_is_written_is_what_each_would_have_written_alone(people, rules):
     (alone,) = started(rules[:1])
     services.execute_run(alone.pk)
-    services.execute_runs(ids(others := started(rules[1:])))
+    side_by_side(others := started(rules[1:]))
 
     alone.refresh_from_db()
     for run in others:
@@ -186,9 +197,9 @@ def test_runs_of_one_connection_go_one_after_the_other(people, rules, moved):
     )
     runs = started([*rules[:2], more])
 
-    done, alone = services.execute_runs(ids(runs))
+    done, alone = side_by_side(runs)
 
-    assert ids(done) == ids(runs[:2])
+    assert set(ids(done)) == set(ids(runs[:2]))
     assert alone == [runs[2].pk]
     work(runs)
     assert ends(runs) == ["succeeded"] * 3
@@ -201,7 +212,7 @@ def test_who_waits_for_another_in_the_same_message_goes_alone(people, rules, mov
     then.depends_on.add(first)
     runs = started([first, then], kind="daily")
 
-    done, alone = services.execute_runs(ids(runs))
+    done, alone = side_by_side(runs)
 
     assert (ids(done), alone) == ([runs[0].pk], [runs[1].pk])
 
@@ -225,7 +236,7 @@ def test_what_means_more_accounts_than_it_names_goes_alone(people, rules):
     )
     runs = started([asks, rules[1]])
 
-    done, alone = services.execute_runs(ids(runs))
+    done, alone = side_by_side(runs)
 
     assert (ids(done), alone) == ([runs[1].pk], [runs[0].pk])
     services.execute_run(runs[0].pk)
@@ -254,7 +265,7 @@ def test_further_transfers_go_on_alone_after_the_first(people, rules, moved):
     )
     runs = started([shared, rules[1]])
 
-    _, alone = services.execute_runs(ids(runs))
+    _, alone = side_by_side(runs)
 
     assert alone == [runs[0].pk]
     assert ends(runs) == ["running", "succeeded"]
@@ -285,7 +296,7 @@ def test_an_answer_that_is_lost_spoils_no_other(
     bank.fault(fault, **orders)
     runs = started(rules)
 
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert sorted(ends(runs)) == [run, *["succeeded"] * 3]
     assert Transfer.objects.filter(status=status).count() == 1
@@ -306,7 +317,7 @@ def test_a_refusal_spoils_no_other(people, rules, bank, moved):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(together, "send_all", then_it_goes)
         runs = started(rules)
-        services.execute_runs(ids(runs))
+        side_by_side(runs)
 
     assert ends(runs) == ["succeeded", "failed", "succeeded", "succeeded"]
     assert by_owner(runs)["bert"].status == "refused"
@@ -328,7 +339,7 @@ def test_an_account_that_is_not_free_keeps_back_its_own_run_alone(
     assert held.transfers.get().status == "unknown"
     runs = started(rules)
 
-    _, alone = services.execute_runs(ids(runs))
+    _, alone = side_by_side(runs)
     assert alone == [runs[0].pk]
     services.execute_run(alone[0])
 
@@ -368,7 +379,7 @@ def meanwhile(monkeypatch, what):
     def reading(*args):
         found = list(read(*args))
         what()
-        return found
+        yield from found
 
     monkeypatch.setattr(together, "sync_each", reading)
 
@@ -381,7 +392,7 @@ def test_a_rule_that_is_rewritten_meanwhile_is_planned_again_and_no_other(
     )
     runs = started(rules, kind="daily")
 
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
     assert "changed while" in runs[1].reason
@@ -393,7 +404,7 @@ def test_a_rule_that_cools_down_since_moves_nothing(people, rules, monkeypatch, 
     meanwhile(monkeypatch, lambda: succeeded.update(last_success_at=now()))
     runs = started(rules, kind="daily")
 
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
     assert len(moved()) == 3
@@ -407,7 +418,7 @@ def test_a_run_that_another_worker_took_meanwhile_is_left_to_it(
     lease = now() + timedelta(minutes=5)
     meanwhile(monkeypatch, lambda: theirs.update(lease_until=lease, attempts=2))
 
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
     assert (runs[1].lease_until, runs[1].attempts) == (lease, 2)
@@ -423,7 +434,7 @@ def test_who_cannot_be_read_is_tried_again_beside_others_that_move(
     bank.revoke(people[2].customer.name)
     runs = started(rules, kind="daily")
 
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert ends(runs) == ["succeeded", "succeeded", "due", "succeeded"]
     assert runs[2].outcome == "skipped_stale"
@@ -434,29 +445,29 @@ def test_a_bank_that_is_slow_to_one_holds_up_no_other(people, rules, bank, monke
     bank.fault("delay", seconds=3.0, times=1)
     chunks, commit = [], together.commit_plans
 
-    def noted(runs):
+    def noted(runs, rested):
         chunks.append([run.rule.name for run in runs])
-        return commit(runs)
+        return commit(runs, rested)
 
     monkeypatch.setattr(together, "commit_plans", noted)
     runs = started(rules)
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert len(chunks) == 2
     assert len(chunks[0]) == 3
     assert ends(runs) == ["succeeded"] * 4
 
 
-def test_a_turn_that_lasts_too_long_leaves_runs_to_who_finds_their_leases_over(
+def test_what_there_is_no_time_for_is_given_back(
     people, rules, monkeypatch, moved, let_time_pass
 ):
     monkeypatch.setattr(together, "TURN", -1.0)
     runs = started(rules)
 
-    assert services.execute_runs(ids(runs)) == (runs, [])
+    assert side_by_side(runs) == ([], ids(runs))
 
     assert ends(runs) == ["due"] * 4
-    assert all(run.lease_until > now() for run in runs)
+    assert {(run.lease_until, run.attempts) for run in runs} == {(None, 0)}
     let_time_pass()
     sweep()
     assert ends(runs) == ["succeeded"] * 4
@@ -497,11 +508,11 @@ def test_a_worker_that_dies_leaves_runs_of_which_each_is_recovered(
     runs = started(rules)
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(together, where, die)
-        services.execute_runs(ids(runs))
+        side_by_side(runs)
 
     assert all(run.attempts == 1 for run in RuleRun.objects.all())
     let_time_pass()
-    _, alone = services.execute_runs(ids(runs))
+    _, alone = side_by_side(runs)
     assert set(alone) == set(ids(runs))  # should one kill workers, it kills no other
 
     for _ in range(3):
@@ -524,7 +535,7 @@ def test_ends_are_written_on_a_new_connection_where_the_last_was_cut(
         return finish(endings)
 
     monkeypatch.setattr(together, "finish_all", on_a_connection_that_is_cut)
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert cuts
     assert ends(runs) == ["succeeded"] * 4
@@ -543,7 +554,7 @@ def test_plans_are_written_again_where_the_connection_was_cut(
         return decide(*args, **more)
 
     monkeypatch.setattr(planning, "decide", on_a_connection_that_is_cut)
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     assert cuts
     assert ends(runs) == ["succeeded"] * 4
@@ -551,8 +562,9 @@ def test_plans_are_written_again_where_the_connection_was_cut(
 
 
 def test_nothing_is_asked_for_runs_that_are_not_there():
-    assert services.execute_runs([]) == ([], [])
-    assert services.execute_runs(["00000000-0000-0000-0000-000000000007"]) == ([], [])
+    nobody = RuleRun(pk=UUID(int=7))
+
+    assert side_by_side([]) == side_by_side([nobody]) == ([], [])
 
 
 def test_what_is_due_together_is_queued_together(rules, monkeypatch):
@@ -584,7 +596,7 @@ def test_each_fires_its_own_trigger(people, rules):
         for number, (rule, trigger) in enumerate(zip(rules, triggers, strict=True))
     ]
 
-    services.execute_runs(ids(runs))
+    side_by_side(runs)
 
     for number, trigger in enumerate(triggers):
         trigger.refresh_from_db()
@@ -605,3 +617,166 @@ def test_a_rule_reads_the_same_beside_others_as_alone(people, rules):
         assert [a.leaving for a in accounts] == [a.leaving for a in beside]
         assert [a.balance.total for a in accounts] == [a.balance.total for a in beside]
         assert [a.connection for a in accounts] == [a.connection for a in beside]
+
+
+def failed(runs):
+    """Carry out `runs`, and return what went wrong."""
+    return [e for rested in services.execute_runs(ids(runs)) for e in rested.failed]
+
+
+def test_a_rule_that_cannot_be_read_goes_alone_and_stops_no_other(
+    people, rules, moved, let_time_pass
+):
+    Rule.objects.filter(pk=rules[1].pk).update(conditions={"bogus": 1})
+    runs = started(rules, kind="daily")
+
+    rested = list(services.execute_runs(ids(runs)))
+
+    assert [pk for each in rested for pk in each.alone] == [runs[1].pk]
+    assert [type(e) for each in rested for e in each.failed] == [ValueError]
+    assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
+    with pytest.raises(ValueError, match="cannot be read"):
+        services.execute_run(runs[1].pk)
+    assert ends(runs)[1] == "due"
+    assert runs[1].attempts == 1  # where it goes alone, that is counted
+    RuleRun.objects.filter(pk=runs[1].pk).update(attempts=0, lease_until=None)
+    with pytest.raises(ExceptionGroup):
+        tasks.execute_runs([str(runs[1].pk)])
+
+
+def test_a_decision_that_fails_spoils_no_other(people, rules, monkeypatch, moved):
+    decide = planning.decide
+
+    def fail(rule, *args, **more):
+        if rule.pk == rules[1].pk:
+            raise ValueError("a bug")
+        return decide(rule, *args, **more)
+
+    monkeypatch.setattr(planning, "decide", fail)
+    runs = started(rules)
+
+    assert [str(error) for error in failed(runs)] == ["a bug"]
+
+    assert ends(runs) == ["succeeded", "due", "succeeded", "succeeded"]
+    assert runs[1].lease_until > now()
+    assert list(moved().values()) == [1] * 3
+
+
+def test_an_end_that_cannot_be_written_spoils_no_other(
+    people, rules, monkeypatch, moved, let_time_pass
+):
+    finish, spoiled = together.finish_all, by_name(rules)["bert"].pk
+
+    def fail(endings):
+        if any(end.run.rule_id == spoiled for end in endings):
+            raise DataError("a figure that fits nowhere")
+        return finish(endings)
+
+    runs = started(rules)
+    with monkeypatch.context() as patched:
+        patched.setattr(together, "finish_all", fail)
+        patched.setattr(rows, "finish_all", fail)
+        assert [str(e) for e in failed(runs)] == ["a figure that fits nowhere"]
+
+    assert [s for s in ends(runs) if s == "succeeded"] == ["succeeded"] * 3
+    assert by_owner(runs)["bert"].status == "sending"  # it is asked for
+    let_time_pass()
+    sweep()
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+def by_name(rules):
+    return {rule.name: rule for rule in rules}
+
+
+def test_an_adapter_that_trips_over_an_answer_leaves_that_one_unknown(
+    people, rules, monkeypatch, moved, let_time_pass
+):
+    adapter, tripped = type(people[0].connection.adapter), []
+    transfer = adapter.transfer
+
+    def trips(self, *args, **more):
+        found = yield from transfer(self, *args, **more)
+        if not tripped:
+            tripped.append(found)
+            raise KeyError("what nobody expected")
+        return found
+
+    runs = started(rules)
+    with monkeypatch.context() as patched:
+        patched.setattr(adapter, "transfer", trips)
+        assert failed(runs) == []
+
+    assert sorted(ends(runs)) == ["running", *["succeeded"] * 3]
+    lost = Transfer.objects.get(status="unknown")
+    assert lost.may_have_moved
+    assert "KeyError" in lost.error
+    let_time_pass()
+    sweep()
+    assert ends(runs) == ["succeeded"] * 4
+    assert list(moved().values()) == [1] * 4
+
+
+def test_what_was_read_while_another_was_sent_is_read_again(
+    people, rules, bank, orders, monkeypatch
+):
+    monkeypatch.setattr(together, "PATIENCE", 0.5)
+    bank.fault("delay", path="*balance", seconds=1.5, times=1)
+    bank.fault("delay", seconds=3.0, times=1, **orders)
+    reads, read = [], together.sync_each
+
+    def noted(connections, kind):
+        reads.append(len(connections))
+        return read(connections, kind)
+
+    monkeypatch.setattr(together, "sync_each", noted)
+    runs = started(rules)
+
+    side_by_side(runs)
+
+    assert reads == [4, 1]
+    assert ends(runs) == ["succeeded"] * 4
+
+
+def test_who_sits_down_while_ends_are_written_is_seen(
+    people, rules, run, monkeypatch, moved
+):
+    alice = people[0]
+    later = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[1], "target", strategy="fixed", amount=gbp(10_00)),
+    )
+    finish, waiting = together.finish_all, []
+
+    def while_somebody_sits_down(endings):
+        waiting.append(run(later, "later"))  # before the statement, after its snapshot
+        return finish(endings)
+
+    monkeypatch.setattr(together, "finish_all", while_somebody_sits_down)
+    runs = started(rules[:2])
+    done, _ = side_by_side(runs)
+
+    assert waiting[0].transfers.get().error_code == "account_busy"
+    assert [pk for each in done for pk in services.wake(each)] == [waiting[0].pk]
+
+
+def test_what_must_not_be_planned_ends_without_asking_the_bank(
+    people, rules, monkeypatch
+):
+    Rule.objects.filter(pk=rules[1].pk).update(enabled=False)
+    asked, read = [], together.sync_each
+
+    def noted(connections, kind):
+        asked.extend(connections)
+        return read(connections, kind)
+
+    monkeypatch.setattr(together, "sync_each", noted)
+    runs = started(rules, kind="daily")
+
+    done, _ = side_by_side(runs)
+
+    assert ends(runs) == ["succeeded", "skipped_disabled", "succeeded", "succeeded"]
+    assert len(done) == 4
+    assert people[1].connection not in asked

@@ -20,7 +20,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -192,15 +192,16 @@ class Apart:
 
         return timed
 
-    def each(self, answers: Iterator) -> Iterator:
+    def each(self, answers: Generator) -> Iterator:
         """Yield `answers`: to wait for the next is the bank's part, not what is made of it."""
-        while True:
-            with self.within():
-                try:
-                    answer = next(answers)
-                except StopIteration:
-                    return
-            yield answer
+        with closing(answers):
+            while True:
+                with self.within():
+                    try:
+                        answer = next(answers)
+                    except StopIteration:
+                        return
+                yield answer
 
     @contextmanager
     def within(self) -> Iterator[None]:
