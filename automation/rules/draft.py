@@ -108,8 +108,8 @@ class Draft(Known):
     def careful(self, leg: Leg, spare: int) -> int:
         """Cut `spare` where an older reading of a current account is spent."""
         held = self.holdings[leg.account]
-        age = self.age(held)
-        if held.is_pot or age is None or age <= LIVE_SECONDS:
+        age = None if held.is_pot else self.age(held)
+        if age is None or age <= LIVE_SECONDS:
             return spare
         if self.rule.on_stale != "use_floor":
             next_ = (

@@ -15,23 +15,32 @@ STALE_SECONDS = 900  # no rule may act on anything older
 TYPED = "manual"  # a person's word holds until the next one
 
 
+MOST_PARTS = 1_000  # of a unit, whose words are worked out beforehand
+
+
 class Teller:
     """Says amounts of one asset as people do: `£1,234.56`; a plan says many."""
 
     def __init__(self, asset: str) -> None:
         unit = Asset.parse(asset)
         symbol = SYMBOLS.get(unit.code)
-        before, after = symbol or "", "" if symbol else f" {unit.code}"
-        cents = f".{{:0{unit.decimals}}}" if unit.decimals else ""
-        self.said, self.scale = (
-            f"{before}{{:,}}{cents}{after}".format,
-            10**unit.decimals,
-        )
+        self.before, self.after = symbol or "", "" if symbol else f" {unit.code}"
+        self.scale, self.decimals = 10**unit.decimals, unit.decimals
+        known = range(self.scale if self.scale <= MOST_PARTS else 0)
+        self.tails = [self.tail(part) for part in known]
 
     def __call__(self, minor: int) -> str:
         """Return an amount of minor units, also one no bank could hold."""
-        amount = self.said(*divmod(abs(minor), self.scale))
-        return amount if minor >= 0 else f"-{amount}"
+        if minor < 0:
+            return f"-{self(-minor)}"
+        whole, part = divmod(minor, self.scale)
+        tail = self.tails[part] if self.tails else self.tail(part)
+        return f"{self.before}{whole:,}{tail}"
+
+    def tail(self, part: int) -> str:
+        """Return what follows the whole units: `.56`."""
+        cents = f".{part:0{self.decimals}}" if self.decimals else ""
+        return f"{cents}{self.after}"
 
 
 teller = lru_cache(maxsize=512)(Teller)
@@ -107,8 +116,10 @@ class Known:
         usable = held.can_send if leaving else held.can_receive
         if held.protected or held.closed or not usable:
             return False
-        young = held.age_seconds is not None and held.age_seconds <= self.young
-        return young and self.unknown(held) is None
+        available, age = held.available, held.age_seconds
+        if available is None or age is None or held.asset != self.rule.asset:
+            return False
+        return age <= self.young and -LARGEST <= available <= LARGEST
 
     def unknown(self, held: Holding) -> str | None:
         """Return why a balance cannot be used at all."""

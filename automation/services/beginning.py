@@ -21,7 +21,8 @@ def begin(run: RuleRun, rows: Sequence[Transfer], accounts: Sequence[Account]) -
 
     The caller holds the lock under which `accounts` were read, so no other outflow of
     the source can have been booked since. Where the readings are not live or do not
-    suffice, the transfer waits to be claimed like any other.
+    suffice, the transfer waits to be claimed like any other. The plan logs what it
+    rests on, which is the same.
     """
     if not rows:
         return

@@ -25,18 +25,24 @@ def check(run: RuleRun, row: Transfer) -> machine.Event:
     """Return whether `row` may be sent; reads the balances again before it says no."""
     balances = readings(row)
     if oldest(row, balances) <= LIVE_SECONDS:
-        event = judge(run, row, balances)
+        event = told(run, row, balances)
         if isinstance(event, events.Affordable):
             return event
     # They are old, or from just before the money came in.
     sync([row.source.connection], SyncRun.Kind.PRE_AUTOMATION)
-    return judge(run, row, readings(row))
+    return told(run, row, readings(row))
+
+
+def told(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine.Event:
+    """Judge, and log the reading that it rests on."""
+    event = judge(run, row, balances)
+    log_readings(run.rule, [row.source], now())
+    return event
 
 
 def judge(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine.Event:
     """Return what these balances say, and note what the pot holds."""
     remember(row, balances)
-    log_readings(run.rule, [row.source], now())
     seconds, limit = oldest(row, balances), allowed(run.rule, row)
     row.good_until = good_until(row, balances, limit)
     if seconds > limit:

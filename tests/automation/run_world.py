@@ -25,6 +25,7 @@ LIKELY = {
     "drive": 15,
     "approve": 8,
     "renew": 3,
+    "give_back": 2,
     "kill": 3,
     "cancel": 2,
     "resume": 2,
@@ -209,6 +210,16 @@ class World:
             if before == version(held.seen):
                 held.seen = self.row
 
+    def give_back(self, worker: int) -> None:
+        """Let a worker that has not begun find no time to."""
+        held = self.workers.get(worker)
+        if held and held.command == RunCommand.PLAN:
+            del self.workers[worker]
+            before = self.row
+            self.apply(held.seen, r.GiveBack())
+            if version(held.seen) == version(before):
+                assert self.row.lease_until is None, "nobody has it, and it is held"
+
     # -- how it is kept
 
     def apply(self, seen: RunState, event: r.RunEvent) -> tuple[RunCommand, ...]:
@@ -324,6 +335,7 @@ def happen(world: World, chance: random.Random) -> None:
         "wait": lambda: {"seconds": chance.choice(PAUSES)},
         "turn_out": lambda: {"which": chance.randrange(2)},
         "renew": lambda: {"worker": worker},
+        "give_back": lambda: {"worker": worker},
         "kill": lambda: {"worker": worker},
     }
     getattr(world, what)(**told.get(what, dict)())

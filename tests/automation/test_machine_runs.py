@@ -96,6 +96,10 @@ class Runs(RuleBasedStateMachine):
         self.world.renew(worker)
 
     @rule(worker=worker)
+    def a_worker_gives_it_back(self, worker: int) -> None:
+        self.world.give_back(worker)
+
+    @rule(worker=worker)
     def a_worker_is_killed(self, worker: int) -> None:
         self.world.kill(worker)
 

