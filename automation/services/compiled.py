@@ -111,9 +111,6 @@ Change = tuple[Model, Mapping[str, Any]]  # a row, and what is to be written to 
 Column = tuple[str, Field, type | None]
 
 
-LOCKED = "AND (SELECT count(*) FROM held) > 0"
-
-
 class Exchange:
     """An UPDATE of rows, each of which is changed only where it is as it was known."""
 
@@ -135,17 +132,26 @@ class Exchange:
             sql, given = self.statement(alike)
             whole = f"{sql} RETURNING t.{self.key}"
             if len(alike) > 1:
-                whole = f"WITH {self.in_order()} {sql} {LOCKED} RETURNING t.{self.key}"
+                whole = (
+                    f"WITH held AS ({self.in_order}) {sql} "
+                    f"AND (SELECT count(*) FROM held) > 0 RETURNING t.{self.key}"
+                )
                 given = [[row.pk for row, _ in alike], *given]
-            written |= {pk for (pk,) in execute(whole, given).fetchall()}
+            answer = execute(whole, given, anew=len(alike) > 1)
+            written |= {pk for (pk,) in answer.fetchall()}
         return written
 
+    def lock(self, rows: Iterable[Model]) -> None:
+        """Lock `rows` in the order of their keys; to be called in a transaction."""
+        execute(self.in_order, [[row.pk for row in rows]])
+
+    @property
     def in_order(self) -> str:
-        """Return a part of a statement that locks rows in the order of their keys."""
+        """Return the statement that locks rows in the order of their keys."""
         table = connections[DEFAULT_DB_ALIAS].ops.quote_name(self.model._meta.db_table)
         return (
-            f"held AS (SELECT {self.key} FROM {table} WHERE {self.key} = ANY(%s) "
-            f"ORDER BY {self.key} FOR NO KEY UPDATE)"
+            f"SELECT {self.key} FROM {table} WHERE {self.key} = ANY(%s) "
+            f"ORDER BY {self.key} FOR NO KEY UPDATE"
         )
 
     def finding(
@@ -255,7 +261,8 @@ class Insertion:
             for value in (column.pre_save(new, add=True),)
         ]
         known = f"WITH known AS ({sql} RETURNING t.{exchange.key}) "
-        answer = execute(known + self.shaped(len(rows)), [*values, *given])
+        whole, given = known + self.shaped(len(rows)), [*values, *given]
+        answer = execute(whole, given, anew=len(changes) > 1)
         written = {pk for (pk,) in answer.fetchall()}
         for new in rows:
             new._state.adding = getattr(new, self.follows.attname) not in written

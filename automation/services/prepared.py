@@ -30,6 +30,11 @@ class Cursor(psycopg.RawCursor):
     It takes statements as PostgreSQL does, with numbered values: see `numbered`.
     """
 
+    anew = False  # whether what is executed next is planned for this once
+
+    def _get_prepared(self, pgq: Any, prepare: bool | None = None) -> tuple[Any, bytes]:
+        return super()._get_prepared(pgq, False if self.anew else prepare)
+
     def _send_query_prepared(self, name: bytes, pgq: Any, **more: Any) -> None:
         self._query = pgq
         super()._send_query_prepared(name, pgq, **more)
@@ -38,10 +43,12 @@ class Cursor(psycopg.RawCursor):
 OPENED: WeakKeyDictionary[psycopg.Connection, Cursor] = WeakKeyDictionary()
 
 
-def execute(sql: str, values: Sequence[Any]) -> CursorWrapper:
+def execute(sql: str, values: Sequence[Any], *, anew: bool = False) -> CursorWrapper:
     """Return the answer to a statement, to be read before anything else is asked.
 
-    Every connection has one cursor for this: to make one takes as long as to ask.
+    Every connection has one cursor for this: to make one takes as long as to ask. What
+    joins many values to a table is planned `anew` each time: the best way to do that
+    depends on how large the table is by now, which a plan that is kept does not notice.
     """
     mine = connections[DEFAULT_DB_ALIAS]
     if len(values) > MOST:
@@ -49,6 +56,7 @@ def execute(sql: str, values: Sequence[Any]) -> CursorWrapper:
         cursor.execute(sql, values)
         return cursor
     cursor = prepared_cursor(mine)
+    cursor.cursor.anew = anew
     cursor.execute(numbered(sql), values)
     return cursor
 

@@ -21,7 +21,6 @@ from automation.models import Rule, RuleRun, Transfer
 
 from .booking import book
 from .compiled import Exchange, Insertion
-from .locks import in_order
 from .plans import happened, moves_of, told_moves
 from .succeeding import Ending, finish, succeed
 
@@ -312,7 +311,7 @@ def put_all(changes: Sequence[tuple[RuleRun, Following]]) -> set[UUID]:
     Returns those for which nobody was faster. Raises IntegrityError: see `busy`.
     """
     if len(changes) > 1:
-        in_order(RuleRun.objects.filter(pk__in=[run.pk for run, _ in changes]))
+        RUN.lock([run for run, _ in changes])
     steps = {run.pk: next_.steps for run, next_ in changes}
     fields = [(run, next_.fields) for run, next_ in changes if next_.fields is not None]
     begun = [each for each in fields if steps[each[0].pk]]

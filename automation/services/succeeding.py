@@ -135,7 +135,7 @@ def finish(
         [row.pk for row, _ in lasts],
         *(*values, *amounts, *theirs, *moments, *asked),
     ]
-    found = sorted_out(execute(sql, told).fetchall())
+    found = sorted_out(execute(sql, told, anew=len(endings) > 1).fetchall())
     announce([row for row, _ in lasts], [(a, *m) for a, _, *m in found["entered"]])
     succeeded = {pk for pk, *_ in found["ended"]}
     if len(endings) == 1 and succeeded:

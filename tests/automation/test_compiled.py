@@ -318,3 +318,31 @@ def test_an_insertion_cuts_nothing_off(transfers, name, value):
         insert(rows)
 
     assert not Transfer.objects.exists()
+
+
+@pytest.mark.django_db
+def test_what_joins_many_values_to_a_table_is_planned_each_time(two):
+    for number in range(8):
+        assert len(SWAP.all_of([(run, {"reason": f"{number}"}) for run in two])) == 2
+        assert SWAP(two[0], {"reason": f"alone {number}"})
+
+    known = execute("SELECT statement FROM pg_prepared_statements", []).fetchall()
+    mine = [sql for (sql,) in known if 'UPDATE "automation_rulerun"' in sql]
+    assert mine
+    assert not any("FOR NO KEY UPDATE" in sql for sql in mine)
+
+
+@pytest.mark.django_db
+def test_an_exchange_of_many_rows_changes_those_where_nobody_was_faster(two):
+    one, other = two
+    RuleRun.objects.filter(pk=one.pk).update(status="planned")
+    soon = now()
+
+    written = SWAP.all_of(
+        [(one, {"reason": "mine"}), (other, {"lease_until": soon, "reason": ""})]
+    )
+
+    assert written == {other.pk}
+    assert RuleRun.objects.get(pk=other.pk).lease_until == soon
+    assert RuleRun.objects.get(pk=one.pk).reason == ""
+    assert SWAP.all_of([]) == set()
