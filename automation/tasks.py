@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.models import Connection
 from accounts.publishing import publish
-from accounts.services import steadily
+from accounts.services import batches, steadily
 
 from . import services
 from .models import RuleRun
@@ -113,9 +113,7 @@ def prove_connection(connection_id: str) -> None:
 
 def queue_runs(ids: Iterable[UUID]) -> None:
     """Queue runs: what is due at the same time goes side by side."""
-    wanted = [str(run_id) for run_id in ids]
-    for start in range(0, len(wanted), services.TOGETHER):
-        several = wanted[start : start + services.TOGETHER]
+    for several in batches([str(run_id) for run_id in ids], services.TOGETHER):
         if len(several) > 1:
             publish(execute_runs, several)
         else:

@@ -25,6 +25,7 @@ from .balances import (
     sync_for,
     take_snapshot,
 )
+from .batches import batches, grouped
 from .calling import call, call_each, refresh
 from .connecting import (
     CredentialsIncomplete,
@@ -123,6 +124,7 @@ __all__ = [
     "authorized",
     "balance_answer",
     "base_of",
+    "batches",
     "call",
     "call_each",
     "callback_address",
@@ -144,6 +146,7 @@ __all__ = [
     "forget_old_runs",
     "forget_old_transactions",
     "fresh_balances",
+    "grouped",
     "hooks",
     "keep_history",
     "keep_pace",

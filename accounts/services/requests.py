@@ -15,6 +15,7 @@ from accounts.models import Connection, SyncRun
 
 from . import instant
 from .auditing import audit
+from .batches import batches
 from .sync import sync
 from .trading import WHOLE, Tell, reports_trading, see_through
 
@@ -65,16 +66,12 @@ FROM waiting WHERE r.id = waiting.id RETURNING r.id
 
 def claim_due(limit: int = MOST) -> list[list[UUID]]:
     """Claim the connections that are due and return their ids in batches."""
-    return _batches(_claimed(CLAIM, limit))
+    return batches(_claimed(CLAIM, limit), TOGETHER)
 
 
 def claim_at_start(limit: int = MOST) -> list[list[UUID]]:
     """Claim all connections, but those that were read within the last minute."""
-    return _batches(_claimed(START, limit))
-
-
-def _batches(ids: list[UUID]) -> list[list[UUID]]:
-    return [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
+    return batches(_claimed(START, limit), TOGETHER)
 
 
 def claim_requested() -> list[UUID]:

@@ -90,7 +90,7 @@ def _carry_out(
     _renew(rejected)
     yield from _ask([e for e in rejected if _open(e)], seconds, final=True)
     if rest := [e for e in entries if e.verdict is None]:
-        _write(rest)
+        record(rest)
         yield rest
 
 
@@ -181,7 +181,7 @@ def _ask(
             entry.error = answer if isinstance(answer, ProviderError) else None
             (rejected if not final and _renewable(entry) else ready).append(entry)
         if ready:
-            _write(ready)
+            record(ready)
             yield ready
     return rejected
 
@@ -202,8 +202,3 @@ def _renew(entries: Sequence[Entry]) -> None:
         entry.error = failed.get(visit.connection.pk)
         if entry.error is None:
             visit.provider = adapter_of(visit.connection)
-
-
-def _write(entries: Sequence[Entry]) -> None:
-    if entries:
-        record(entries)

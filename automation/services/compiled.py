@@ -25,6 +25,8 @@ from django.db.models import (
     UUIDField,
 )
 
+from accounts.services import grouped
+
 from .making import Maker
 from .prepared import execute
 
@@ -128,7 +130,7 @@ class Exchange:
         An UPDATE takes rows in any order: several are locked in that of their keys first.
         """
         written: set[Any] = set()
-        for alike in self.alike(changes):
+        for alike in grouped(changes, self.kind):
             sql, given = self.statement(alike)
             whole = f"{sql} RETURNING t.{self.key}"
             if len(alike) > 1:
@@ -140,10 +142,6 @@ class Exchange:
             answer = execute(whole, given, anew=len(alike) > 1)
             written |= {pk for (pk,) in answer.fetchall()}
         return written
-
-    def lock(self, rows: Iterable[Model]) -> None:
-        """Lock `rows` in the order of their keys; to be called in a transaction."""
-        execute(self.in_order, [[row.pk for row in rows]])
 
     @property
     def in_order(self) -> str:
@@ -180,17 +178,9 @@ class Exchange:
         """Return the name of the column that tells rows apart, as SQL holds it."""
         return quoted(self.model._meta.pk, connections[DEFAULT_DB_ALIAS])
 
-    def alike(self, changes: Iterable[Change]) -> Iterator[list[Change]]:
-        """Yield `changes` in groups of which each takes one statement."""
-        groups: dict[Any, list[Change]] = {}
-        for change in changes:
-            groups.setdefault(self.kind(*change), []).append(change)
-        yield from groups.values()
-
-    def kind(
-        self, row: Model, fields: Mapping[str, Any]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def kind(self, change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what a change shares with those that the same statement makes."""
+        row, fields = change
         blank = tuple(name for name in self.same if getattr(row, name) is None)
         return tuple(fields), blank
 
@@ -199,7 +189,7 @@ class Exchange:
 
         In it the table is called `t`, and more conditions may follow.
         """
-        sql, new, old = self.shaped(*self.kind(*changes[0]), len(changes))
+        sql, new, old = self.shaped(*self.kind(changes[0]), len(changes))
         mine = connections[DEFAULT_DB_ALIAS]
         given: list[object] = []
         for row, fields in changes:

@@ -23,9 +23,11 @@ from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
+from .compiled import Compiled, padded
 from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
+from .locks import locked
 from .plans import difference, life, moves_of, plan_data
 from .prepared import execute
 from .routes import route
@@ -53,6 +55,7 @@ WHERE r.id = ANY(%s) AND (SELECT count(*) FROM held) > 0
 ORDER BY r.id FOR SHARE OF w FOR KEY SHARE OF r
 """
 Outcome = tuple[Sequence[RunCommand], list[Transfer]]
+IN_ORDER = Compiled(lambda runs: locked(RuleRun.objects.filter(pk__in=runs)))
 
 
 @dataclass(slots=True)
@@ -83,9 +86,9 @@ def legs_with_accounts():
 
 def plan_run(run: RuleRun) -> Outcome:
     """Read, decide, and commit all transfers with frozen amounts in one transaction."""
-    if why := held_back(run):
-        event = events.Planned(*why)
-        return apply(run, event, outcome=why[0]) or (), []
+    commands = hold_back(run)
+    if commands is not None:
+        return commands, []
     # The network is asked before the transaction opens, never inside it.
     sync(connections(run.rule), SyncRun.Kind.PRE_AUTOMATION)
     return steadily(lambda: commit_plan(run))
@@ -144,6 +147,8 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
 
 def write_drafts(drafts: Sequence[Draft]) -> list[Draft]:
     """Write all `drafts`, and return those for which nobody was faster."""
+    if len(drafts) > 1:
+        list(IN_ORDER(padded(each.run.pk for each in drafts)))
     written = put_all([(each.run, each.next_) for each in drafts])
     kept = [each for each in drafts if each.run.pk in written]
     for each in kept:
@@ -165,6 +170,14 @@ def begin_all(
     if switches and rows and standing(rows[0], **switches) is None:
         begin(run, rows, accounts)
     return rows
+
+
+def hold_back(run: RuleRun) -> Sequence[RunCommand] | None:
+    """End `run` if it must not even be planned; None, and it goes on, if it may be."""
+    why = held_back(run)
+    if why is None:
+        return None
+    return apply(run, events.Planned(*why), outcome=why[0]) or ()
 
 
 def held_back(run: RuleRun) -> tuple[str, str] | None:

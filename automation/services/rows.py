@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from django.db import DatabaseError, IntegrityError
 from django.utils.timezone import now
 
 import providers
+from accounts.services import grouped
 from automation import machine
 from automation.machine import Part, RunCommand, RunState, TransferState
 from automation.machine.endings import CANCELLED
@@ -269,7 +270,7 @@ class Following:
 
     commands: Sequence[RunCommand]
     fields: dict[str, Any] | None = None  # None: there is nothing to write
-    steps: Sequence[Transfer] = field(default=())  # begin with it
+    steps: Sequence[Transfer] = ()  # begin with it
 
 
 def follow(
@@ -310,13 +311,11 @@ def put_all(changes: Sequence[tuple[RuleRun, Following]]) -> set[UUID]:
 
     Returns those for which nobody was faster. Raises IntegrityError: see `busy`.
     """
-    if len(changes) > 1:
-        RUN.lock([run for run, _ in changes])
     steps = {run.pk: next_.steps for run, next_ in changes}
     fields = [(run, next_.fields) for run, next_ in changes if next_.fields is not None]
     begun = [each for each in fields if steps[each[0].pk]]
     written = RUN.all_of([each for each in fields if not steps[each[0].pk]])
-    for alike in RUN.alike(begun):
+    for alike in grouped(begun, RUN.kind):
         rows = [row for run, _ in alike for row in steps[run.pk]]
         written |= INSERT(RUN, alike, rows)
     for run, known in fields:

@@ -98,9 +98,10 @@ def fitting(key: str) -> str:
 
 def load(run_id: UUID | str) -> RuleRun:
     """Return a run with its rule; raises RuleRun.DoesNotExist."""
-    for found in load_all([UUID(str(run_id))]):
-        return found
-    raise RuleRun.DoesNotExist(f"There is no run {run_id}")
+    found = load_all([UUID(str(run_id))])
+    if not found:
+        raise RuleRun.DoesNotExist(f"There is no run {run_id}")
+    return found[0]
 
 
 def load_all(ids: Iterable[UUID]) -> list[RuleRun]:
@@ -129,12 +130,7 @@ def transfers_of(run: RuleRun) -> list[Transfer]:
 def execute_run(run_id: UUID | str) -> RuleRun:
     """Carry out one run as far as it goes now. Safe to repeat, and from many workers."""
     run = load(run_id)
-    go_on(run, claim(run))
-    return run
-
-
-def go_on(run: RuleRun, commands: Sequence[RunCommand]) -> None:
-    """Do what `commands` want of a run that was claimed, until it rests."""
+    commands = claim(run)
     steps: list[Transfer] | None = None
     while commands:
         if RunCommand.PLAN in commands:
@@ -145,6 +141,7 @@ def go_on(run: RuleRun, commands: Sequence[RunCommand]) -> None:
         else:
             break
     tell_end(run)
+    return run
 
 
 def tell_end(run: RuleRun) -> None:

@@ -56,14 +56,13 @@ class Drive:
         self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
         self.added: Transfer | None = None
         self.receipt: Receipt | None = None
-        self.answer: machine.Event | None = None  # what was heard, while others are too
 
     def go(self) -> None:
         """Claim the transfer, and do what the machine commands until it rests."""
         begun, self.row.begun = self.row.begun, False
         self.do([Command.SEND] if begun else self.apply(self.first_event()))
 
-    def go_on(self, event: machine.Event | None) -> None:
+    def go_on(self, event: machine.Event) -> None:
         """Do what follows from `event` until the transfer rests."""
         self.do(self.apply(event))
 

@@ -18,33 +18,24 @@ from .waiting import WAITING
 # A success without its cooldown would run again too soon. Who waits for an account that
 # it left, or for money that it moved, is looked for on the way: none of that depends on
 # how it ends.
+# An UPDATE takes rows in any order, so rules and then triggers are locked first.
 END = """
-ended AS ({ended} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at){in_order}, fired AS (
-  UPDATE automation_trigger f SET last_fired_at = greatest(f.last_fired_at, v.moment)
-  FROM ended JOIN (VALUES {fired}) AS v(run_id, moment) ON v.run_id = ended.id
-  WHERE f.id = ended.trigger_id {triggers_held}
-), cooling AS (
-  UPDATE automation_rule r SET last_success_at = ended.finished_at FROM ended
-  WHERE r.id = ended.rule_id {rules_held} RETURNING ended.id
-), waiting AS MATERIALIZED ({waiting})"""
-FIRED = "(%s::uuid, %s::timestamptz)"
-# An UPDATE takes rows in any order. Of several, rules are locked first, then triggers.
-IN_ORDER = """, rules AS (
+ended AS ({ended} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at), rules AS (
   SELECT id FROM automation_rule WHERE id IN (SELECT rule_id FROM ended)
   ORDER BY id FOR NO KEY UPDATE
 ), triggers AS (
   SELECT id FROM automation_trigger WHERE id IN (SELECT trigger_id FROM ended)
   AND (SELECT count(*) FROM rules) > 0 ORDER BY id FOR NO KEY UPDATE
-)"""
-RULES_HELD = "AND (SELECT count(*) FROM rules) > 0"
-TRIGGERS_HELD = "AND (SELECT count(*) FROM triggers) > 0"
-ONE = {"in_order": "", "rules_held": "", "triggers_held": ""}
-SEVERAL = {
-    "in_order": IN_ORDER,
-    "rules_held": RULES_HELD,
-    "triggers_held": TRIGGERS_HELD,
-    "waiting": "SELECT NULL::uuid, NULL::uuid WHERE false",
-}
+), fired AS (
+  UPDATE automation_trigger f SET last_fired_at = greatest(f.last_fired_at, v.moment)
+  FROM ended JOIN (VALUES {fired}) AS v(run_id, moment) ON v.run_id = ended.id
+  WHERE f.id = ended.trigger_id AND (SELECT count(*) FROM triggers) > 0
+), cooling AS (
+  UPDATE automation_rule r SET last_success_at = ended.finished_at FROM ended
+  WHERE r.id = ended.rule_id AND (SELECT count(*) FROM rules) > 0 RETURNING ended.id
+), waiting AS MATERIALIZED ({waiting})"""
+FIRED = "(%s::uuid, %s::timestamptz)"
+NOBODY = "SELECT NULL::uuid, NULL::uuid WHERE false"
 # What came of it, as rows of one kind: who has succeeded, and who waits for it.
 SUCCEED = f"""
 WITH {END}
@@ -92,7 +83,7 @@ def succeed(exchange: Exchange, run: RuleRun, fields: Mapping[str, Any]) -> bool
     ended, values = exchange.statement([(run, fields)])
     fired, moments = firing([(run, fields)])
     _, waiting, asked = WAITING.statement((run.pk,), fields["finished_at"])
-    sql = SUCCEED.format(ended=ended, fired=fired, waiting=waiting, **ONE)
+    sql = SUCCEED.format(ended=ended, fired=fired, waiting=waiting)
     found = sorted_out(execute(sql, [*values, *moments, *asked]).fetchall())
     if found["ended"]:
         run.waiting = found["waits"]
@@ -116,18 +107,17 @@ def finish(
     ended, theirs = exchange.statement(overs)
     entered, amounts = entries([(end.row, end.told) for end in endings])
     fired, moments = firing(overs)
-    parts, asked = SEVERAL, list[Any]()
+    waiting, asked = NOBODY, list[Any]()
     if len(endings) == 1:
         run, more = overs[0]
         _, waiting, asked = WAITING.statement((run.pk,), more["finished_at"])
-        parts = {**ONE, "waiting": waiting}
     sql = FINISH.format(
         settled=settled,
         holder="lasts",
         entries=entered,
         ended=f"{ended} AND t.id IN (SELECT run_id FROM settled)",
         fired=fired,
-        **parts,
+        waiting=waiting,
     )
     told = [
         [row.source.connection_id for row, _ in lasts],

@@ -9,12 +9,11 @@ one, and each of them is recovered alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -22,7 +21,8 @@ from django.db import DataError, IntegrityError
 from django.utils.timezone import now
 
 from accounts.models import Connection, SyncRun
-from accounts.services import call_each, steadily, sync_each
+from accounts.services import call_each, grouped, steadily, sync_each
+from automation import machine
 from automation.machine import RunCommand
 from automation.machine import run as events
 from automation.models import RuleLeg, RuleRun, Transfer
@@ -32,8 +32,17 @@ from providers.errors import FAULTS, ProviderError
 from .compiled import padded
 from .driving import TURN, iter_open
 from .facts import connections, plain
-from .planning import Outcome, commit_plan, held_back, write_plans
-from .rows import RUN, TRANSFER, apply, finish_all, follow, run_step, take
+from .planning import Outcome, commit_plan, hold_back, write_plans
+from .rows import (
+    RUN,
+    TRANSFER,
+    Following,
+    apply,
+    finish_all,
+    follow,
+    put_all,
+    run_step,
+)
 from .runs import LEGS, conclude, know_legs, load_all, tell_end
 from .sending import LATE, Drive
 from .succeeding import Ending
@@ -42,14 +51,11 @@ from .waiting import WAITING
 
 log = structlog.get_logger("automation.runs")
 TOGETHER = 20  # runs: a worker that dies keeps as many waiting for their leases to end
-PATIENCE = (
-    2.0  # seconds after which what was read meanwhile is read again: see LIVE_SECONDS
-)
+PATIENCE = 2.0  # seconds; what was read meanwhile is read again then: see LIVE_SECONDS
 PLAN = (RunCommand.PLAN,)
 NOTHING: Outcome = (), []  # another worker has the run
 # What may go wrong with one run. That the database is away concerns all of them.
 BROKEN = (*FAULTS, ProviderError, DataError, IntegrityError)
-Change = tuple[RuleRun, Mapping[str, Any]]  # a run, and what is to be written to it
 Answer = Receipt | ProviderError
 
 
@@ -83,12 +89,13 @@ def execute_runs(ids: Iterable[UUID | str]) -> Iterator[Rested]:
     runs = in_turn([UUID(str(each)) for each in ids])
     first = Rested()
     mine = abreast(runs, first)
-    begun = claim_all(mine.values())
-    ready = {run.pk: run for run in begun}
-    first.alone = [run.pk for run in runs if run.pk not in mine]
-    for run in begun:
-        if why := held_back(run):
-            apply(run, events.Planned(*why), outcome=why[0])
+    written = put_all(mine)
+    begun = {run.pk: run for run, _ in mine}
+    left = [run for run in runs if run.pk not in begun]
+    first.alone = [run.pk for run in left if run.finished_at is None]
+    ready = {pk: run for pk, run in begun.items() if pk in written}
+    for run in list(ready.values()):
+        if hold_back(run) is not None:
             tell_end(run)
             first.done.append(ready.pop(run.pk))
     yield first
@@ -111,13 +118,13 @@ def in_turn(ids: Sequence[UUID]) -> list[RuleRun]:
     return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
 
 
-def abreast(runs: Iterable[RuleRun], rested: Rested) -> dict[UUID, Change]:
+def abreast(runs: Iterable[RuleRun], rested: Rested) -> list[tuple[RuleRun, Following]]:
     """Return those of `runs` that share nothing and may begin now, with their claims.
 
     None waits for another. What a worker never came back from goes alone: should it
     kill each that takes it, no other run is hit again.
     """
-    found: dict[UUID, Change] = {}
+    found: list[tuple[RuleRun, Following]] = []
     taken: set[UUID] = set()
     for run in filter(begins, runs):
         with rested.of(run):
@@ -126,7 +133,7 @@ def abreast(runs: Iterable[RuleRun], rested: Rested) -> dict[UUID, Change]:
                 continue
             next_ = follow(run, events.Claim(held_up(run)))
             if tuple(next_.commands) == PLAN:
-                found[run.pk] = run, next_.fields or {}
+                found.append((run, next_))
                 taken |= touched
     return found
 
@@ -135,15 +142,6 @@ def begins(run: RuleRun) -> bool:
     """Say whether `run` begins for the first time, and has nobody to wait for."""
     fresh = run.status == RuleRun.Status.DUE and run.attempts == 0
     return fresh and not run.depends and not run.behind
-
-
-def claim_all(changes: Collection[Change]) -> list[RuleRun]:
-    """Take those runs that nobody else has taken meanwhile."""
-    written = RUN.all_of(changes)
-    mine = [(run, fields) for run, fields in changes if run.pk in written]
-    for run, fields in mine:
-        take(run, fields)
-    return [run for run, _ in mine]
 
 
 def as_read(ready: dict[UUID, RuleRun], ends: float) -> Iterator[list[RuleRun]]:
@@ -224,46 +222,53 @@ def send_all(begun: Iterable[tuple[RuleRun, list[Transfer]]], rested: Rested) ->
             orders.append(order)
             asked.append(turn)
         else:
-            turn.go_on(LATE)
+            with rested.of(turn.run):
+                turn.go_on(LATE)
     for chunk in call_each(orders):
         settle([(asked[place], answer) for place, answer in chunk], rested)
 
 
 def settle(answers: Iterable[tuple[Drive, Answer]], rested: Rested) -> None:
     """Write what was heard: at once for all runs that succeed with it, else one by one."""
+    heard: list[tuple[Drive, machine.Event]] = []
     ends: list[tuple[Drive, Ending]] = []
-    others: list[Drive] = []
     for turn, answer in answers:
         with rested.of(turn.run):
-            turn.answer = turn.heard(answer)
-            end = turn.ending(turn.answer)
-            others.append(turn) if end is None else ends.append((turn, end))
-    for alike in ends_alike(ends):
-        try:
-            written = steadily(partial(finish_all, [end for _, end in alike]))
-        except BROKEN as error:
-            log.info("one_by_one", runs=len(alike), error=str(error))
-            others += [turn for turn, _ in alike]
+            event = turn.heard(answer)
+            heard.append((turn, event))
+            if end := turn.ending(event):
+                ends.append((turn, end))
+    over = end_all(ends)
+    for turn, event in heard:
+        if turn.row.pk in over:
             continue
-        for turn in [turn for turn, _ in alike if turn.row.pk in written]:
-            turn.run.moved = True
-            turn.tell()
-    for turn in others:
         with rested.of(turn.run):
-            turn.go_on(turn.answer)
+            turn.go_on(event)
             if turn.added is not None:
                 turn.steps.append(turn.added)
 
 
-def ends_alike(
-    ends: Iterable[tuple[Drive, Ending]],
-) -> Iterator[list[tuple[Drive, Ending]]]:
-    """Yield `ends` in groups of which each takes one statement."""
-    groups: dict[object, list[tuple[Drive, Ending]]] = {}
-    for turn, end in ends:
-        kind = TRANSFER.kind(end.row, end.fields), RUN.kind(end.run, end.more)
-        groups.setdefault(kind, []).append((turn, end))
-    yield from groups.values()
+def end_all(ends: Iterable[tuple[Drive, Ending]]) -> set[UUID]:
+    """Write `ends`, and return the transfers of which nothing is left to be done."""
+    over: set[UUID] = set()
+    for alike in grouped(ends, kind_of):
+        try:
+            written = steadily(partial(finish_all, [end for _, end in alike]))
+        except BROKEN as error:
+            log.info("one_by_one", runs=len(alike), error=str(error))
+            continue
+        over |= {turn.row.pk for turn, _ in alike}
+        for turn, _ in alike:
+            if turn.row.pk in written:
+                turn.run.moved = True
+                turn.tell()
+    return over
+
+
+def kind_of(ended: tuple[Drive, Ending]) -> Hashable:
+    """Return what an end shares with those that the same statement writes."""
+    _, end = ended
+    return TRANSFER.kind((end.row, end.fields)), RUN.kind((end.run, end.more))
 
 
 def rest(run: RuleRun, steps: list[Transfer]) -> bool:

@@ -75,6 +75,12 @@ def leg(account: Account, role: str, **more: Any) -> dict[str, Any]:
     return {"account": str(account.pk), "role": role, **more}
 
 
+def at_least(account: Account, field: str, amount: dict[str, str]) -> dict[str, Any]:
+    """Return the condition that `field` of `account` is `amount` or more."""
+    told = {"account": str(account.pk), "field": field, "op": ">=", "value": amount}
+    return {"all": [told]}
+
+
 class Killed(BaseException):
     """What happens to a worker."""
 

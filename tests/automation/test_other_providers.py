@@ -17,7 +17,7 @@ from providers.sandbox import registry, serve
 from providers.sandbox.institution import Institution
 from tests.fixtures_bank import BANK
 
-from .conftest import gbp, leg
+from .conftest import at_least, gbp, leg
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 READ_ONLY = [
@@ -70,16 +70,7 @@ def test_balance_elsewhere_decides_a_rule_at_the_bank(alice, elsewhere, run):
         "topup",
         leg(alice.main, "source"),
         leg(alice.pots[0], "target", strategy="fixed", amount=gbp(10_00)),
-        conditions={
-            "all": [
-                {
-                    "account": str(elsewhere.account.pk),
-                    "field": "total",
-                    "op": ">=",
-                    "value": elsewhere.amount(least),
-                }
-            ]
-        },
+        conditions=at_least(elsewhere.account, "total", elsewhere.amount(least)),
     )
     assert run(rule, "one").status == "skipped_condition"
 

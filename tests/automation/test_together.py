@@ -18,7 +18,7 @@ from automation.services import facts, planning, rows, together
 from automation.services.routes import place
 from tests.crash.tracing import cut
 
-from .conftest import Killed, Person, at_every_bank, die, gbp, leg, sweep
+from .conftest import Killed, Person, at_every_bank, at_least, die, gbp, leg, sweep
 
 pytestmark = pytest.mark.django_db
 FOR_ALL = 10  # statements of any number of runs, each of which makes one transfer
@@ -224,16 +224,7 @@ def test_what_means_more_accounts_than_it_names_goes_alone(people, rules):
         "topup",
         leg(alice.main, "source"),
         leg(alice.pots[1], "target", strategy="fixed", amount=gbp(1_00)),
-        conditions={
-            "all": [
-                {
-                    "account": str(bert.main.pk),
-                    "field": "available",
-                    "op": ">=",
-                    "value": gbp(5_00),
-                }
-            ]
-        },
+        conditions=at_least(bert.main, "available", gbp(5_00)),
     )
     runs = started([asks, rules[1]])
 
@@ -618,6 +609,36 @@ def test_a_rule_reads_the_same_beside_others_as_alone(people, rules):
         assert [a.leaving for a in accounts] == [a.leaving for a in beside]
         assert [a.balance.total for a in accounts] == [a.balance.total for a in beside]
         assert [a.connection for a in accounts] == [a.connection for a in beside]
+
+
+def switch_off(rule):
+    Rule.objects.filter(pk=rule.pk).update(enabled=False)
+
+
+def rename(rule):
+    rule.name = "another"
+    rule.save()
+
+
+def put_away(rule):
+    Rule.objects.filter(pk=rule.pk).update(archived_at=now())
+
+
+def succeed(rule):
+    Rule.objects.filter(pk=rule.pk).update(last_success_at=now())
+
+
+@pytest.mark.parametrize("change", [switch_off, rename, put_away, succeed])
+def test_a_rule_that_changed_is_noticed_beside_others_as_alone(people, rules, change):
+    Rule.objects.update(cooldown_seconds=60, last_success_at=now() - timedelta(days=1))
+    loaded = list(Rule.objects.order_by("pk"))
+    change(Rule.objects.get(pk=loaded[1].pk))
+
+    beside = {pk: same for pk, (_, same) in facts.read_again(loaded).items()}
+
+    alone = {rule.pk: facts.read_again([rule])[rule.pk][1] for rule in loaded}
+    assert beside == alone
+    assert [beside[rule.pk] for rule in loaded] == [True, False, True, True]
 
 
 def failed(runs):
