@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 
 from providers.money import LARGEST, Asset, MoneyError
 
@@ -28,6 +30,40 @@ LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 STRUCTURE = frozenset({"account", "accounts", "role", "order", "strategy"})
 WORDS = tuple(f.name for f in fields(Leg) if f.name not in STRUCTURE)
 SAID = attrgetter(*WORDS)
+
+
+class Form:
+    """Looks at a leg that says nothing but amounts, as most do, in one go."""
+
+    def __init__(self, usage: Usage) -> None:
+        taken = [name for name in WORDS if name in usage.takes & AMOUNTS]
+        others = [name for name in WORDS if name not in taken]
+        self.must = [name in usage.must for name in taken]
+        self.read, self.read_others = attrgetter(*taken), attrgetter(*others)
+        self.blank = (None,) * len(others)
+
+    def is_sound(self, leg: Leg) -> bool:
+        """Tell whether nothing is wrong with what `leg` says; False: look closer."""
+        if self.read_others(leg) != self.blank:
+            return False
+        for must, value in zip(self.must, self.read(leg), strict=True):
+            if value is None:
+                if must:
+                    return False
+            elif type(value) is not int or not 0 < value <= LARGEST:
+                return False
+        return True
+
+
+FORMS: Mapping[tuple[str, str, str], Form] = MappingProxyType(
+    {
+        (kind, role, strategy): Form(usage)
+        for kind, roles in GRAMMAR.items()
+        for role, strategies in roles.items()
+        for strategy, usage in strategies.items()
+        if usage.must <= AMOUNTS
+    }
+)
 
 
 def problems(rule: RuleSpec, holdings_static: Mapping[str, Holding]) -> list[Problem]:
@@ -53,7 +89,8 @@ def of_rule(rule: RuleSpec) -> Iterator[Problem]:
     if not 0 <= rule.max_staleness_seconds <= STALEST:
         text = f"A reading may be 0 to {STALEST} seconds old"
         yield Problem("max_staleness_seconds", "out_of_range", text)
-    yield from of_asset(rule.asset)
+    if wrong := asset_problem(rule.asset):
+        yield wrong
     yield from of_choices(rule)
     yield from of_amount("round_to", "round_to", rule.round_to)
     if rule.limits != BOUNDLESS:
@@ -63,12 +100,14 @@ def of_rule(rule: RuleSpec) -> Iterator[Problem]:
     yield from cycle_problems(rule.pay_cycle)
 
 
-def of_asset(asset: str) -> Iterator[Problem]:
-    """Yield why this text names no asset."""
+@lru_cache(maxsize=512)
+def asset_problem(asset: str) -> Problem | None:
+    """Return why this text names no asset."""
     try:
         Asset.parse(asset)
     except MoneyError as error:
-        yield Problem("asset", "invalid_asset", str(error))
+        return Problem("asset", "invalid_asset", str(error))
+    return None
 
 
 def of_choices(rule: RuleSpec) -> Iterator[Problem]:
@@ -108,24 +147,29 @@ def of_legs(rule: RuleSpec) -> Iterator[Problem]:
     """Yield what is wrong with each leg on its own, and accounts named twice."""
     seen: set[str] = set()
     for index, leg in enumerate(rule.legs):
-        at = f"legs.{index}"
         name = leg.account or leg.accounts
         if name in seen:
             text = "Each account may stand in one leg only"
             field = "account" if leg.account else "accounts"
-            yield Problem(f"{at}.{field}", "duplicate_account", text)
+            yield Problem(f"legs.{index}.{field}", "duplicate_account", text)
         seen.add(name)
-        if leg.accounts:
-            yield from of_accounts(leg, at)
-        # Most are blank; to ask after each of those would take most of the time.
-        said = {n: v for n, v in zip(WORDS, SAID(leg), strict=True) if v is not None}
-        for name, value in said.items():
-            if name in AMOUNTS:
-                yield from of_amount(f"{at}.{name}", name, value)
-            elif name in SHARES:
-                yield from of_share(f"{at}.{name}", value)
-        yield from of_multiplier(leg, at)
-        yield from of_words(rule.kind, leg, said, at)
+        form = FORMS.get((rule.kind, leg.role, leg.strategy))
+        if leg.accounts or form is None or not form.is_sound(leg):
+            yield from of_leg(rule.kind, leg, f"legs.{index}")
+
+
+def of_leg(kind: str, leg: Leg, at: str) -> Iterator[Problem]:
+    """Yield what is wrong with a leg by itself, in a rule of this kind."""
+    if leg.accounts:
+        yield from of_accounts(leg, at)
+    said = {n: v for n, v in zip(WORDS, SAID(leg), strict=True) if v is not None}
+    for name, value in said.items():
+        if name in AMOUNTS:
+            yield from of_amount(f"{at}.{name}", name, value)
+        elif name in SHARES:
+            yield from of_share(f"{at}.{name}", value)
+    yield from of_multiplier(leg, at)
+    yield from of_words(kind, leg, said, at)
 
 
 def of_accounts(leg: Leg, at: str) -> Iterator[Problem]:
@@ -189,22 +233,24 @@ def of_usage(
 
 def of_kind(rule: RuleSpec) -> Iterator[Problem]:
     """Yield what is wrong with the legs together."""
+    roles = [leg.role for leg in rule.legs]
     for role, (least, most) in COUNTS.get(rule.kind, {}).items():
-        count = sum(leg.role == role for leg in rule.legs)
+        count = roles.count(role)
         if count < least or (most is not None and count > most):
             text = f"{rule.kind} takes {'one' if most else 'at least one'} {role}"
             yield Problem("legs", f"wrong_number_of_{role}s", text)
-    if rule.kind == "autosort" and all(leg.role == "source" for leg in rule.legs):
+    if rule.kind == "autosort" and set(roles) <= {"source"}:
         yield Problem("legs", "no_target", "There is nothing to pour into")
     yield from of_shares(rule)
-    yield from of_floors(rule)
+    if rule.on_stale == "use_floor":
+        yield from of_floors(rule)
     yield from of_order(rule)
 
 
 def of_shares(rule: RuleSpec) -> Iterator[Problem]:
     """Yield shares of one tier that add up to more than everything."""
-    shares = [leg.share for leg in rule.legs if leg.role == "investment"]
-    if sum(share for share in shares if isinstance(share, Decimal)) > 1:
+    legs = [leg for leg in rule.legs if leg.role == "investment"]
+    if sum([leg.share for leg in legs if isinstance(leg.share, Decimal)]) > 1:
         text = "The shares of a tier may add up to at most 1"
         yield Problem("legs", "shares_exceed_one", text)
 
@@ -212,8 +258,7 @@ def of_shares(rule: RuleSpec) -> Iterator[Problem]:
 def of_floors(rule: RuleSpec) -> Iterator[Problem]:
     """Yield sources that may spend on an older reading but name no floor."""
     for index, leg in enumerate(rule.legs):
-        bare = leg.role == "source" and leg.floor is None
-        if rule.on_stale == "use_floor" and bare:
+        if leg.role == "source" and leg.floor is None:
             text = "use_floor needs a floor on every source"
             yield Problem(f"legs.{index}.floor", "missing_floor", text)
 

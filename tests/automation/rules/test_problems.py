@@ -5,10 +5,14 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from automation.rules import Limits, ShareError, parse_share, problems
-from automation.rules.terms import Compare, Conditions, Group, PayCycle
+from automation.rules.problems import FORMS, WORDS, of_leg
+from automation.rules.terms import Compare, Conditions, Group, Leg, PayCycle
 from automation.rules.triggers import TriggerSpec
+from providers.money import LARGEST
 
 from .words import current, known, leg, pot, rule
 
@@ -393,3 +397,24 @@ def test_a_share_is_a_plain_decimal(text, share):
 def test_anything_else_is_no_share(text):
     with pytest.raises(ShareError):
         parse_share(text)
+
+
+ODD = (0, 1, 5, LARGEST, LARGEST + 1, -1, True, 1.0, "5", Decimal("0.5"))
+VALUES = st.sampled_from([*ODD, Decimal("NaN"), date(2026, 1, 1)])
+
+
+@given(
+    st.sampled_from(sorted(FORMS)),
+    st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=4),
+)
+def test_a_leg_that_is_sound_at_first_sight_is_so_looked_at_closely(form, said):
+    kind, role, strategy = form
+    one = Leg("a", role, strategy=strategy, **said)
+    if FORMS[form].is_sound(one):
+        assert list(of_leg(kind, one, "legs.0")) == []
+
+
+def test_legs_that_say_amounts_alone_are_sound_at_first_sight():
+    kept = leg("a", "source", "above", keep=1)
+    assert FORMS["sweep", "source", "above"].is_sound(kept)
+    assert not FORMS["sweep", "source", "above"].is_sound(leg("a", "source", "above"))
