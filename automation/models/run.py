@@ -76,7 +76,12 @@ class RuleRun(Row):
     # Its indexes begin with the rule already.
     rule = models.ForeignKey(Rule, models.PROTECT, related_name="runs", db_index=False)
     trigger = models.ForeignKey(
-        Trigger, models.SET_NULL, null=True, blank=True, related_name="+"
+        Trigger,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     trigger_kind = models.CharField(max_length=20)
     key = models.CharField(max_length=200)
@@ -86,6 +91,7 @@ class RuleRun(Row):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
     )
     scheduled_for = models.DateTimeField()
     status = models.CharField(max_length=20, choices=Status, default=Status.DUE)
@@ -104,6 +110,7 @@ class RuleRun(Row):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
     )
     notice_until = models.DateTimeField(null=True, blank=True)
     amount = MinorUnits(
@@ -151,6 +158,16 @@ class RuleRun(Row):
                 name="run_unfinished",
             ),
             models.Index(fields=["rule", "scheduled_for"], name="run_by_occurrence"),
+            # Each change of a row is written to each index that it stands in, and most
+            # runs are nobody's.
+            *(
+                models.Index(
+                    fields=[name],
+                    condition=Q(**{f"{name}__isnull": False}),
+                    name=f"run_by_{name}",
+                )
+                for name in ("trigger", "requested_by", "approved_by")
+            ),
         ]
 
     def __str__(self) -> str:

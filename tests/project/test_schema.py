@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -11,6 +12,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from balsync_project import schema
 
 pytestmark = pytest.mark.django_db
+OWN = ("accounts", "automation")
+OUTFLOW = "one_unsettled_outflow"
 
 
 @pytest.fixture
@@ -66,3 +69,31 @@ def test_what_a_killed_start_left_undone_after_migrating_is_made_up_for():
     schema.bring_up_to_date()
 
     assert Permission.objects.filter(codename="view_rule").exists()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [m for label in OWN for m in apps.get_app_config(label).get_models()],
+    ids=lambda model: model.__name__,
+)
+def test_all_that_a_model_promises_stands_in_the_database(model):
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+
+    promised = {each.name for each in model._meta.constraints}
+    promised |= {each.name for each in model._meta.indexes}
+    assert promised <= set(found)
+    assert all(
+        found[each.name]["unique"] for each in model._meta.total_unique_constraints
+    )
+
+
+def test_an_index_forbids_a_second_unsettled_outflow():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexdef FROM pg_indexes WHERE indexname = %s", [OUTFLOW]
+        )
+        (told,) = cursor.fetchone()
+
+    assert told.startswith("CREATE UNIQUE INDEX")
+    assert "(source_id) WHERE ((NOT needs_person) AND" in told
