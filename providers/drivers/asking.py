@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -34,8 +35,7 @@ from .effects import (
 from .lane import Flight, Lane, Until
 from .line import body_of
 
-# Who connects for long sends an order later than it was allowed to: see `not_after`.
-ORDERS = aiohttp.ClientTimeout(total=None, sock_connect=policy.CONNECT)
+AT_ONCE = 0.001  # seconds; a connection that stands already takes none
 
 
 class Asking:
@@ -188,10 +188,24 @@ class Asking:
             headers=request.headers,
             data=request.body or None,
             allow_redirects=False,
-            timeout=ORDERS if request.may_move_money else session.timeout,
+            timeout=patience(send) if request.may_move_money else session.timeout,
         ) as answer:
             body = await body_of(answer.content)
             return Response(answer.status, answer.headers, body)
+
+
+def patience(order: Send) -> aiohttp.ClientTimeout:
+    """Return how long connecting for an order may take, names and handshakes included.
+
+    Who connects for longer would send it later than it may be sent.
+    """
+    left = None
+    if order.not_after is not None:
+        left = max(AT_ONCE, (order.not_after - datetime.now(UTC)).total_seconds())
+    # aiohttp rounds longer times than `ceil_threshold` up to whole seconds.
+    return aiohttp.ClientTimeout(
+        total=None, connect=left, sock_connect=policy.CONNECT, ceil_threshold=3_600
+    )
 
 
 async def all_or_none(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

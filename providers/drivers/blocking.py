@@ -98,15 +98,18 @@ class Blocking:
         request = effect.request
         session = self.public if effect.anybodys else self.session
         try:
-            with session.request(
-                request.method,
-                effect.url,
-                headers={**policy.AGENT, **request.headers},
-                data=request.body or None,
-                timeout=(min(policy.CONNECT, left), left),
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
+            with (
+                clocked.before(effect.not_after),
+                session.request(
+                    request.method,
+                    effect.url,
+                    headers={**policy.AGENT, **request.headers},
+                    data=request.body or None,
+                    timeout=(min(policy.CONNECT, left), left),
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
                 return Response(answer.status_code, answer.headers, _body(answer))
         except NO_ADDRESS:
             raise NotSent("its address is none") from None

@@ -8,6 +8,10 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
@@ -87,6 +91,23 @@ def _answer(
     return _Answer(limited, *args, **options)
 
 
+# From when on what is asked over a new connection must not be sent any more.
+_not_after: ContextVar[datetime | None] = ContextVar("not_after", default=None)
+
+
+@contextmanager
+def before(moment: datetime | None) -> Iterator[None]:
+    """Let no connection be made in this context that stands only after `moment`.
+
+    To look up a name and try its addresses may take longer than any time-out tells.
+    """
+    token = _not_after.set(moment)
+    try:
+        yield
+    finally:
+        _not_after.reset(token)
+
+
 class _Clocked(HTTPConnection):
     def connect(self) -> None:
         # Whatever fails in here, a certificate included, nothing was asked yet.
@@ -96,6 +117,10 @@ class _Clocked(HTTPConnection):
             raise
         except (OSError, HTTPError) as error:
             raise NewConnectionError(self, str(error)) from error
+        moment = _not_after.get()
+        if moment is not None and datetime.now(UTC) >= moment:
+            self.close()
+            raise NewConnectionError(self, "It took too long to connect")
 
     def getresponse(self) -> Any:
         left = self.timeout if isinstance(self.timeout, int | float) else 0.0

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 
 from providers.wire import Request
 
@@ -19,6 +20,7 @@ class Send:
     url: str
     deadline: float
     anybodys: bool  # a person typed the address: it has to be public
+    not_after: datetime | None = None  # a connection that stands only then is too late
 
 
 @dataclass(slots=True)

@@ -183,7 +183,7 @@ def signed(
         now = monotonic()  # and leave as much again for whom is asked instead
         deadline = now + min(request.patience, (deadline - now) / 2)
     anybodys = provider.anybodys(ready.host)
-    return Send(ready, address(provider, ready), deadline, anybodys)
+    return Send(ready, address(provider, ready), deadline, anybodys, request.not_after)
 
 
 def address(provider: Provider, request: Request) -> str:

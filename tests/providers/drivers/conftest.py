@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -152,6 +154,40 @@ def serving(
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
+
+
+@contextmanager
+def reluctant(moment: datetime) -> Iterator[tuple[str, list[bytes]]]:
+    """Let nobody connect before `moment`; yields where that is, and what was sent there."""
+    seen: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    address = server.getsockname()
+    crowd = [socket.socket() for _ in range(4)]  # more than may wait to be let in
+    for each in crowd:
+        each.setblocking(False)
+        each.connect_ex(address)
+
+    def let_in() -> None:
+        while datetime.now(UTC) < moment:
+            time.sleep(0.01)
+        for each in crowd:
+            each.close()
+        with suppress(OSError):  # the test is over
+            while True:
+                peer, _ = server.accept()
+                with peer:
+                    if asked := peer.recv(65_536):
+                        seen.append(asked)
+                        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    thread = Thread(target=let_in)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{address[1]}", seen
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        server.close()
 
 
 class Bank(Provider):

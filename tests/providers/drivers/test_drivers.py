@@ -31,6 +31,7 @@ from .conftest import (
     bomb,
     drop,
     raw,
+    reluctant,
     slow,
     status,
 )
@@ -316,6 +317,19 @@ def test_last_moment_counts_when_it_is_sent_and_not_when_it_is_asked(
         run(bank, before(bank.asking(GET, PAY), soon))
 
     assert [request.path for request in institution.seen] == [GET.path]
+
+
+def test_what_takes_until_its_last_moment_to_connect_is_not_sent(run):
+    soon = datetime.now(UTC) + timedelta(seconds=0.3)
+    with reluctant(soon) as (url, seen):
+        bank = Bank({"token": "t"}, {"api": url})
+        with pytest.raises(Unavailable):
+            run(bank, before(bank.asking(PAY), soon))
+        assert seen == []
+
+        later = datetime.now(UTC) + timedelta(hours=1)
+        run(bank, before(bank.asking(PAY), later))
+        assert len(seen) == 1
 
 
 def test_what_is_in_time_is_sent(run, bank, institution):
