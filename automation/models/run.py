@@ -158,8 +158,8 @@ class RuleRun(Row):
                 name="run_unfinished",
             ),
             models.Index(fields=["rule", "scheduled_for"], name="run_by_occurrence"),
-            # Each change of a row is written to each index that it stands in, and most
-            # runs are nobody's.
+            # A change of any column that an index looks at is written to each that the
+            # row stands in, and most runs are nobody's.
             *(
                 models.Index(
                     fields=[name],

@@ -89,8 +89,8 @@ class Transfer(models.Model):
     good_until: datetime | None = None  # how long this process may send on its reading
 
     id = models.UUIDField("dedupe id", primary_key=True, editable=False)
-    # Each change of a row is written to each of its indexes: there are no more of them
-    # than are read. Run and source lead others; most rows depend on nothing.
+    # A change of any column that an index looks at is written to all of them: there are
+    # no more than are read. Run and source lead others; most rows depend on nothing.
     run = models.ForeignKey(
         RuleRun, models.PROTECT, related_name="transfers", db_index=False
     )

@@ -37,6 +37,7 @@ class Form:
 
     def __init__(self, usage: Usage) -> None:
         taken = [name for name in WORDS if name in usage.takes & AMOUNTS]
+        assert len(taken) > 1, "attrgetter tells one value as it is, not as a tuple"
         others = [name for name in WORDS if name not in taken]
         self.must = [name in usage.must for name in taken]
         self.read, self.read_others = attrgetter(*taken), attrgetter(*others)

@@ -83,7 +83,8 @@ def execute_runs(ids: Iterable[UUID | str]) -> Iterator[Rested]:
     Safe to repeat, and from many workers. Alone go those that wait for others, whose
     connection another one has, that mean more accounts than they name, that a worker
     never came back from, that there was no time for, and that have further transfers to
-    make. A run that cannot be looked at goes alone, too, where that is counted.
+    make. A run that cannot be looked at goes alone, too, where that is counted. One that
+    is over rests: who waits for it is looked for once more.
     """
     ends = monotonic() + TURN
     runs = in_turn([UUID(str(each)) for each in ids])
@@ -91,8 +92,11 @@ def execute_runs(ids: Iterable[UUID | str]) -> Iterator[Rested]:
     mine = abreast(runs, first)
     written = put_all(mine)
     begun = {run.pk: run for run, _ in mine}
-    left = [run for run in runs if run.pk not in begun]
-    first.alone = [run.pk for run in left if run.finished_at is None]
+    for run in [run for run in runs if run.pk not in begun]:
+        if run.finished_at is None:
+            first.alone.append(run.pk)
+        else:  # its worker may have died before it looked for who waits
+            first.done.append(run)
     ready = {pk: run for pk, run in begun.items() if pk in written}
     for run in list(ready.values()):
         if hold_back(run) is not None:
@@ -235,8 +239,9 @@ def settle(answers: Iterable[tuple[Drive, Answer]], rested: Rested) -> None:
     for turn, answer in answers:
         with rested.of(turn.run):
             event = turn.heard(answer)
+            end = turn.ending(event)
             heard.append((turn, event))
-            if end := turn.ending(event):
+            if end is not None:
                 ends.append((turn, end))
     over = end_all(ends)
     for turn, event in heard:

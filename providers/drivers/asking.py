@@ -35,8 +35,6 @@ from .effects import (
 from .lane import Flight, Lane, Until
 from .line import body_of
 
-AT_ONCE = 0.001  # seconds; a connection that stands already takes none
-
 
 class Asking:
     """Sends requests of any provider, each through its gate."""
@@ -197,11 +195,13 @@ class Asking:
 def patience(order: Send) -> aiohttp.ClientTimeout:
     """Return how long connecting for an order may take, names and handshakes included.
 
-    Who connects for longer would send it later than it may be sent.
+    Who connects for longer would send it later than it may be sent. Raises NotSent.
     """
     left = None
     if order.not_after is not None:
-        left = max(AT_ONCE, (order.not_after - datetime.now(UTC)).total_seconds())
+        left = (order.not_after - datetime.now(UTC)).total_seconds()
+        if left <= 0:
+            raise NotSent("its last moment has passed")
     # aiohttp rounds longer times than `ceil_threshold` up to whole seconds.
     return aiohttp.ClientTimeout(
         total=None, connect=left, sock_connect=policy.CONNECT, ceil_threshold=3_600

@@ -97,7 +97,7 @@ _not_after: ContextVar[datetime | None] = ContextVar("not_after", default=None)
 
 @contextmanager
 def before(moment: datetime | None) -> Iterator[None]:
-    """Let no connection be made in this context that stands only after `moment`.
+    """Let no connection be made in this context that does not stand before `moment`.
 
     To look up a name and try its addresses may take longer than any time-out tells.
     """

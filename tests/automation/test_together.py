@@ -208,6 +208,19 @@ def test_runs_of_one_connection_go_one_after_the_other(people, rules, moved):
     assert alice.holds(alice.main) == 650_00
 
 
+def test_who_waits_is_looked_for_again_where_a_worker_died_before_it_did(people, rules):
+    first, then = rules[:2]
+    then.depends_on.add(first)
+    runs = started([first, then], kind="daily")
+    services.execute_run(runs[1].pk)
+    side_by_side(runs[:1])
+    assert ends(runs) == ["succeeded", "due"]
+
+    work(runs[:1])  # the queue gives the message to another worker
+
+    assert ends(runs) == ["succeeded", "succeeded"]
+
+
 def test_who_waits_for_another_in_the_same_message_goes_alone(people, rules, moved):
     first, then = rules[:2]
     then.depends_on.add(first)
