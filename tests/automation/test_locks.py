@@ -21,7 +21,7 @@ from automation.models import Rule, RuleRun, Transfer, Trigger
 from automation.services import sweeping, waking
 from automation.services.line import WAITS, wake_line
 
-from .conftest import gbp, leg
+from .conftest import Person, gbp, leg
 from .test_meanwhile import somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,8 +29,11 @@ LATER = timedelta(hours=1)
 IDS = (UUID(int=2), UUID(int=1))  # the first in order is stored last
 
 
-def comes_for_both(rows, work) -> None:
-    """Let `work` come for two rows of which this connection holds the first."""
+def comes_for_both(rows, work, **how) -> None:
+    """Let `work` come for two rows of which this connection holds the first.
+
+    `how` they are held is as in `select_for_update`.
+    """
     failures: list[DatabaseError] = []
 
     def come() -> None:
@@ -44,23 +47,27 @@ def comes_for_both(rows, work) -> None:
     thread = threading.Thread(target=come)
     first, second = rows.order_by("pk").values_list("pk", flat=True)
     with transaction.atomic():
-        rows.model.objects.select_for_update().get(pk=first)
+        rows.model.objects.select_for_update(**how).get(pk=first)
         thread.start()
         while thread.is_alive() and not somebody_waits():
             pass
         assert thread.is_alive()  # it came for the row that is held
-        rows.model.objects.select_for_update(nowait=True).get(pk=second)
+        rows.model.objects.select_for_update(nowait=True, **how).get(pk=second)
     thread.join(30)
     assert failures == []
 
 
 @pytest.fixture
 def rule(alice) -> Rule:
-    alice.fill(alice.main, 100_00)
-    return alice.rule(
+    return topped_up(alice)
+
+
+def topped_up(person) -> Rule:
+    person.fill(person.main, 100_00)
+    return person.rule(
         "topup",
-        leg(alice.main, "source"),
-        leg(alice.pots[0], "target", strategy="fixed", amount=gbp(10_00)),
+        leg(person.main, "source"),
+        leg(person.pots[0], "target", strategy="fixed", amount=gbp(10_00)),
         triggers=[{"kind": "daily"}],
     )
 
@@ -135,6 +142,35 @@ def test_what_waited_for_a_pause_goes_on_in_order(alice, workspace, rule, anna, 
 
     assert all_due(RuleRun.objects)
     assert all_due(Transfer.objects)
+
+
+@pytest.mark.parametrize("rows", [RuleRun, Rule, Trigger])
+def test_what_runs_end_with_side_by_side_is_locked_in_order(
+    bank, workspace, rule, rows
+):
+    rules = [rule, topped_up(Person(bank, workspace, "bert"))]
+    due = [
+        services.start_run(
+            each, "one", trigger_kind="daily", trigger=each.triggers.get()
+        )[0]
+        for each in rules
+    ]
+    # The last in order is the first that the statement finds.
+    due.sort(key=lambda run: key_of(run, rows), reverse=True)
+
+    comes_for_both(
+        rows.objects.all(),
+        lambda: list(services.execute_runs([run.pk for run in due])),
+        no_key=True,
+    )
+
+    assert [run.status for run in RuleRun.objects.all()] == ["succeeded"] * 2
+    assert not Rule.objects.filter(last_success_at=None).exists()
+    assert not Trigger.objects.filter(last_fired_at=None).exists()
+
+
+def key_of(run: RuleRun, rows) -> UUID:
+    return {RuleRun: run.pk, Rule: run.rule_id, Trigger: run.trigger_id}[rows]
 
 
 @pytest.fixture
