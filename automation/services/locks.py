@@ -32,13 +32,8 @@ def in_order(rows: QuerySet) -> list[Any]:
     To be called in a transaction. A row that changed while it was waited for is left
     out where it fits the query no more.
     """
-    return list(locked(rows))
-
-
-def locked(rows: QuerySet) -> QuerySet:
-    """Return the query that `in_order` asks."""
     held = rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    return held.values_list("pk", flat=True)
+    return list(held.values_list("pk", flat=True))
 
 
 @transaction.atomic

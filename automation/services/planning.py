@@ -23,15 +23,13 @@ from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan, dedupe_id
 
 from .beginning import begin
-from .compiled import Compiled, padded
 from .facts import connections, decide, read, read_again
 from .instead import start_instead
 from .line import blocked_by
-from .locks import locked
 from .plans import difference, life, moves_of, plan_data
 from .prepared import execute
 from .routes import route
-from .rows import RUN_KEPT, Following, apply, busy, follow, put_all, take
+from .rows import RUN, RUN_KEPT, Following, apply, busy, follow, put_all, take
 from .spending import cover
 from .switches import is_dry, standing
 from .terms import log_readings
@@ -55,7 +53,6 @@ WHERE r.id = ANY(%s) AND (SELECT count(*) FROM held) > 0
 ORDER BY r.id FOR SHARE OF w FOR KEY SHARE OF r
 """
 Outcome = tuple[Sequence[RunCommand], list[Transfer]]
-IN_ORDER = Compiled(lambda runs: locked(RuleRun.objects.filter(pk__in=runs)))
 
 
 @dataclass(slots=True)
@@ -148,7 +145,7 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
 def write_drafts(drafts: Sequence[Draft]) -> list[Draft]:
     """Write all `drafts`, and return those for which nobody was faster."""
     if len(drafts) > 1:
-        list(IN_ORDER(padded(each.run.pk for each in drafts)))
+        execute(RUN.in_order, [[each.run.pk for each in drafts]])
     written = put_all([(each.run, each.next_) for each in drafts])
     kept = [each for each in drafts if each.run.pk in written]
     for each in kept:

@@ -61,7 +61,7 @@ Answer = Receipt | ProviderError
 
 @dataclass
 class Rested:
-    """Runs that rest for now, the ids of those to go on with alone, and what failed."""
+    """Tells which runs rest for now, the ids of those to go on alone, and what failed."""
 
     done: list[RuleRun] = field(default_factory=list)
     alone: list[UUID] = field(default_factory=list)

@@ -155,7 +155,8 @@ def test_what_runs_end_with_side_by_side_is_locked_in_order(
         )[0]
         for each in rules
     ]
-    # The last in order is the first that the statement finds.
+    # Had it no order of its own, the statement would find the last of them first, or by
+    # chance: a join takes rows in any order.
     due.sort(key=lambda run: key_of(run, rows), reverse=True)
 
     comes_for_both(
