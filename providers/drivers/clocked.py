@@ -120,7 +120,7 @@ class _Clocked(HTTPConnection):
         moment = _not_after.get()
         if moment is not None and datetime.now(UTC) >= moment:
             self.close()
-            raise NewConnectionError(self, "It took too long to connect")
+            raise NewConnectionError(self, "") from TimeoutError()
 
     def getresponse(self) -> Any:
         left = self.timeout if isinstance(self.timeout, int | float) else 0.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -69,12 +71,22 @@ class TooLarge(Failure):
     """The answer is longer than any honest answer."""
 
 
+CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
 def named(error: BaseException) -> str:
     """Return what went wrong at the bottom, without the address it went wrong at."""
-    while (inner := error.__cause__ or error.__context__) is not None:
+    while inner := error.__cause__ or error.__context__:
+        if isinstance(error, TimeoutError):
+            break  # below is only how somebody noticed
         error = inner
-    if isinstance(error, ssl.SSLError):
-        return error.reason or type(error).__name__
-    if isinstance(error, OSError) and error.errno and error.errno > 0:
-        return os.strerror(error.errno)
-    return type(error).__name__
+    match error:
+        case ssl.SSLError() if error.reason:
+            return error.reason.replace("_", " ").lower()
+        case socket.gaierror():
+            return "its name is not known"
+        case TimeoutError():
+            return "it took too long"
+        case OSError() if error.errno and error.errno > 0:
+            return os.strerror(error.errno)
+    return CAPITAL.sub(" ", type(error).__name__).lower()
