@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 
 from automation import services
 from automation.models import RuleRun, Transfer
-from automation.services import asking, sending
-from providers.errors import OutcomeUnknown, RateLimited, Unavailable
+from automation.services import asking, sending, together
+from providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
 from tests.simulation.bank import Traits
 from tests.simulation.database import Database
 from tests.simulation.network import CUT, LIMITED, LOST, UNREACHABLE, Network
 from tests.simulation.play import Parts, World
-from tests.simulation.stage import START, Weather
+from tests.simulation.stage import START, Stage, Weather
 from tests.simulation.story import Known, KnownLeg, Legs, Occurrence, Story
+from tests.simulation.street import Street
 from tests.simulation.watch import Watch
 
-from .conftest import gbp, leg
+from .conftest import Person, gbp, leg
 
 pytestmark = pytest.mark.django_db
 FATES = (None, UNREACHABLE, LIMITED, LOST, CUT)
@@ -33,19 +36,30 @@ def seen(row) -> tuple[object, ...]:
     return tuple(getattr(row, name) for name in TOLD)
 
 
+def topped_up(person, from_):
+    """Bring the first pot up to 150.00, from the account or from another pot."""
+    accounts = {"main": person.main, "p1": person.pots[1]}
+    for name, account in accounts.items():
+        person.fill(account, PLACES[name])
+    made = person.rule(
+        "topup",
+        leg(accounts[from_], "source"),
+        leg(person.pots[0], "target", strategy="to_target", target=gbp(150_00)),
+    )
+    made.from_, made.owner = from_, person.connection.pk
+    return made
+
+
 @pytest.fixture(params=["main", "p1"])
 def rule(alice, request):
-    """Bring the first pot up to 150.00, from the account or from another pot."""
-    accounts = {"main": alice.main, "p1": alice.pots[1]}
-    for name, account in accounts.items():
-        alice.fill(account, PLACES[name])
-    made = alice.rule(
-        "topup",
-        leg(accounts[request.param], "source"),
-        leg(alice.pots[0], "target", strategy="to_target", target=gbp(150_00)),
-    )
-    made.from_ = request.param
-    return made
+    return topped_up(alice, request.param)
+
+
+@pytest.fixture(params=["main", "p1"])
+def rules(alice, bank, workspace, request):
+    """Two people's rules, whose runs go side by side."""
+    bert = Person(bank, workspace, "bert")
+    return [topped_up(alice, "main"), topped_up(bert, request.param)]
 
 
 # -- the real services, with a network that does as it is told
@@ -78,32 +92,71 @@ class Script:
         return scripted
 
 
-def really(rule, fates, let_time_pass, monkeypatch) -> list[object]:
-    """Return what the services commit of the transfers, and how the run ended."""
-    script, told = Script(fates), []
-    save, finish = sending.save_transfer, sending.finish_run
+class Real:
+    """The real services: what they commit, and a script for each connection."""
 
-    def saved(row, after, **more):
-        kept = save(row, after, **more)
-        told.append(seen(row))
-        return kept
+    def __init__(self, scripts: dict[object, Script], patch) -> None:
+        self.scripts = scripts
+        self.told: dict[object, list[object]] = {owner: [] for owner in scripts}
+        patch.setattr(sending, "save_transfer", self.around(sending.save_transfer))
+        patch.setattr(sending, "finish_run", self.around(sending.finish_run, 1))
+        patch.setattr(together, "end_all", self.ending(together.end_all))
+        patch.setattr(sending, "call", self.scripted(sending.call, moves=True))
+        patch.setattr(asking, "call", self.scripted(asking.call, moves=False))
+        patch.setattr(together, "call_each", self.call_each)
 
-    def finished(run, row, *more):
-        kept = finish(run, row, *more)
-        told.extend([seen(row)] * (kept is not None))
-        return kept
+    def note(self, row) -> None:
+        self.told[row.source.connection_id].append(seen(row))
 
-    monkeypatch.setattr(sending, "save_transfer", saved)
-    monkeypatch.setattr(sending, "finish_run", finished)
-    monkeypatch.setattr(sending, "call", script.around(sending.call, moves=True))
-    monkeypatch.setattr(asking, "call", script.around(asking.call, moves=False))
-    started, _ = services.start_run(rule, "one", trigger_kind="daily")
+    def around(self, write, place=0):
+        def written(*rows, **more):
+            kept = write(*rows, **more)
+            if kept is not None:
+                self.note(rows[place])
+            return kept
+
+        return written
+
+    def ending(self, end_all):
+        def ended(ends):
+            over = end_all(ends)
+            for turn, _ in ends:
+                self.note(turn.row)
+            return over
+
+        return ended
+
+    def scripted(self, call, *, moves):
+        def by_script(connection, make):
+            script = self.scripts[connection.pk]
+            return script.around(call, moves=moves)(connection, make)
+
+        return by_script
+
+    def call_each(self, orders):
+        answers = []
+        for order in orders:
+            try:
+                answers.append(sending.call(*order))
+            except ProviderError as error:
+                answers.append(error)
+        yield list(enumerate(answers))
+
+
+def really(rules, fates, let_time_pass, monkeypatch) -> list[list[object]]:
+    """Return what the services commit for each of `rules`, and how its run ended."""
+    scripts = {r.owner: Script(f) for r, f in zip(rules, fates, strict=True)}
+    real = Real(scripts, monkeypatch)
+    runs = [services.start_run(r, "one", trigger_kind="daily")[0] for r in rules]
+    if len(runs) > 1:
+        rested = list(services.execute_runs([run.pk for run in runs]))
+        assert {run.pk for each in rested for run in each.done} == {r.pk for r in runs}
     for _ in range(12):
-        services.execute_run(started.pk)
-        if RuleRun.objects.get().finished_at is not None:
-            break
+        for run in RuleRun.objects.unfinished():
+            services.execute_run(run.pk)
         let_time_pass()
-    return [*told, RuleRun.objects.get().status]
+    ends = [RuleRun.objects.get(pk=run.pk).status for run in runs]
+    return [[*real.told[r.owner], end] for r, end in zip(rules, ends, strict=True)]
 
 
 # -- the simulated ones, with the same
@@ -135,8 +188,33 @@ class Scripted(Network):
         return super().call(worker, act, **more)
 
 
-def simulated(rule, fates, monkeypatch) -> list[object]:
-    """Return what the simulated services commit, and how the run ended."""
+def simulated(rules, fates, monkeypatch) -> list[list[object]]:
+    """Return what the simulated services commit for each rule, and how its run ended."""
+    monkeypatch.setattr(Watch, "end", lambda self: None)
+    parts = Parts(rows=Written, network=Scripted)
+    stage = Stage(random.Random(1), Weather(), trace=True)
+    stories = [story(rule) for rule in rules]
+    if len(rules) > 1:
+        play: Any = Street(stage, stories, parts)
+        worlds = play.worlds
+    else:
+        play = World(stage, stories[0], parts)
+        worlds = [play]
+    for world, script in zip(worlds, fates, strict=True):
+        world.network.script = Script(script)
+    play.play()
+    abreast = ("planned together", len(rules)) in [line[1:] for line in stage.trace]
+    assert abreast == (len(rules) > 1)
+    return [committed(world) for world in worlds]
+
+
+def committed(world) -> list[object]:
+    (run,) = world.rows.runs.values()
+    return [*world.rows.told, run.status]
+
+
+def story(rule) -> Story:
+    """Return the story in which `rule` is due once, and nothing goes wrong by itself."""
     spec = replace(services.rule_spec(rule), legs=tuple(named(rule)))
     known = Known(
         rule.pk,
@@ -149,14 +227,7 @@ def simulated(rule, fates, monkeypatch) -> list[object]:
         cooldown_seconds=0,
     )
     due = Occurrence(rule.pk, "one", "daily", START, beats=1)
-    told = Story(Weather(), Traits(), dict(PLACES), 3000.0, [known], [due])
-    monkeypatch.setattr("tests.simulation.play.tell", lambda chance: told)
-    monkeypatch.setattr(Scripted, "script", Script(fates), raising=False)
-    monkeypatch.setattr(Watch, "end", lambda self: None)
-    world = World(1, Parts(rows=Written, network=Scripted), trace=False)
-    world.play()
-    (run,) = world.rows.runs.values()
-    return [*world.rows.told, run.status]
+    return Story(Weather(), Traits(), dict(PLACES), 3000.0, [known], [due])
 
 
 def named(rule) -> Iterator[object]:
@@ -168,7 +239,19 @@ def named(rule) -> Iterator[object]:
 
 @pytest.mark.parametrize("fates", SCRIPTS)
 def test_the_same_is_committed(rule, fates, let_time_pass, monkeypatch):
-    expected = really(rule, fates, let_time_pass, monkeypatch)
+    expected = really([rule], [fates], let_time_pass, monkeypatch)
 
-    assert simulated(rule, fates, monkeypatch) == expected
+    assert simulated([rule], [fates], monkeypatch) == expected
     assert Transfer.objects.exists()
+
+
+@pytest.mark.parametrize("first", FATES)
+@pytest.mark.parametrize("second", FATES)
+def test_the_same_is_committed_side_by_side(
+    rules, first, second, let_time_pass, monkeypatch
+):
+    fates = (first, None, LOST), (second, CUT)
+    expected = really(rules, fates, let_time_pass, monkeypatch)
+
+    assert simulated(rules, fates, monkeypatch) == expected
+    assert Transfer.objects.count() >= 2

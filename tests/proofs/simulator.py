@@ -1,6 +1,7 @@
 """Plays many stories of `tests/simulation/`: `manage.py prove simulator --seeds 1000000`.
 
-`--planted` shows instead that each planted bug is found; `--seed N` tells one story.
+`--streets` plays stories of several banks, whose runs go side by side. `--planted` shows
+instead that each planted bug is found; `--seed N` tells one story.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import hashlib
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.simulation.planted import PLANTED
-from tests.simulation.play import REAL, Told, simulate
+from tests.simulation import street
+from tests.simulation.planted import ABREAST, PLANTED
+from tests.simulation.play import Told
+from tests.simulation.play import simulate as alone
 
 CHUNK = 250  # seeds that a process plays before it reports
 WITHIN = 20_000  # seeds in which a planted bug must show
 SHOWN = 5  # failing seeds that are told with their trace
 LINES = 60
+Simulate = Callable[..., Told]
 
 
 @dataclass(slots=True)
@@ -59,14 +64,15 @@ class Figures:
 def main(argv: Sequence[str]) -> int:
     """Return 1 if a promise was broken, or a planted bug was not found."""
     options = parser().parse_args(argv)
+    simulate = street.simulate if options.streets else alone
     if options.seed is not None:
-        return tell(simulate(options.seed, trace=True))
+        return tell(simulate(options.seed, trace=True), simulate)
     if options.digest:
         print(digest(options.start, options.seeds))
         return 0
     if options.planted:
         return hunt(options.start)
-    return prove(options.start, options.seeds, options.jobs)
+    return prove(options.start, options.seeds, options.jobs, simulate)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,6 +80,9 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--seeds", type=int, default=20_000)
     words.add_argument("--start", type=int, default=0)
     words.add_argument("--jobs", type=int, default=1, help="processes")
+    words.add_argument(
+        "--streets", action="store_true", help="several banks in each story"
+    )
     words.add_argument("--seed", type=int, help="tell this one story, step by step")
     words.add_argument("--planted", action="store_true", help="find planted bugs")
     words.add_argument(
@@ -82,10 +91,10 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
-def prove(start: int, seeds: int, jobs: int) -> int:
+def prove(start: int, seeds: int, jobs: int, simulate: Simulate = alone) -> int:
     """Play `seeds` stories on `jobs` processes, and print what they came to."""
     began, figures = time.monotonic(), Figures()
-    for done, part in enumerate(parts(start, seeds, jobs), 1):
+    for done, part in enumerate(parts(start, seeds, jobs, simulate), 1):
         figures.merge(part)
         for told in part.broken:
             print(f"seed {told.seed}: {told.why}", flush=True)
@@ -94,44 +103,45 @@ def prove(start: int, seeds: int, jobs: int) -> int:
     print(figures.line(time.monotonic() - began))
     for told in figures.broken[:SHOWN]:
         print(f"options: --start {start} --seeds {seeds}")
-        tell(simulate(told.seed, trace=True), LINES)
+        tell(simulate(told.seed, trace=True), simulate, LINES)
     return 1 if figures.broken else 0
 
 
-def parts(start: int, seeds: int, jobs: int) -> Iterator[Figures]:
-    end = start + seeds
+def parts(start: int, seeds: int, jobs: int, simulate: Simulate) -> Iterator[Figures]:
+    end, each = start + seeds, partial(play, simulate=simulate)
     chunks = [range(s, min(s + CHUNK, end)) for s in range(start, end, CHUNK)]
     if jobs == 1:
-        yield from map(play, chunks)
+        yield from map(each, chunks)
         return
     with get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(play, chunks)
+        yield from pool.imap_unordered(each, chunks)
 
 
-def play(seeds: range) -> Figures:
+def play(seeds: range, simulate: Simulate = alone) -> Figures:
     figures = Figures()
     for seed in seeds:
-        figures.add(simulate(seed, REAL))
+        figures.add(simulate(seed))
     return figures
 
 
-def tell(told: Told, lines: int | None = None) -> int:
+def tell(told: Told, simulate: Simulate, lines: int | None = None) -> int:
     """Print a story; all that is needed to play it again."""
     shown = told.trace if lines is None else told.trace[-lines:]
     for line in shown:
         print(*line)
     print(f"seed {told.seed} at commit {commit()}: {told.why or 'all promises held'}")
-    print(
-        f"again: manage.py prove simulator --seed {told.seed}   (trace {told.digest})"
-    )
+    streets = "" if simulate is alone else " --streets"
+    again = f"manage.py prove simulator{streets} --seed {told.seed}"
+    print(f"again: {again}   (trace {told.digest})")
     return 1 if told.broken else 0
 
 
 def digest(start: int, seeds: int) -> str:
-    """Return one hash of every step of many stories."""
+    """Return one hash of every step of many stories, of both kinds."""
     whole = hashlib.sha256()
     for seed in range(start, start + seeds):
-        whole.update(simulate(seed, trace=True).digest.encode())
+        for simulate in (alone, street.simulate):
+            whole.update(simulate(seed, trace=True).digest.encode())
     return whole.hexdigest()
 
 
@@ -150,7 +160,8 @@ def commit() -> str:
 def hunt(start: int) -> int:
     """Look for each planted bug, and print how soon it was found."""
     missed = 0
-    for name, bug in PLANTED.items():
+    bugs = {**PLANTED, **ABREAST}
+    for name, bug in bugs.items():
         found = first(name, start)
         missed += found is None
         if found is None:
@@ -161,14 +172,15 @@ def hunt(start: int) -> int:
             f"{name:20} seed {found.seed}, after {took:,} seeds: {found.why}",
             flush=True,
         )
-    print(f"{len(PLANTED) - missed} of {len(PLANTED)} found within {WITHIN:,} seeds")
+    print(f"{len(bugs) - missed} of {len(bugs)} found within {WITHIN:,} seeds")
     return 1 if missed else 0
 
 
 def first(name: str, start: int) -> Told | None:
     """Return the first story from `start` on that a planted bug breaks."""
+    simulate = street.simulate if name in ABREAST else alone
     for seed in range(start, start + WITHIN):
-        told = simulate(seed, PLANTED[name].parts)
+        told = simulate(seed, {**PLANTED, **ABREAST}[name].parts)
         if told.broken:
             return told
     return None

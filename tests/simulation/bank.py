@@ -52,7 +52,7 @@ class Moved:
     reference: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Bank:
     """Accounts, the ids it remembers, and a token that can be renewed once."""
 

@@ -135,8 +135,7 @@ class Database:
         With a `success`, the cooldown of the rule begins in the same statement.
         """
         kept = self.runs[run.pk]
-        same = all(kept.__dict__[name] == run.__dict__[name] for name in RUN_SAME)
-        if self.one_at_a_time and not same:
+        if not self.unchanged(run):
             return False
         fields = {name: getattr(after, name) for name in RUN_KEPT} | more
         if after.moves != moves_of(run):
@@ -147,6 +146,12 @@ class Database:
             self.rules[run.rule_id].last_success_at = run.finished_at
         self.stage.note("run", run.pk, after.status, after.attempts, after.reason)
         return True
+
+    def unchanged(self, run: Any) -> bool:
+        """Say whether nobody has taken `run` since it was read."""
+        kept = self.runs[run.pk]
+        same = all(kept.__dict__[name] == run.__dict__[name] for name in RUN_SAME)
+        return same or not self.one_at_a_time
 
     def create_run(self, rule: Any, key: str, kind: str, at: datetime) -> str:
         """Return the one run of `rule` under `key`; creates it if there is none."""
@@ -159,9 +164,7 @@ class Database:
 
     def create_transfers(self, rows: Sequence[Any]) -> None:
         """Insert `rows`; one that is there already is left as it is. Raises Busy."""
-        for row in rows:
-            if row.status in UNCERTAIN and self.one_at_a_time:
-                self.refuse_second(row)
+        self.admit(rows)
         for row in rows:
             steps = self.steps[row.run_id]
             if any(s.move == row.move and s.step == row.step for s in steps):
@@ -171,6 +174,12 @@ class Database:
             steps.append(kept)
             steps.sort(key=BY_PLACE)
             self.stage.note("row", row.name, row.status, row.amount)
+
+    def admit(self, rows: Sequence[Any]) -> None:
+        """Raise Busy if one of `rows` may not stand beside what is there."""
+        for row in rows:
+            if row.status in UNCERTAIN and self.one_at_a_time:
+                self.refuse_second(row)
 
     def load(self, pk: str) -> Any:
         """Return a run with its rule, as they are now."""

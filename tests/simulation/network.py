@@ -129,17 +129,17 @@ class Network:
             yield from self.wait_for(worker)
             return
         kept.lease_until = now + REFRESH_LEASE
-        worker.process.refreshing = True
+        worker.process.renews.append(self.bank)
         try:
             token = yield from self.renew(worker)
         except ProviderError:
-            worker.process.refreshing = False
+            worker.process.renews.remove(self.bank)
             yield TICK
             if kept.token == worker.token:
                 kept.lease_until = None
             raise
         yield TICK
-        worker.process.refreshing = False
+        worker.process.renews.remove(self.bank)
         if kept.token == worker.token:
             kept.token, kept.lease_until = token, None
         worker.token = kept.token

@@ -1,8 +1,8 @@
-"""Fourteen bugs that money software has had, each in one part of the simulated system."""
+"""Bugs that money software has had, each in one part of the simulated system."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from automation.services.asking import failure
 from automation.services.terms import age
 from providers.errors import OutcomeUnknown, ProviderError
 
+from .abreast import Abreast, Turn
 from .database import Database
 from .network import Network, ServerError
 from .play import Parts
@@ -160,9 +161,28 @@ class NoLease(Network):
     leases = False
 
 
+class MixedUp(Abreast):
+    """Takes answers that come together for those to each other's questions."""
+
+    def settle(self, heard: Sequence[tuple[Drive, machine.Event]]) -> Steps:
+        drives, answers = zip(*heard, strict=True)
+        mixed = zip(drives, (*answers[1:], *answers[:1]), strict=True)
+        yield from super().settle(list(mixed))
+
+
+class SentAnyway(Abreast):
+    """Sends what was to be written together, and was not."""
+
+    def write_one_by_one(self, turns: Sequence[Turn]) -> Steps:
+        for turn in turns:
+            draft = turn.worker.draft(turn.run, at_once=True)
+            turn.commands, turn.steps = draft.commands, draft.rows
+        yield from ()
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A bug, what it breaks, and a seed that shows it at once."""
+    """A bug, and what it is."""
 
     parts: Parts
     what: str
@@ -191,4 +211,11 @@ PLANTED: Mapping[str, Planted] = {
     ),
     "lost-sweeper": Planted(Parts(queue=NoSweeper), "no sweeper"),
     "refresh-twice": Planted(Parts(network=NoLease), "one token renewed by two"),
+}
+# Only in stories of several worlds: `street`.
+ABREAST: Mapping[str, Planted] = {
+    "mixed-answers": Planted(Parts(abreast=MixedUp), "an answer to somebody else"),
+    "rolled-back": Planted(
+        Parts(abreast=SentAnyway), "sent though nothing was written"
+    ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from accounts.models import Balance
 from automation.models import Rule
 
+from .abreast import Abreast
 from .bank import MAIN, POUND, Bank
 from .database import Database, Row, columns
 from .network import Network
@@ -33,6 +35,7 @@ class Parts:
     rows: type[Database] = Database
     network: type[Network] = Network
     queue: type[Queue] = Queue
+    abreast: type[Abreast] = Abreast
     in_order: bool = True
 
 
@@ -62,14 +65,11 @@ class Told:
 class World:
     """Everything there is in one story."""
 
-    def __init__(self, seed: int, parts: Parts, *, trace: bool) -> None:
-        chance = random.Random(seed)
-        self.parts, self.story = parts, tell(chance)
+    def __init__(self, stage: Stage, story: Story, parts: Parts) -> None:
+        self.parts, self.story, self.stage = parts, story, stage
         self.calm, self.frozen = False, False
         self.begun_again: dict[object, int] = {}  # for a bug that counts attempts
         self.names: dict[object, Any] = {}  # what the bank was told, and whose it is
-        self.stage = Stage(chance, self.story.weather)
-        self.stage.trace = [] if trace else None
         self.bank = Bank(self.stage, self.story.traits, dict(self.story.balances))
         self.rows = parts.rows(self.stage, self.story.traits.horizon)
         self.network = parts.network(self.stage, self.bank, self.rows)
@@ -140,23 +140,26 @@ class World:
 
     def play(self) -> None:
         """Take turns until nothing is left to do."""
-        stage, queue = self.stage, self.queue
-        limit = self.story.stops_after + LONGEST
-        while True:
-            at = stage.next_at()
-            if at is None or at > queue.swept + EVERY:
-                look = queue.next_look()
-                if look is not None and (at is None or look < at):
-                    stage.wait_until(look)
-                    queue.sweep()
-                    at = stage.next_at()
-            if at is None and queue.next_look() is None:
-                break
-            if stage.steps > MOST_STEPS or stage.seconds > limit:
-                raise Violation("lost", f"No end at {stage.now}, {stage.steps} steps")
-            if at is not None:
-                stage.turn()
+        until_quiet(self.stage, self.queue, self.story.stops_after + LONGEST)
         self.watch.end()
+
+
+def until_quiet(stage: Stage, queue: Queue, limit: float) -> None:
+    """Take turns until nothing is left to do; raises Violation after `limit` seconds."""
+    while True:
+        at = stage.next_at()
+        if at is None or at > queue.swept + EVERY:
+            look = queue.next_look()
+            if look is not None and (at is None or look < at):
+                stage.wait_until(look)
+                queue.sweep()
+                at = stage.next_at()
+        if at is None and queue.next_look() is None:
+            break
+        if stage.steps > MOST_STEPS or stage.seconds > limit:
+            raise Violation("lost", f"No end at {stage.now}, {stage.steps} steps")
+        if at is not None:
+            stage.turn()
 
 
 def account(name: str) -> Any:
@@ -188,24 +191,33 @@ def rule(known: Known) -> Any:
 
 def simulate(seed: int, parts: Parts = REAL, *, trace: bool = False) -> Told:
     """Play one story; it is the same whenever the seed is."""
-    world = World(seed, parts, trace=trace)
+    chance = random.Random(seed)
+    story = tell(chance)
+    stage = Stage(chance, story.weather, trace=trace)
+    world = World(stage, story, parts)
+    return told_of(seed, [world], world.play)
+
+
+def told_of(seed: int, worlds: Sequence[World], play: Callable[[], None]) -> Told:
+    """Return how it goes with `worlds`, which are on one stage."""
     broken, why = "", ""
     try:
-        world.play()
+        play()
     except Violation as error:
         broken, why = error.kind, str(error)
-    rows = world.rows.transfers.values()
+    (stage,) = {world.stage for world in worlds}
+    rows = [row for world in worlds for row in world.rows.transfers.values()]
     return Told(
         seed,
-        len(world.rows.runs),
+        sum(len(world.rows.runs) for world in worlds),
         len(rows),
-        len(world.bank.moves),
+        sum(len(world.bank.moves) for world in worlds),
         sum(row.needs_person for row in rows),
-        world.stage.steps,
+        stage.steps,
         broken,
         why,
-        tuple(world.stage.trace or ()),
+        tuple(stage.trace or ()),
     )
 
 
-__all__ = ["REAL", "Parts", "Story", "Told", "World", "simulate"]
+__all__ = ["LONGEST", "REAL", "Parts", "Story", "Told", "World", "simulate", "told_of"]

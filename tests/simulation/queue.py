@@ -23,8 +23,6 @@ class Queue:
         self.world, self.stage = world, world.stage
         self.tasks = 0
         self.swept = 0.0
-        self.stage.died = self.died
-        self.stage.slept = self.slept
 
     # -- messages
 
@@ -50,22 +48,29 @@ class Queue:
         self.stage.after(seconds, lambda: self.begin(message))
 
     def begin(self, message: tuple[str, object, int]) -> None:
-        process = Process(iter(()), message)  # type: ignore[arg-type]
+        process = Process(self, message)
         task, what, _ = message
-        process.steps = getattr(Worker(self.world, process), task)(what)
+        process.steps = getattr(self.worker(process), task)(what)
         self.stage.note("begins", message)
         self.stage.go_on(process)
 
+    def worker(self, process: Process) -> Any:
+        """Return who carries out the message of `process`."""
+        return Worker(self.world, process)
+
     def died(self, process: Process) -> None:
         """Let go of what a dead worker held; its message may be delivered again."""
-        self.world.rows.unlock(process)
+        self.unlock(process)
         self.slept(process)
         if process.message[0] != "dispatch" and self.stage.draw() < 0.5:
             self.deliver(process.message, self.stage.chance.choice(AGAIN))
 
+    def unlock(self, process: Process) -> None:
+        self.world.rows.unlock(process)
+
     def slept(self, process: Process) -> None:
-        if process.refreshing:
-            self.world.bank.spoiled = True
+        for bank in process.renews:
+            bank.spoiled = True
 
     # -- what is due
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,16 @@ from .stage import Process
 from .transfers import transfer
 
 Steps = Generator[float, None, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was decided for a run, and what follows."""
+
+    after: RunState
+    commands: Sequence[RunCommand]
+    rows: list[Any]
+    readings: list[dict[str, Any]]
 
 
 class Worker:
@@ -151,26 +162,38 @@ class Worker:
 
     def write_plan(self, run: Any, *, at_once: bool) -> Steps:
         """Decide and write under the lock; None if the transaction was ended."""
-        world = self.world
-        yield from world.rows.lock(self.process)
-        decided = self.decide(run)
-        after, commands = machine.step(run_state(run), verdict(run, decided), world.now)
+        yield from self.world.rows.lock(self.process)
+        drafted = self.draft(run, at_once=at_once)
+        yield TICK
+        if not self.world.rows.unlock(self.process):
+            return None
+        try:
+            self.admit(run, drafted)
+        except Busy:
+            return (yield from self.write_plan(run, at_once=False))
+        return self.keep(run, drafted)
+
+    def draft(self, run: Any, *, at_once: bool) -> Draft:
+        """Decide on what is held now; nothing of it is written yet."""
+        now, decided = self.world.now, self.decide(run)
+        after, commands = machine.step(run_state(run), verdict(run, decided), now)
         rows = list(self.transfers(run, after)) if RunCommand.DRIVE in commands else []
         if at_once and rows:
             self.begin(run, rows)
-        yield TICK
-        if not world.rows.unlock(self.process):
-            return None
-        kept = world.rows.runs[run.pk].copy()
-        if not world.rows.save_run(run, after, readings=readings(decided)):
+        return Draft(after, commands, rows, readings(decided))
+
+    def admit(self, run: Any, drafted: Draft) -> None:
+        """Raise Busy if what is to be written may not stand beside what is there."""
+        if self.world.rows.unchanged(run):
+            self.world.rows.admit(drafted.rows)
+
+    def keep(self, run: Any, drafted: Draft) -> tuple[Sequence[RunCommand], list[Any]]:
+        """Write a plan, unless another worker has taken the run meanwhile."""
+        rows = self.world.rows
+        if not rows.save_run(run, drafted.after, readings=drafted.readings):
             return (), []
-        try:
-            world.rows.create_transfers(rows)
-        except Busy:  # nothing of it was written
-            world.rows.runs[run.pk].__dict__.update(kept.__dict__)
-            run.__dict__.update(kept.__dict__)
-            return (yield from self.write_plan(run, at_once=False))
-        return commands, rows
+        rows.create_transfers(drafted.rows)
+        return drafted.commands, drafted.rows
 
     def begin(self, run: Any, rows: Sequence[Any]) -> None:
         """Claim the first transfer on the plan's own readings, if they are live."""

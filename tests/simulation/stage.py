@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from typing import Any, Protocol
 
 START = datetime(2026, 1, 25, 9, tzinfo=UTC)
 PAUSES = (0.5, 4, 7, 20, 50, 100, 400, 2000)  # seconds
@@ -23,22 +24,33 @@ class Weather:
     faults: float = 0.0
 
 
+class Owner(Protocol):
+    """Who is told what becomes of a process."""
+
+    def died(self, process: Process) -> None: ...
+
+    def slept(self, process: Process) -> None: ...
+
+
 class Process:
     """One worker on one message; each value it yields is how long the step takes."""
 
-    __slots__ = ("message", "on_the_wire", "refreshing", "steps")
+    __slots__ = ("message", "on_the_wire", "owner", "renews", "steps")
 
-    def __init__(self, steps: Steps, message: tuple[str, object, int]) -> None:
-        self.steps = steps
+    def __init__(self, owner: Owner, message: tuple[str, object, int]) -> None:
+        self.owner = owner
         self.message = message  # task, argument, id of the task
+        self.steps: Steps = iter(())  # type: ignore[assignment]
         self.on_the_wire = False
-        self.refreshing = False
+        self.renews: list[Any] = []  # banks whose token it renews right now
 
 
 class Stage:
     """Lets processes and requests take turns, in the order of a clock of its own."""
 
-    def __init__(self, chance: random.Random, weather: Weather) -> None:
+    def __init__(
+        self, chance: random.Random, weather: Weather, *, trace: bool = False
+    ) -> None:
         self.chance, self.weather = chance, weather
         self.draw = chance.random
         self.now = START
@@ -46,9 +58,7 @@ class Stage:
         self.queue: list[tuple[float, int, Process | Callable[[], None]]] = []
         self.steps = 0
         self.count = 0
-        self.died: Callable[[Process], None] = lambda process: None
-        self.slept: Callable[[Process], None] = lambda process: None
-        self.trace: list[tuple[object, ...]] | None = None
+        self.trace: list[tuple[object, ...]] | None = [] if trace else None
 
     def note(self, *words: object) -> None:
         """Add a line to the trace, where one is wanted."""
@@ -84,7 +94,7 @@ class Stage:
         elif fate < self.weather.crash + self.weather.pause:
             long = self.chance.choice(ON_THE_WIRE if what.on_the_wire else PAUSES)
             self.note("sleeps", what.message, long)
-            self.slept(what)
+            what.owner.slept(what)
             self.after(long, what)
         else:
             self.go_on(what)
@@ -97,5 +107,5 @@ class Stage:
 
     def kill(self, process: Process) -> None:
         self.note("dies", process.message)
-        self.died(process)
+        process.owner.died(process)
         process.steps.close()

@@ -6,13 +6,14 @@ import pytest
 
 from tests.proofs.simulator import first
 
-from .planted import PLANTED
+from .planted import ABREAST, PLANTED
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", [*PLANTED, *ABREAST])
 def test_a_planted_bug_is_found(name):
     assert first(name, 0) is not None
 
 
 def test_there_are_fourteen():
     assert len(PLANTED) == 14
+    assert len(ABREAST) == 2

@@ -49,6 +49,13 @@ class Drive:
             commands: Sequence[Command] = [Command.SEND]
         else:
             commands = yield from self.apply(self.first_event())
+        yield from self.do(commands)
+
+    def go_on(self, event: machine.Event) -> Steps:
+        """Do what follows from `event` until the transfer rests."""
+        yield from self.do((yield from self.apply(event)))
+
+    def do(self, commands: Sequence[Command]) -> Steps:
         while commands:
             if commands[0] not in ASKED:
                 return
@@ -108,10 +115,20 @@ class Drive:
                 break
         ended = self.success(after, commands)
         try:
-            if not rows.save_transfer(self.row, after):
-                return False
+            return self.write(after, commands, ended)
         except Busy:
             yield from self.apply(events.Busy())
+            return False
+
+    def write(
+        self,
+        after: machine.TransferState,
+        commands: Sequence[Command],
+        ended: machine.RunState | None,
+    ) -> bool:
+        """Write a transfer and, if it ends, its run; raises Busy, with nothing written."""
+        rows = self.world.rows
+        if not rows.save_transfer(self.row, after):
             return False
         self.enter(commands)
         if ended and rows.save_run(self.run, ended, success=True):
