@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ from accounts.models import (
 from automation import services
 from automation.models import RuleRun, Transfer
 from providers.base import Authorizes, MovesMoney, TakesTypedBalances
+from tests.standing import Standing
 
 SECRET = "never-show-this-1f9c"
 
@@ -244,14 +246,18 @@ HISTORY = (
 )
 
 
+standing_home = Standing(partial(household, "Home"))
+standing_elsewhere = Standing(partial(household, "Elsewhere"))
+
+
 @pytest.fixture
 def home(db) -> Household:
-    return household("Home")
+    return standing_home()
 
 
 @pytest.fixture
 def foreign(db) -> Household:
-    return household("Elsewhere")
+    return standing_elsewhere()
 
 
 @pytest.fixture
