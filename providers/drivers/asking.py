@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -19,7 +20,7 @@ from providers.addresses import AddressRefused
 from providers.base import Provider
 from providers.wire import Going, Request, Response, T
 
-from . import gates, policy
+from . import clocked, gates, policy
 from .effects import (
     Await,
     Barred,
@@ -180,16 +181,27 @@ class Asking:
     async def _request(self, send: Send) -> Response:
         request = send.request
         session = self._public if send.anybodys else self._session
-        async with session.request(
-            request.method,
-            URL(send.url, encoded=True),
-            headers=request.headers,
-            data=request.body or None,
-            allow_redirects=False,
-            timeout=patience(send) if request.may_move_money else session.timeout,
-        ) as answer:
-            body = await body_of(answer.content)
-            return Response(answer.status, answer.headers, body)
+        with clocked.before(send.not_after):
+            async with session.request(
+                request.method,
+                URL(send.url, encoded=True),
+                headers=request.headers,
+                data=request.body or None,
+                allow_redirects=False,
+                timeout=patience(send) if request.may_move_money else session.timeout,
+            ) as answer:
+                body = await body_of(answer.content)
+                return Response(answer.status, answer.headers, body)
+
+
+class Timely(aiohttp.ClientRequest):
+    """A request that is not sent once its last moment has passed: see `clocked.before`."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Send it over a connection that stands; raises ConnectionTimeoutError."""
+        if clocked.too_late():
+            raise aiohttp.ConnectionTimeoutError("It took too long to connect")
+        return await super().send(conn)
 
 
 def patience(order: Send) -> aiohttp.ClientTimeout:

@@ -108,6 +108,15 @@ def before(moment: datetime | None) -> Iterator[None]:
         _not_after.reset(token)
 
 
+def too_late() -> bool:
+    """Say whether a connection that stands now stands too late for this context.
+
+    The time of day counts, which goes on while a machine is suspended.
+    """
+    moment = _not_after.get()
+    return moment is not None and datetime.now(UTC) >= moment
+
+
 class _Clocked(HTTPConnection):
     def connect(self) -> None:
         # Whatever fails in here, a certificate included, nothing was asked yet.
@@ -117,8 +126,7 @@ class _Clocked(HTTPConnection):
             raise
         except (OSError, HTTPError) as error:
             raise NewConnectionError(self, str(error)) from error
-        moment = _not_after.get()
-        if moment is not None and datetime.now(UTC) >= moment:
+        if too_late():
             self.close()
             raise NewConnectionError(self, "") from TimeoutError()
 

@@ -19,7 +19,7 @@ from providers.errors import ProviderError
 from providers.wire import Call, Going, T
 
 from . import gates, policy, public, tls
-from .asking import Asking, all_or_none
+from .asking import Asking, Timely, all_or_none
 from .harvest import Harvest
 from .lane import Lane
 from .loop import new_loop
@@ -188,6 +188,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     # A session serves many owners: nobody is sent somebody else's cookies.
     session = aiohttp.ClientSession(
         connector=connector,
+        request_class=Timely,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=policy.AGENT,
         skip_auto_headers=["Content-Type"],

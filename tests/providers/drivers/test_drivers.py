@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from providers.drivers import policy
+from providers.drivers import clocked, policy
 from providers.errors import (
     AuthenticationFailed,
     CircuitOpen,
@@ -336,6 +336,23 @@ def test_what_takes_until_its_last_moment_to_connect_is_not_sent(run):
         later = datetime.now(UTC) + timedelta(hours=1)
         run(bank, before(bank.asking(PAY), later))
         assert len(seen) == 1
+
+
+def test_nothing_is_sent_by_a_machine_that_slept_while_it_connected(
+    run, bank, institution, monkeypatch
+):
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+
+    class Awake(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return soon
+
+    monkeypatch.setattr(clocked, "datetime", Awake)
+    with pytest.raises(Unavailable, match="took too long"):
+        run(bank, before(bank.asking(PAY), soon))
+
+    assert institution.seen == []
 
 
 def test_what_is_in_time_is_sent(run, bank, institution):
