@@ -246,7 +246,10 @@ class Abreast:
     # -- at the same time
 
     def first(self, parts: list[Part]) -> Steps:
-        """Let `parts` go on, and take out those that end first, close to each other."""
+        """Let `parts` go on, and take out those that end first, close to each other.
+
+        Nothing else is done while a token is being renewed, as in `accounts`' syncs.
+        """
         ends: float | None = None
         while True:
             for part in parts:
@@ -256,11 +259,12 @@ class Abreast:
             going = [part for part in parts if not part.over]
             if over and ends is None:
                 ends = self.stage.seconds + CLOSE * self.stage.draw()
-            if not going or (ends is not None and self.stage.seconds >= ends - 1e-6):
+            late = ends is not None and self.stage.seconds >= ends - 1e-6
+            if not going or (late and not self.process.renews):
                 parts[:] = going
                 return over
             soonest = min(part.due for part in going)
-            at = soonest if ends is None else min(soonest, ends)
+            at = soonest if ends is None or late else min(soonest, ends)
             yield max(0.0, at - self.stage.seconds)
 
     def go_on(self, part: Part, parts: Iterable[Part]) -> None:
