@@ -116,6 +116,11 @@ def bomb() -> Behaviour:
     return body(packed, **{"Content-Encoding": "gzip"})
 
 
+def lets_in(task: asyncio.Task) -> bool:
+    """Say whether `task` is asyncio's own that lets somebody in who has connected."""
+    return "_accept_connection" in task.get_coro().__qualname__
+
+
 @contextmanager
 def serving(
     institution: Institution, tls: ssl.SSLContext | None = None
@@ -139,6 +144,10 @@ def serving(
     thread.start()
 
     async def stop() -> None:
+        while any(map(lets_in, asyncio.all_tasks())):
+            await asyncio.sleep(0)  # or asyncio loses who comes while it closes
+        for site in list(runner.sites):
+            await site.stop()
         for connection in runner.server.connections:
             if connection.transport is not None:  # else it just hung up
                 connection.transport.abort()  # TLS would wait for a goodbye
