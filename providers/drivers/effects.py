@@ -81,10 +81,11 @@ def named(error: BaseException) -> str:
             break  # below is only how somebody noticed
         error = inner
     match error:
-        case ssl.SSLError() if error.reason:
-            return error.reason.replace("_", " ").lower()
+        case ssl.SSLError():  # its number is none of the system's
+            reason: str = getattr(error, "reason", None) or "TLS failed"
+            return reason.replace("_", " ").lower()
         case socket.gaierror():
-            return "its name is not known"
+            return "its name could not be looked up"
         case TimeoutError():
             return "it took too long"
         case OSError() if error.errno and error.errno > 0:

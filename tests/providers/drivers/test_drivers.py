@@ -132,10 +132,10 @@ def test_nobody_there_means_that_nothing_was_sent(run, request_):
 
 
 NOWHERE = {
-    "http://bank.invalid": "its name is not known",
+    "http://bank.invalid": "its name could not be looked up",
     "http://": "its address is none",
     "nonsense": "its address is none",
-    "http://a b/": "its (address is none|name is not known)",
+    "http://a b/": "its (address is none|name could not be looked up)",
 }
 
 
