@@ -151,6 +151,7 @@ def really(rules, fates, let_time_pass, monkeypatch) -> list[list[object]]:
     if len(runs) > 1:
         rested = list(services.execute_runs([run.pk for run in runs]))
         assert {run.pk for each in rested for run in each.done} == {r.pk for r in runs}
+        assert not any(each.failed for each in rested)
     for _ in range(12):
         for run in RuleRun.objects.unfinished():
             services.execute_run(run.pk)

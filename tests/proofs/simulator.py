@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--seed", type=int, help="tell this one story, step by step")
     words.add_argument("--planted", action="store_true", help="find planted bugs")
     words.add_argument(
-        "--digest", action="store_true", help="print a hash of all steps"
+        "--digest", action="store_true", help="hash all steps of both kinds of stories"
     )
     return words
 
@@ -102,7 +102,8 @@ def prove(start: int, seeds: int, jobs: int, simulate: Simulate = alone) -> int:
             print(figures.line(time.monotonic() - began), flush=True)
     print(figures.line(time.monotonic() - began))
     for told in figures.broken[:SHOWN]:
-        print(f"options: --start {start} --seeds {seeds}")
+        streets = "" if simulate is alone else "--streets "
+        print(f"options: {streets}--start {start} --seeds {seeds}")
         tell(simulate(told.seed, trace=True), simulate, LINES)
     return 1 if figures.broken else 0
 

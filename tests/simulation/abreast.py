@@ -77,15 +77,15 @@ class Abreast:
 
     def execute_runs(self, named: Iterable[tuple[int, str]]) -> Steps:
         """Carry out runs as far as they go together; the rest goes on alone."""
+        ends = self.stage.now + timedelta(seconds=TURN)
         yield TICK
         turns = [self.load(*each) for each in dict.fromkeys(named)]
         ready = yield from self.claim(turns)
-        ends = self.stage.now + timedelta(seconds=TURN)
         while ready and self.stage.now < ends:
             yield from self.read(ready)
         for turn in ready:
             yield from turn.worker.apply(turn.run, events.GiveBack())
-            self.go_on_alone(turn)
+        yield from self.tell(ready, ())
 
     def load(self, place: int, pk: str) -> Turn:
         worker = self.workers[place]
@@ -106,16 +106,14 @@ class Abreast:
             if turn.world.rows.save_run(turn.run, after)
         ]
         begun = {turn for turn, _ in taken.values()}
-        done = [t for t in turns if t not in begun and t.run.finished_at is not None]
-        for turn in turns:
-            if turn not in begun and turn.run.finished_at is None:
-                self.go_on_alone(turn)
+        others = [turn for turn in turns if turn not in begun]
+        done = [turn for turn in others if turn.run.finished_at is not None]
         for turn in list(ready):
             if why := held_back(turn.run, self.stage.now):
                 yield from turn.worker.apply(turn.run, events.Planned(*why))
                 ready.remove(turn)
                 done.append(turn)
-        yield from self.wake(done)
+        yield from self.tell([t for t in others if t.run.finished_at is None], done)
         return ready
 
     def claimed(self, turn: Turn) -> machine.RunState | None:
@@ -142,10 +140,11 @@ class Abreast:
     def carry_out(self, turns: Sequence[Turn]) -> Steps:
         yield from self.write_plans(turns)
         yield from self.send_all(turns)
+        alone = []
         for turn in turns:
             if RunCommand.DRIVE in turn.commands and (yield from self.rest(turn)):
-                self.go_on_alone(turn)
-        yield from self.wake(turns)
+                alone.append(turn)
+        yield from self.tell(alone, turns)
 
     def write_plans(self, turns: Sequence[Turn]) -> Steps:
         """Decide and write for all in one transaction; one by one if one is not free."""
@@ -212,7 +211,8 @@ class Abreast:
                     drive.steps.append(drive.added)
 
     def end_all(self, ends: Sequence[tuple[Any, Any, Any, Any]]) -> Steps:
-        rows = [drive.world.rows for drive, *_ in ends]
+        theirs = {id(drive.world) for drive, *_ in ends}
+        rows = [world.rows for world in self.street.worlds if id(world) in theirs]
         while True:
             for each in rows:
                 yield from each.lock(self.process)
@@ -234,12 +234,13 @@ class Abreast:
 
     # -- what follows
 
-    def go_on_alone(self, turn: Turn) -> None:
-        turn.world.queue.publish("execute_run", turn.run.pk)
-
-    def wake(self, turns: Iterable[Turn]) -> Steps:
+    def tell(self, alone: Iterable[Turn], done: Iterable[Turn]) -> Steps:
+        """Queue what goes on alone, and then, one by one, whom those that rest wake."""
         yield TICK
-        for turn in turns:
+        for turn in alone:
+            turn.world.queue.publish("execute_run", turn.run.pk)
+        for turn in done:
+            yield TICK
             found = turn.world.rows.wake(turn.run)
             self.street.queue.publish_runs([(turn.place, pk) for pk in found])
 
@@ -250,6 +251,7 @@ class Abreast:
 
         Nothing else is done while a token is being renewed, as in `accounts`' syncs.
         """
+        self.process.asks = len(parts)
         ends: float | None = None
         while True:
             for part in parts:
@@ -262,16 +264,18 @@ class Abreast:
             late = ends is not None and self.stage.seconds >= ends - 1e-6
             if not going or (late and not self.process.renews):
                 parts[:] = going
+                self.process.asks = 1
                 return over
             soonest = min(part.due for part in going)
             at = soonest if ends is None or late else min(soonest, ends)
             yield max(0.0, at - self.stage.seconds)
 
     def go_on(self, part: Part, parts: Iterable[Part]) -> None:
-        self.process.on_the_wire = part.on_the_wire
+        self.process.on_the_wire, self.process.heard = part.on_the_wire, part.due
         try:
             part.due = self.stage.seconds + next(part.steps)
         except StopIteration as end:
             part.over, part.result = True, end.value
+        self.process.heard = None
         part.on_the_wire = self.process.on_the_wire and not part.over
         self.process.on_the_wire = any(each.on_the_wire for each in parts)

@@ -121,7 +121,17 @@ class Network:
         return (yield from ask(worker.token))
 
     def refresh(self, worker) -> Asked[None]:
-        """Give `worker` the newest token; raises ProviderError if there is none."""
+        """Give `worker` the newest token; raises ProviderError if there is none.
+
+        It waits until all others were heard whom the same process asks.
+        """
+        process = worker.process
+        process.would_renew += 1
+        try:
+            while process.asks > process.would_renew:
+                yield 0.05
+        finally:  # it may be given up
+            process.would_renew -= 1
         yield TICK
         kept, now = self.rows.connection, self.stage.now
         free = kept.lease_until is None or kept.lease_until < now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from automation import machine
@@ -22,7 +22,7 @@ from providers.errors import ProviderError
 from .bank import MAIN
 from .database import Busy
 from .network import TICK
-from .stage import Process
+from .stage import START, Process
 from .transfers import transfer
 
 Steps = Generator[float, None, Any]
@@ -272,7 +272,7 @@ class Worker:
         except ProviderError as error:
             world.stage.note("unread", error.code)
             return
-        fetched = world.now
+        fetched = self.heard_at()
         while True:
             yield from world.rows.lock(self.process)
             yield TICK
@@ -282,6 +282,12 @@ class Worker:
             record(world.rows.balances[name], held, asked, fetched)
         world.rows.named |= bank.names_ids()
         world.stage.note("read", *told.values())
+
+    def heard_at(self) -> datetime:
+        """Return when the last answer came; this may have waited for its turn since."""
+        heard = self.process.heard
+        at = self.world.now if heard is None else START + timedelta(seconds=heard)
+        return min(at, self.world.now)
 
 
 def record(known: Any, held: int, asked: Any, fetched: Any) -> None:

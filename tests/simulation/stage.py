@@ -35,7 +35,10 @@ class Owner(Protocol):
 class Process:
     """One worker on one message; each value it yields is how long the step takes."""
 
-    __slots__ = ("message", "on_the_wire", "owner", "renews", "steps")
+    __slots__ = (
+        *("asks", "heard", "message", "on_the_wire", "owner", "renews", "steps"),
+        "would_renew",
+    )
 
     def __init__(self, owner: Owner, message: tuple[str, object, int]) -> None:
         self.owner = owner
@@ -43,6 +46,10 @@ class Process:
         self.steps: Steps = iter(())  # type: ignore[assignment]
         self.on_the_wire = False
         self.renews: list[Any] = []  # banks whose token it renews right now
+        # Where it asks several banks at once: how many, how many of those calls wait to
+        # renew a token, and when the one whose turn it is was answered.
+        self.asks, self.would_renew = 1, 0
+        self.heard: float | None = None
 
 
 class Stage:
