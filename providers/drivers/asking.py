@@ -20,7 +20,7 @@ from providers.addresses import AddressRefused
 from providers.base import Provider
 from providers.wire import Going, Request, Response, T
 
-from . import clocked, gates, policy
+from . import gates, policy
 from .effects import (
     Await,
     Barred,
@@ -34,6 +34,7 @@ from .effects import (
     named,
 )
 from .lane import Flight, Lane, Until
+from .lateness import before, too_late
 from .line import body_of
 
 
@@ -181,7 +182,7 @@ class Asking:
     async def _request(self, send: Send) -> Response:
         request = send.request
         session = self._public if send.anybodys else self._session
-        with clocked.before(send.not_after):
+        with before(send.not_after):
             async with session.request(
                 request.method,
                 URL(send.url, encoded=True),
@@ -195,11 +196,11 @@ class Asking:
 
 
 class Timely(aiohttp.ClientRequest):
-    """A request that is not sent once its last moment has passed: see `clocked.before`."""
+    """A request that is not sent once its last moment has passed: see `lateness`."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Send it over a connection that stands; raises ConnectionTimeoutError."""
-        if clocked.too_late():
+        if too_late():
             raise aiohttp.ConnectionTimeoutError("It took too long to connect")
         return await super().send(conn)
 

@@ -32,6 +32,7 @@ from .effects import (
     named,
 )
 from .gate import Gate
+from .lateness import before
 
 NO_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -99,7 +100,7 @@ class Blocking:
         session = self.public if effect.anybodys else self.session
         try:
             with (
-                clocked.before(effect.not_after),
+                before(effect.not_after),
                 session.request(
                     request.method,
                     effect.url,

@@ -8,10 +8,6 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
@@ -25,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from . import public, tls
+from .lateness import too_late
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -89,32 +86,6 @@ def _answer(
 ) -> http.client.HTTPResponse:
     limited: Any = _Until(sock, deadline)
     return _Answer(limited, *args, **options)
-
-
-# From when on what is asked over a new connection must not be sent any more.
-_not_after: ContextVar[datetime | None] = ContextVar("not_after", default=None)
-
-
-@contextmanager
-def before(moment: datetime | None) -> Iterator[None]:
-    """Let no connection be made in this context that does not stand before `moment`.
-
-    To look up a name and try its addresses may take longer than any time-out tells.
-    """
-    token = _not_after.set(moment)
-    try:
-        yield
-    finally:
-        _not_after.reset(token)
-
-
-def too_late() -> bool:
-    """Say whether a connection that stands now stands too late for this context.
-
-    The time of day counts, which goes on while a machine is suspended.
-    """
-    moment = _not_after.get()
-    return moment is not None and datetime.now(UTC) >= moment
 
 
 class _Clocked(HTTPConnection):

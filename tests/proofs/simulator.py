@@ -26,6 +26,7 @@ CHUNK = 250  # seeds that a process plays before it reports
 WITHIN = 20_000  # seeds in which a planted bug must show
 SHOWN = 5  # failing seeds that are told with their trace
 LINES = 60
+BUGS = {**PLANTED, **ABREAST}
 Simulate = Callable[..., Told]
 
 
@@ -161,8 +162,7 @@ def commit() -> str:
 def hunt(start: int) -> int:
     """Look for each planted bug, and print how soon it was found."""
     missed = 0
-    bugs = {**PLANTED, **ABREAST}
-    for name, bug in bugs.items():
+    for name, bug in BUGS.items():
         found = first(name, start)
         missed += found is None
         if found is None:
@@ -173,7 +173,7 @@ def hunt(start: int) -> int:
             f"{name:20} seed {found.seed}, after {took:,} seeds: {found.why}",
             flush=True,
         )
-    print(f"{len(bugs) - missed} of {len(bugs)} found within {WITHIN:,} seeds")
+    print(f"{len(BUGS) - missed} of {len(BUGS)} found within {WITHIN:,} seeds")
     return 1 if missed else 0
 
 
@@ -181,7 +181,7 @@ def first(name: str, start: int) -> Told | None:
     """Return the first story from `start` on that a planted bug breaks."""
     simulate = street.simulate if name in ABREAST else alone
     for seed in range(start, start + WITHIN):
-        told = simulate(seed, {**PLANTED, **ABREAST}[name].parts)
+        told = simulate(seed, BUGS[name].parts)
         if told.broken:
             return told
     return None

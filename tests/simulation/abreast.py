@@ -149,11 +149,12 @@ class Abreast:
     def write_plans(self, turns: Sequence[Turn]) -> Steps:
         """Decide and write for all in one transaction; one by one if one is not free."""
         drafts: list[Any] = []
+        worlds = [turn.world for turn in turns]
         while True:
-            yield from self.lock(turns)
+            yield from self.lock(worlds)
             drafts = [turn.worker.draft(turn.run, at_once=True) for turn in turns]
             yield TICK
-            if self.unlock(turns):
+            if self.unlock(worlds):
                 break
         try:
             for turn, drafted in zip(turns, drafts, strict=True):
@@ -167,18 +168,16 @@ class Abreast:
 
     def write_one_by_one(self, turns: Sequence[Turn]) -> Steps:
         for turn in turns:
-            done = None
-            while done is None:
-                done = yield from turn.worker.write_plan(turn.run, at_once=True)
-            turn.commands, turn.steps = done
+            turn.commands, turn.steps = yield from turn.worker.commit_plan(turn.run)
 
-    def lock(self, turns: Iterable[Turn]) -> Steps:
-        for turn in sorted(turns, key=lambda each: each.place):
-            yield from turn.world.rows.lock(self.process)
+    def lock(self, worlds: Sequence[Any]) -> Steps:
+        """Lock the connections of `worlds`, in the order that all keep to."""
+        for world in sorted(worlds, key=self.street.worlds.index):
+            yield from world.rows.lock(self.process)
 
-    def unlock(self, turns: Iterable[Turn]) -> bool:
+    def unlock(self, worlds: Iterable[Any]) -> bool:
         """End a transaction; False if it was ended meanwhile, with nothing written."""
-        return all([turn.world.rows.unlock(self.process) for turn in turns])
+        return all([world.rows.unlock(self.process) for world in worlds])
 
     def send_all(self, turns: Sequence[Turn]) -> Steps:
         """Send what was claimed with its plan, all at once."""
@@ -211,13 +210,11 @@ class Abreast:
                     drive.steps.append(drive.added)
 
     def end_all(self, ends: Sequence[tuple[Any, Any, Any, Any]]) -> Steps:
-        theirs = {id(drive.world) for drive, *_ in ends}
-        rows = [world.rows for world in self.street.worlds if id(world) in theirs]
+        worlds = [drive.world for drive, *_ in ends]
         while True:
-            for each in rows:
-                yield from each.lock(self.process)
+            yield from self.lock(worlds)
             yield TICK
-            if all([each.unlock(self.process) for each in rows]):
+            if self.unlock(worlds):
                 break
         self.stage.note("ended together", len(ends))
         for drive, *written in ends:

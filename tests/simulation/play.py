@@ -218,6 +218,3 @@ def told_of(seed: int, worlds: Sequence[World], play: Callable[[], None]) -> Tol
         why,
         tuple(stage.trace or ()),
     )
-
-
-__all__ = ["LONGEST", "REAL", "Parts", "Story", "Told", "World", "simulate", "told_of"]

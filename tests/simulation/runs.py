@@ -156,6 +156,10 @@ class Worker:
             event = run_events.Planned(*why)
             return (yield from self.apply(run, event)) or (), []
         yield from self.sync()
+        return (yield from self.commit_plan(run))
+
+    def commit_plan(self, run: Any) -> Steps:
+        """Decide and write, as often as it takes until a transaction is not ended."""
         while (done := (yield from self.write_plan(run, at_once=True))) is None:
             pass
         return done

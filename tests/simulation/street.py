@@ -45,12 +45,6 @@ class Beats(Queue):
         for world in self.worlds:
             world.rows.unlock(process)
 
-    def tick(self, occurrence: Occurrence) -> None:
-        if not occurrence.started:
-            for _ in range(occurrence.beats):
-                self.tasks += 1
-                self.deliver(("dispatch", None, self.tasks), self.stage.draw())
-
     def due_at(self) -> Any:
         moments = [world.queue.due_at() for world in self.worlds]
         return min((at for at in moments if at is not None), default=None)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from providers.drivers import clocked, policy
+from providers.drivers import lateness, policy
 from providers.errors import (
     AuthenticationFailed,
     CircuitOpen,
@@ -348,7 +348,7 @@ def test_nothing_is_sent_by_a_machine_that_slept_while_it_connected(
         def now(cls, tz=None):
             return soon
 
-    monkeypatch.setattr(clocked, "datetime", Awake)
+    monkeypatch.setattr(lateness, "datetime", Awake)
     with pytest.raises(Unavailable, match="took too long"):
         run(bank, before(bank.asking(PAY), soon))
 
