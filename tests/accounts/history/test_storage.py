@@ -22,7 +22,19 @@ from accounts.services import history, keeping, trends
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-TODAY = datetime.combine(now().date(), datetime.min.time(), UTC)
+
+
+def midnight() -> datetime:
+    return datetime.combine(now().date(), datetime.min.time(), UTC)
+
+
+TODAY = midnight()
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch) -> None:
+    """Let a test begin in its own day: midnight may have passed since this was loaded."""
+    monkeypatch.setitem(globals(), "TODAY", midnight())
 
 
 def put(account: Account, *told: tuple[datetime, int], **more) -> None:
