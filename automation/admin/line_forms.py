@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
+from django.forms.models import ModelChoiceIterator
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin import show
@@ -147,7 +149,26 @@ def share(name: str, **kwargs) -> forms.CharField:
     return field
 
 
-class AccountChoice(forms.ModelChoiceField):
+class AskedOnce(ModelChoiceIterator):
+    """Offers the rows of one query, however many fields of a page do."""
+
+    def __iter__(self) -> Iterator[tuple[Any, str]]:
+        if self.field.empty_label is not None:
+            yield "", self.field.empty_label
+        yield from map(self.choice, self.field.rows)
+
+
+class RowChoice(forms.ModelChoiceField):
+    """Rows that many fields of a page may offer."""
+
+    iterator = AskedOnce
+
+    def __init__(self, rows: QuerySet, **kwargs) -> None:
+        self.rows = rows  # itself, and not the copy that Django makes for each field
+        super().__init__(rows, **kwargs)
+
+
+class AccountChoice(RowChoice):
     """Accounts with what they are inside of and what they hold."""
 
     def label_from_instance(self, row: Account) -> str:
@@ -204,7 +225,7 @@ class TriggerForm(forms.Form):
         self.fields["account"] = account(
             Account.objects.none() if accounts is None else accounts
         )
-        self.fields["rule"] = forms.ModelChoiceField(
+        self.fields["rule"] = RowChoice(
             Rule.objects.none() if rules is None else rules,
             required=False,
             empty_label="Choose…",

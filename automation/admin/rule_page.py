@@ -97,7 +97,7 @@ class RulePage:
     @cached_property
     def legs(self):
         first = FIRST_LEGS if self.rule is None else leg_rows(self.rule)
-        accounts = {"accounts": accounts_for(self.workspaces)}
+        accounts = {"accounts": self.accounts}
         return LegFormSet(
             self.typed, prefix="legs", initial=first, form_kwargs=accounts
         )
@@ -106,7 +106,7 @@ class RulePage:
     def triggers(self):
         first = FIRST_TRIGGERS if self.rule is None else trigger_rows(self.rule)
         choices = {
-            "accounts": accounts_for(self.workspaces),
+            "accounts": self.accounts,
             "rules": rules_for(self.workspaces, self.rule),
         }
         return TriggerFormSet(
@@ -116,6 +116,11 @@ class RulePage:
     @cached_property
     def conditions(self) -> ConditionRows:
         return ConditionRows(self.typed, self.stored, self.workspaces)
+
+    @cached_property
+    def accounts(self):
+        """Return what every row of the page offers."""
+        return accounts_for(self.workspaces)
 
     @property
     def workspaces(self):

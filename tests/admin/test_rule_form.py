@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.admin.inputs import AmountField, SpanField, plain
 from automation import services
-from automation.models import Rule
+from automation.models import Rule, RuleLeg, Trigger
 from providers.money import Asset, pretty
 
 from .conftest import hold
@@ -312,6 +314,22 @@ def test_a_choice_of_accounts_shows_what_they_hold(owner, home):
 
     assert "Home main › Home bills · £612.50" in shown
     assert "Home main › Home unread · unknown" in shown
+
+
+def test_the_page_asks_as_often_for_many_lines(owner, home):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            owner.get(page(home.rule))
+        return len(asked)
+
+    before = queries()
+    for order in range(5):
+        pot = hold(home.connection, f"pot {order}", 100, parent=home.main)
+        line = {"role": "target", "strategy": "fixed", "amount": 1}
+        RuleLeg.objects.create(rule=home.rule, account=pot, order=10 + order, **line)
+        Trigger.objects.create(rule=home.rule, kind="daily", hour=order, minute=0)
+
+    assert queries() <= before
 
 
 def test_the_page_of_a_rule_shows_when_it_is_due(owner, home):
