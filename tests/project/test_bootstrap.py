@@ -251,7 +251,7 @@ def test_part_of_the_suite_runs_as_it_is_asked_for(monkeypatch, line, wanted):
 
 
 @pytest.mark.parametrize("line", [[], ["--durations=9"], ["--", "-v"]])
-@pytest.mark.parametrize(("cores", "processes"), [(2, "4"), (8, "10"), (96, "18")])
+@pytest.mark.parametrize(("cores", "processes"), [(2, "3"), (8, "9"), (96, "17")])
 def test_whole_suite_is_shared_among_the_cores(monkeypatch, line, cores, processes):
     asked = handed_on(monkeypatch, line, cores)
 

@@ -26,6 +26,7 @@ def spread(words: list[str]) -> list[str]:
     is_part = any(not w.startswith("-") or w.startswith(ALONE) for w in words)
     if is_part or cores < 2:
         return []
-    # The order is that of tests/conftest.py: what takes longest starts first. Two more
-    # than there are cores, for some tests mostly wait.
-    return ["-n", str(cores + 2), "--dist", "loadfile", "--no-loadscope-reorder"]
+    # The order is that of tests/conftest.py: what takes longest starts first. One more
+    # than there are cores, for some tests mostly wait; with two more all of them take
+    # longer, for each pushes out of the caches what another needs.
+    return ["-n", str(cores + 1), "--dist", "loadfile", "--no-loadscope-reorder"]
