@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from django.utils.timezone import now
 
-from accounts.models import Account
+from accounts.models import Account, Balance
 from automation import machine
-from automation.machine import Command, events
+from automation.machine import Command, Part, TransferState, events
 from automation.models import RuleRun, Transfer
 from automation.rules.draft import LIVE_SECONDS
 
@@ -32,11 +33,20 @@ def begin(run: RuleRun, rows: Sequence[Transfer], accounts: Sequence[Account]) -
         if balance := getattr(account, "balance", None):
             balance.leaving = account.leaving
             balances[account.pk] = balance
-    if oldest(row, balances) > LIVE_SECONDS:
-        return
-    moment = now()
-    claimed, _ = machine.step(transfer_state(row, part), events.Claim(), moment)
-    sending, commands = machine.step(claimed, judge(run, row, balances), moment)
-    if commands == (Command.SEND,):
+    if sending := begun(run, row, part, balances):
         take(row, {name: getattr(sending, name) for name in KEPT})
         row.begun = True
+
+
+def begun(
+    run: RuleRun, row: Transfer, part: Part, balances: Mapping[UUID, Balance]
+) -> TransferState | None:
+    """Return `row` claimed and about to be sent, if live `balances` allow that."""
+    if oldest(row, balances) > LIVE_SECONDS:
+        return None
+    moment = now()
+    claimed, commands = machine.step(transfer_state(row, part), events.Claim(), moment)
+    if commands != (Command.CHECK,):
+        return None
+    sending, commands = machine.step(claimed, judge(run, row, balances), moment)
+    return sending if commands == (Command.SEND,) else None

@@ -47,10 +47,13 @@ settled AS (
       SELECT 1 FROM automation_transfer t
       WHERE t.source_id = b.account_id AND t.id <> settled.id
       AND t.status = 'done' AND t.settled_at > b.as_of))
-  RETURNING b.account_id, b.total, b.available, v.moved
+  RETURNING b.account_id, b.total, b.available, v.moved, b.fetched_at, b.distrusted
 )"""
 ENTRY = "(%s::uuid, %s::uuid, %s::numeric, %s::numeric)"
-BOOK = f"WITH {HOLD}, {ENTER} SELECT e.* FROM settled LEFT JOIN entered e ON true"
+BOOK = f"""
+WITH {HOLD}, {ENTER}
+SELECT account_id, total, available, moved FROM settled LEFT JOIN entered ON true
+"""
 Told = Mapping[str, int]  # what accounts hold, as the provider says, by its own ids
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 
 from automation.machine.run import Renew
@@ -21,9 +22,10 @@ def drive(run: RuleRun, steps: list[Transfer]) -> bool:
     """
     ends = monotonic() + TURN
     for row in iter_open(steps):
-        if monotonic() >= ends:
+        if monotonic() >= ends and not row.begun:
             return True
         turn = Drive(run, row, steps)
+        turn.following = partial(after, row, steps, ends)
         if apply(run, Renew()) is None:
             turn.let_go()
             break  # another worker has the run
@@ -33,6 +35,13 @@ def drive(run: RuleRun, steps: list[Transfer]) -> bool:
         if run_step(row, steps).open:
             break
     return False
+
+
+def after(row: Transfer, steps: list[Transfer], ends: float) -> Transfer | None:
+    """Return the transfer to be made after `row`, if the turn does not end before."""
+    if monotonic() >= ends:
+        return None
+    return next((step for step in iter_open(steps) if step is not row), None)
 
 
 def iter_open(steps: list[Transfer]):

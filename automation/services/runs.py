@@ -122,7 +122,11 @@ LEGS = Compiled(lambda rules: legs_with_accounts().filter(rule__in=rules))
 def transfers_of(run: RuleRun) -> list[Transfer]:
     """Return all transfers of `run` in order, with what sending them needs."""
     rows = run.transfers.select_related(
-        "source__connection", "source__parent", "target__parent", "run"
+        "source__connection",
+        "source__parent",
+        "target__parent",
+        "target__balance",
+        "run",
     )
     return list(rows.order_by("move", "step"))
 

@@ -30,6 +30,7 @@ from providers.wire import Call, before
 
 from .asking import ask, failure
 from .funds import check
+from .relay import Relay
 from .routes import place
 from .rows import (
     KEPT,
@@ -56,6 +57,7 @@ class Drive:
         self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
         self.added: Transfer | None = None
         self.receipt: Receipt | None = None
+        self.following: Callable[[], Transfer | None] = lambda: None
 
     def go(self) -> None:
         """Claim the transfer, and do what the machine commands until it rests."""
@@ -155,9 +157,21 @@ class Drive:
         told = self.told() if Command.BOOK in commands else None
         if told is not None and self.all_at_once(commands):
             done = finish_run(self.run, self.row, after, self.steps, told)
+            if done is None and (relay := self.relay()) is not None:
+                done = relay(after, told)
             if done is not None:
                 return done
         return save_transfer(self.row, after, told=told)
+
+    def relay(self) -> Relay | None:
+        """Return how the next transfer may begin as this one, sent just now, ends."""
+        next_ = self.following() if self.receipt else None
+        if next_ is None:
+            return None
+        turn = Drive(self.run, next_, self.steps)
+        if not isinstance(turn.first_event(), events.Claim):
+            return None
+        return Relay(self.run, self.row, next_, turn.part)
 
     def told(self) -> Mapping[str, int]:
         """Return what the provider said that accounts hold since, by its own ids."""

@@ -22,17 +22,18 @@ PAUSED, DRY, PROTECTED, OFF = "paused", "dry_run", "protected", "rule_off"
 # Shared: those who send do not wait for each other, but who pauses the workspace,
 # protects an account or switches off the rule waits for them, and once that is
 # committed nobody commits to send.
-GUARD = """
-SELECT w.paused_at IS NOT NULL, w.dry_run,
-       s.protected_at IS NOT NULL, t.protected_at IS NOT NULL, NOT r.enabled
+SWITCHES = """
+SELECT w.paused_at IS NOT NULL AS paused, w.dry_run AS dry,
+       s.protected_at IS NOT NULL AS source, t.protected_at IS NOT NULL AS target,
+       NOT r.enabled AS off
 FROM accounts_account s
 JOIN accounts_workspace w ON w.id = s.workspace_id
 JOIN accounts_account t ON t.id = %s
 JOIN automation_rulerun n ON n.id = %s
 JOIN automation_rule r ON r.id = n.rule_id
-WHERE s.id = %s
-FOR SHARE OF w FOR KEY SHARE OF s, t FOR KEY SHARE OF r
-"""
+WHERE s.id = %s"""
+HELD_TRUE = "FOR SHARE OF w FOR KEY SHARE OF s, t FOR KEY SHARE OF r"
+GUARD = f"{SWITCHES} {HELD_TRUE}"
 
 
 class Stopped(Exception):
@@ -54,9 +55,14 @@ def guard(row: Transfer) -> None:
 
 def stopped(row: Transfer) -> events.Held | None:
     """Return why `row` must not be sent, as the database says, and hold that true."""
-    told = execute(GUARD, [row.target_id, row.run_id, row.source_id])
+    told = execute(GUARD, switches_of(row))
     paused, dry, source, target, off = told.fetchone()
     return because(row, paused=paused, dry=dry, source=source, target=target, off=off)
+
+
+def switches_of(row: Transfer) -> list[UUID]:
+    """Return what SWITCHES is given of `row`."""
+    return [row.target_id, row.run_id, row.source_id]
 
 
 def resting(run: RuleRun, row: Transfer) -> events.Held | None:

@@ -10,6 +10,7 @@ from django.db import connections, transaction
 from django.utils.timezone import now
 
 from accounts import services as accounts
+from accounts.models import SyncRun
 from automation import services
 from automation.models import RuleRun, Transfer
 from automation.services import switches
@@ -86,6 +87,19 @@ def stop_while(monkeypatch, what, stop):
     monkeypatch.setitem(services.sending.ACTIONS, what, then)
 
 
+@pytest.fixture(params=["handed on", "claimed"])
+def before_second(request, alice, monkeypatch):
+    """Return what is done just before the second transfer is committed to be sent.
+
+    It begins as the first one ends, or is claimed by itself: as where the bank was read
+    while the first one was on its way.
+    """
+    if request.param == "claimed":
+        kind = SyncRun.Kind.MANUAL
+        stop_while(monkeypatch, "send", lambda: accounts.sync([alice.connection], kind))
+    return "send" if request.param == "handed on" else "check"
+
+
 STOPS = {
     "paused": lambda alice, anna: services.pause(alice.workspace, user=anna),
     "dry_run": lambda alice, anna: type(alice.workspace).objects.update(dry_run=True),
@@ -96,10 +110,10 @@ STOPS = {
 
 @pytest.mark.parametrize("stop", STOPS)
 def test_what_is_stopped_between_two_transfers_is_not_sent(
-    stop, alice, two, run, anna, moved, monkeypatch
+    stop, alice, two, run, anna, moved, before_second, monkeypatch
 ):
-    """The second is checked already: only the commit to send can stop it."""
-    stop_while(monkeypatch, "check", lambda: STOPS[stop](alice, anna))
+    """The second may be checked already: only the commit to send can stop it."""
+    stop_while(monkeypatch, before_second, lambda: STOPS[stop](alice, anna))
 
     held = run(two)
 
@@ -122,9 +136,9 @@ OFF = {
 
 @pytest.mark.parametrize("off", OFF)
 def test_nothing_more_is_begun_of_a_rule_that_is_off(
-    off, two, run, anna, moved, monkeypatch, let_time_pass
+    off, two, run, anna, moved, before_second, monkeypatch, let_time_pass
 ):
-    stop_while(monkeypatch, "check", lambda: OFF[off](two, anna))
+    stop_while(monkeypatch, before_second, lambda: OFF[off](two, anna))
 
     held = run(two)
     let_time_pass()
@@ -184,9 +198,9 @@ def test_a_plan_is_not_begun_when_it_was_stopped_while_the_bank_was_read(
 
 
 def test_what_was_held_goes_on_by_itself_after_the_pause(
-    alice, workspace, two, run, anna, moved, monkeypatch
+    alice, workspace, two, run, anna, moved, before_second, monkeypatch
 ):
-    stop_while(monkeypatch, "check", lambda: services.pause(workspace, user=anna))
+    stop_while(monkeypatch, before_second, lambda: services.pause(workspace, user=anna))
     held = run(two)
     monkeypatch.undo()
 
@@ -196,9 +210,9 @@ def test_what_was_held_goes_on_by_itself_after_the_pause(
 
 
 def test_what_was_held_for_too_long_expires_with_the_plan(
-    alice, workspace, two, run, anna, moved, monkeypatch, let_time_pass
+    alice, workspace, two, run, anna, moved, before_second, monkeypatch, let_time_pass
 ):
-    stop_while(monkeypatch, "check", lambda: services.pause(workspace, user=anna))
+    stop_while(monkeypatch, before_second, lambda: services.pause(workspace, user=anna))
     held = run(two)
     Transfer.objects.update(expires_at=now())
     let_time_pass()
@@ -211,9 +225,9 @@ def test_what_was_held_for_too_long_expires_with_the_plan(
 
 
 def test_the_bank_is_asked_for_nothing_while_a_transfer_is_held(
-    alice, workspace, two, run, anna, monkeypatch, let_time_pass
+    alice, workspace, two, run, anna, before_second, monkeypatch, let_time_pass
 ):
-    stop_while(monkeypatch, "check", lambda: services.pause(workspace, user=anna))
+    stop_while(monkeypatch, before_second, lambda: services.pause(workspace, user=anna))
     held = run(two)
     syncs = alice.connection.sync_runs.count()
     for _ in range(3):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
+from accounts.models import Balance
 from automation import services
 from automation.models import RuleRun, Transfer
-from automation.services import asking, sending, together
+from automation.services import asking, relay, sending, together
 from providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
 from tests.simulation.bank import Traits
 from tests.simulation.database import Database
@@ -38,20 +41,47 @@ def seen(row) -> tuple[object, ...]:
 
 def topped_up(person, from_):
     """Bring the first pot up to 150.00, from the account or from another pot."""
-    accounts = {"main": person.main, "p1": person.pots[1]}
-    for name, account in accounts.items():
-        person.fill(account, PLACES[name])
+    accounts = filled(person)
     made = person.rule(
         "topup",
         leg(accounts[from_], "source"),
-        leg(person.pots[0], "target", strategy="to_target", target=gbp(150_00)),
+        leg(accounts["p0"], "target", strategy="to_target", target=gbp(150_00)),
     )
-    made.from_, made.owner = from_, person.connection.pk
-    return made
+    return named(made, accounts)
 
 
-@pytest.fixture(params=["main", "p1"])
+def sorted_out(person):
+    """Share what the account holds between all pots: one transfer after the other."""
+    accounts = filled(person)
+    pots = [
+        leg(
+            accounts[f"p{order}"], "bills", order=order, strategy="fixed", amount=gbp(n)
+        )
+        for order, n in enumerate((60_00, 70_00, 80_00))
+    ]
+    made = person.rule("autosort", leg(accounts["main"], "source"), *pots)
+    return named(made, accounts)
+
+
+def filled(person):
+    """Let accounts hold what they do in the simulation, and return them by that name."""
+    accounts = {"main": person.main}
+    accounts |= {f"p{number}": pot for number, pot in enumerate(person.pots)}
+    for name, amount in PLACES.items():
+        person.fill(accounts[name], amount)
+    return accounts
+
+
+def named(rule, accounts):
+    rule.names = {str(account.pk): name for name, account in accounts.items()}
+    rule.owner = accounts["main"].connection_id
+    return rule
+
+
+@pytest.fixture(params=["main", "p1", "all"])
 def rule(alice, request):
+    if request.param == "all":
+        return sorted_out(alice)
     return topped_up(alice, request.param)
 
 
@@ -100,6 +130,7 @@ class Real:
         self.told: dict[object, list[object]] = {owner: [] for owner in scripts}
         patch.setattr(sending, "save_transfer", self.around(sending.save_transfer))
         patch.setattr(sending, "finish_run", self.around(sending.finish_run, 1))
+        patch.setattr(relay, "hand_on", self.handing_on(relay.hand_on))
         patch.setattr(together, "end_all", self.ending(together.end_all))
         patch.setattr(sending, "call", self.scripted(sending.call, moves=True))
         patch.setattr(asking, "call", self.scripted(asking.call, moves=False))
@@ -116,6 +147,16 @@ class Real:
             return kept
 
         return written
+
+    def handing_on(self, hand_on):
+        def handed_on(run, row, fields, told, next_):
+            kept = hand_on(run, row, fields, told, next_)
+            self.note(row)
+            if next_.row.begun:
+                self.note(next_.row)
+            return kept
+
+        return handed_on
 
     def ending(self, end_all):
         def ended(ends):
@@ -156,6 +197,7 @@ def really(rules, fates, let_time_pass, monkeypatch) -> list[list[object]]:
         for run in RuleRun.objects.unfinished():
             services.execute_run(run.pk)
         let_time_pass()
+        Balance.objects.update(fetched_at=now() - timedelta(minutes=1))
     ends = [RuleRun.objects.get(pk=run.pk).status for run in runs]
     return [[*real.told[r.owner], end] for r, end in zip(rules, ends, strict=True)]
 
@@ -216,7 +258,9 @@ def committed(world) -> list[object]:
 
 def story(rule) -> Story:
     """Return the story in which `rule` is due once, and nothing goes wrong by itself."""
-    spec = replace(services.rule_spec(rule), legs=tuple(named(rule)))
+    spec = services.rule_spec(rule)
+    legs = tuple(replace(each, account=rule.names[each.account]) for each in spec.legs)
+    spec = replace(spec, legs=legs)
     known = Known(
         rule.pk,
         "r",
@@ -229,13 +273,6 @@ def story(rule) -> Story:
     )
     due = Occurrence(rule.pk, "one", "daily", START, beats=1)
     return Story(Weather(), Traits(), dict(PLACES), 3000.0, [known], [due])
-
-
-def named(rule) -> Iterator[object]:
-    """Yield the legs, their accounts called as the simulated ones are."""
-    for spec in services.rule_spec(rule).legs:
-        source = spec.role == "source"
-        yield replace(spec, account=rule.from_ if source else "p0")
 
 
 @pytest.mark.parametrize("fates", SCRIPTS)

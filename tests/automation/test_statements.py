@@ -15,10 +15,13 @@ from automation import services, tasks
 from automation.models import Transfer
 from automation.services import facts, funds
 
+from .conftest import leg
+
 pytestmark = pytest.mark.django_db
 FRAME = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
 FOR_ONE = 6  # statements of a run that makes one transfer
-FOR_ANOTHER = 5  # for each further transfer of the same run
+FOR_ANOTHER = 1  # for each further transfer out of the same account
+FROM_ANOTHER = 5  # for each that leaves another one
 
 
 @pytest.fixture
@@ -59,23 +62,52 @@ def test_a_run_of_one_transfer_keeps_to_its_statements(topup, statements):
     assert run.status == "succeeded"
 
 
-def test_further_transfers_cost_no_more_than_their_own_steps(alice, statements):
+@pytest.fixture
+def into_pots(alice):
+    """Return a rule that makes three transfers out of one account."""
     alice.fill(alice.main, 900_00)
-    legs = [
-        {
-            "account": str(pot.pk),
-            "role": "investment",
-            "order": order,
-            "strategy": "equal",
-        }
+    pots = [
+        leg(pot, "investment", order=order, strategy="equal")
         for order, pot in enumerate(alice.pots)
     ]
-    rule = alice.rule(
-        "autosort", {"account": str(alice.main.pk), "role": "source"}, *legs
-    )
-    run = started(rule, "three")
+    return alice.rule("autosort", leg(alice.main, "source"), *pots)
+
+
+def test_further_transfers_out_of_an_account_cost_one_statement_each(
+    into_pots, statements
+):
+    run = started(into_pots, "three")
 
     assert len(statements(run)) <= FOR_ONE + 2 * FOR_ANOTHER
+    assert run.transfers.filter(status="done").count() == 3
+
+
+def test_transfers_out_of_other_accounts_cost_no_more_than_their_own_steps(
+    alice, statements
+):
+    for pot in alice.pots:
+        alice.fill(pot, 100_00)
+    pots = [
+        leg(pot, "source", order=order, strategy="all")
+        for order, pot in enumerate(alice.pots)
+    ]
+    run = started(alice.rule("sweep", *pots, leg(alice.main, "target")), "three")
+
+    assert len(statements(run)) <= FOR_ONE + 2 * FROM_ANOTHER
+    assert run.transfers.filter(status="done").count() == 3
+
+
+def test_a_run_that_went_on_alone_hands_its_account_on_as_well(
+    into_pots, statements, monkeypatch
+):
+    monkeypatch.setattr(services.driving, "TURN", 0.0)
+    run = started(into_pots, "three")
+    statements(run)  # the turn ends after the first
+    assert run.transfers.filter(status="done").count() == 1
+    monkeypatch.setattr(services.driving, "TURN", 30.0)
+
+    # It is taken up, its second transfer is claimed, and hands on to the third.
+    assert len(statements(run)) <= 3 + FROM_ANOTHER + FOR_ANOTHER
     assert run.transfers.filter(status="done").count() == 3
 
 

@@ -185,6 +185,7 @@ class Database:
         """Return a run with its rule, as they are now."""
         run = self.runs[pk].copy()
         run.rule = self.rules[run.rule_id].copy()
+        run.held = {}  # what its worker knows of balances
         return run
 
     def steps_of(self, run: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from .database import Database
 from .network import Network, ServerError
 from .play import Parts
 from .queue import Queue
-from .transfers import Drive
+from .transfers import Drive, Successor
 
 Steps = Generator[float, None, Any]
 
@@ -139,6 +139,13 @@ class OldReadings(Drive):
         return self.judge()[0]
 
 
+class HandedOnBlindly(Drive):
+    """Begins the next transfer out of an account whatever that holds by then."""
+
+    def as_judged(self, next_: Successor) -> bool:
+        return True
+
+
 class SecondStepFirst(Drive):
     """Puts money into the second pot without waiting for the first."""
 
@@ -206,6 +213,9 @@ PLANTED: Mapping[str, Planted] = {
     "no-recheck": Planted(Parts(drive=NoSecondLook), "no check before sending again"),
     "no-horizon": Planted(Parts(rows=NoHorizon), "sent again after the horizon"),
     "stale-outflow": Planted(Parts(drive=OldReadings), "spending on old readings"),
+    "handed-on-blindly": Planted(
+        Parts(drive=HandedOnBlindly), "the next begun on what was held before"
+    ),
     "leg-2-first": Planted(
         Parts(drive=SecondStepFirst, in_order=False), "the second leg before the first"
     ),

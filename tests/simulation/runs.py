@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from automation import machine
@@ -57,7 +58,7 @@ class Worker:
             if RunCommand.PLAN in commands:
                 commands, steps = yield from self.plan_run(run)
             elif RunCommand.DRIVE in commands:
-                steps = self.world.rows.steps_of(run) if steps is None else steps
+                steps = self.steps_of(run) if steps is None else steps
                 more = yield from self.drive(run, steps)
                 yield from self.conclude(run, steps, more=more)
                 break
@@ -67,11 +68,18 @@ class Worker:
         for other in self.world.rows.wake(run):
             self.world.queue.publish("execute_run", other)
 
+    def steps_of(self, run: Any) -> list[Any]:
+        """Return the transfers of `run`, and let it know what they go to holds."""
+        rows = self.world.rows
+        steps = rows.steps_of(run)
+        run.held = {row.target_id: rows.balances[row.target_id].copy() for row in steps}
+        return steps
+
     def reread(self, pk: object) -> Steps:
         """Ask once more what came of a transfer that waits for a person."""
         yield TICK
         run = self.world.rows.load(self.world.rows.transfers[pk].run_id)
-        steps = self.world.rows.steps_of(run)
+        steps = self.steps_of(run)
         mine = next(step for step in steps if step.pk == pk)
         if mine.needs_person:
             yield from self.world.parts.drive(self, run, mine, steps).go()
@@ -121,9 +129,10 @@ class Worker:
         """Take the transfers further, one at a time; True if time ended the turn."""
         ends = self.world.now + timedelta(seconds=TURN)
         for row in iter_open(steps):
-            if self.world.now >= ends:
+            if self.world.now >= ends and not row.begun:
                 return True
             turn = self.world.parts.drive(self, run, row, steps)
+            turn.following = partial(self.after, row, steps, ends)
             if (yield from self.apply(run, run_events.Renew())) is None:
                 yield from turn.let_go()
                 break
@@ -133,6 +142,12 @@ class Worker:
             if run_step(row, steps).open and self.world.parts.in_order:
                 break
         return False
+
+    def after(self, row: Any, steps: list[Any], ends: datetime) -> Any:
+        """Return the transfer to be made after `row`, if the turn does not end before."""
+        if self.world.now >= ends:
+            return None
+        return next((step for step in iter_open(steps) if step is not row), None)
 
     def conclude(self, run: Any, steps: Sequence[Any], *, more: bool = False) -> Steps:
         """Say how `run` ended, or when it is looked at again."""
@@ -221,6 +236,7 @@ class Worker:
             account = rows.accounts[leg.account].copy()
             account.balance = known = rows.balance(leg.account)
             held[leg.account] = holding(account, now, reserved=known.leaving)
+            run.held[leg.account] = known
         return plan(self.spec(rule), held, now=now)
 
     def spec(self, rule: Any) -> RuleSpec:

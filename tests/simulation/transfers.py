@@ -5,7 +5,8 @@ What decides is the product's own: the machine, and the pure parts of its servic
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +29,18 @@ from .story import INSTALLATION
 
 Steps = Generator[float, None, Any]
 TRANSFER = columns(Transfer)
+LATER = timedelta(microseconds=1)  # no clock stands still between two lines
 ASKED = (Command.ASK, Command.CHECK, Command.SEND)
+
+
+@dataclass(slots=True)
+class Successor:
+    """How a transfer begins as another ends, and what its source is thought to hold."""
+
+    turn: Drive
+    sending: machine.TransferState
+    source: Any
+    before: tuple[Any, Any]  # what was noted on the row
 
 
 class Drive:
@@ -41,6 +53,7 @@ class Drive:
         self.before = next((s for s in steps if s.pk == row.depends_on_id), None)
         self.added: Any = None
         self.receipt: Any = None
+        self.following: Callable[[], Any] = lambda: None
         self.wrote = True
 
     def go(self) -> Steps:
@@ -108,6 +121,7 @@ class Drive:
         """Write the new state and what belongs to it, all or nothing."""
         rows, process = self.world.rows, self.worker.process
         while True:
+            next_ = self.relay(after, commands)
             if Command.BOOK in commands:
                 yield from rows.lock(process)
             yield TICK
@@ -115,10 +129,13 @@ class Drive:
                 break
         ended = self.success(after, commands)
         try:
-            return self.write(after, commands, ended)
+            written = self.write(after, commands, ended)
         except Busy:
             yield from self.apply(events.Busy())
             return False
+        if written and next_ is not None:
+            self.hand_on(next_)
+        return written
 
     def write(
         self,
@@ -142,6 +159,76 @@ class Drive:
         if not books_alone(commands, self.part):
             return None
         return success(self.run, self.row, after, self.steps, self.world.now)
+
+    def relay(
+        self, after: machine.TransferState, commands: Sequence[Command]
+    ) -> Successor | None:
+        """Return how the next transfer begins as this one ends; None where it waits."""
+        booked = books_alone(commands, self.part) and self.receipt is not None
+        row = self.following() if booked and not self.success(after, commands) else None
+        if row is None or not self.passes(row):
+            return None
+        turn = type(self)(self.worker, self.run, row, self.steps)
+        if not isinstance(turn.first_event(), events.Claim):
+            return None
+        source, before = self.entered(after), (row.held_before, row.good_until)
+        sending = turn.begun(self.run.held | {row.source_id: source})
+        if sending is None:
+            row.held_before, row.good_until = before
+            return None
+        return Successor(turn, sending, source, before)
+
+    def passes(self, row: Any) -> bool:
+        """Say whether the place of the account goes over to `row`."""
+        return (
+            row.source_id == self.row.source_id and row.target_id != self.row.target_id
+        )
+
+    def entered(self, after: machine.TransferState) -> Any:
+        """Return what the source holds then, from what was known when this was sent."""
+        balance = self.run.held[self.row.source_id].copy()
+        said = self.receipt.balances.get(self.row.source.external_id)
+        moved = -self.row.amount if said is None else said - balance.total
+        balance.total += moved
+        balance.available += moved
+        balance.as_of = after.settled_at
+        if said is not None:
+            balance.fetched_at = after.settled_at
+        return balance
+
+    def begun(self, balances: dict[str, Any]) -> machine.TransferState | None:
+        """Return this transfer claimed and about to be sent, if live `balances` allow."""
+        row, now = self.row, self.world.now + LATER
+        if age(balances[row.source_id], now) > LIVE_SECONDS:
+            return None
+        state = self.world.rows.transfer_state(row, self.part)
+        claimed, commands = machine.step(state, events.Claim(), now)
+        if commands != (Command.CHECK,):
+            return None
+        sending, commands = machine.step(claimed, self.weigh(balances), now)
+        return sending if commands == (Command.SEND,) else None
+
+    def hand_on(self, next_: Successor) -> None:
+        """Begin the next in the statement that ended this, if all is as it was judged."""
+        rows, row = self.world.rows, next_.turn.row
+        if self.as_judged(next_) and rows.save_transfer(row, next_.sending):
+            row.begun = True
+            self.run.held[row.source_id] = next_.source
+            self.world.watch.permits(row, rows.balances[row.source_id].copy())
+            self.world.stage.note("handed on", row.name)
+        else:
+            row.held_before, row.good_until = next_.before
+
+    def as_judged(self, next_: Successor) -> bool:
+        """Say whether both ends of the next hold what it was judged on."""
+        rows, row = self.world.rows, next_.turn.row
+        kept, source = rows.balances[row.source_id], next_.source
+        known = source.total, source.available, source.fetched_at, source.as_of
+        if (kept.total, kept.available, kept.fetched_at, kept.as_of) != known:
+            return False
+        filled = row.held_before if row.target.parent_id else None
+        same = filled is None or rows.balances[row.target_id].total == filled
+        return same and rows.rules[self.run.rule_id].enabled
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""
@@ -288,14 +375,20 @@ class Drive:
         seconds = age(balances[row.source_id], now)
         if only_young and seconds > LIVE_SECONDS:
             return None, False
-        self.remember(balances)
-        row.good_until = good_until(row, balances, self.allowed())
-        if seconds > self.allowed():
-            return events.Unreadable("stale_balance", "The reading is old"), False
-        event = afford(self.run, row, balances, careful=False)
+        self.run.held |= balances
+        event = self.weigh(balances)
         if isinstance(event, events.Affordable):
             self.world.watch.permits(row, balances[row.source_id])
-        return event, True
+        return event, not isinstance(event, events.Unreadable)
+
+    def weigh(self, balances: dict[str, Any]) -> machine.Event:
+        """Return what these balances say, and note what the pot holds."""
+        row = self.row
+        self.remember(balances)
+        row.good_until = good_until(row, balances, self.allowed())
+        if age(balances[row.source_id], self.world.now) > self.allowed():
+            return events.Unreadable("stale_balance", "The reading is old")
+        return afford(self.run, row, balances, careful=False)
 
     def allowed(self) -> int:
         return allowed(self.run.rule, self.row)

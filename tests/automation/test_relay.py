@@ -1,0 +1,227 @@
+"""An account goes from one transfer of a run to the next, if nothing came in between."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections, transaction
+from django.utils.timezone import now
+
+from accounts import services as accounts
+from accounts.models import Balance, Connection, SyncRun
+from automation import services
+from automation.models import Transfer
+from automation.services import relay
+
+from .conftest import Killed, die, gbp, leg
+from .people import again
+from .test_meanwhile import somebody_waits
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two(alice):
+    """Return a rule that makes two transfers out of one account."""
+    alice.fill(alice.main, 100_00)
+    alice.fill(alice.pots[1], 7_00)
+    return alice.rule(
+        "autosort",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "priority", strategy="fixed", amount=gbp(10_00)),
+        leg(alice.pots[1], "priority", order=1, strategy="fixed", amount=gbp(15_00)),
+    )
+
+
+@pytest.fixture
+def handed_on(monkeypatch):
+    """Return, for each transfer that might begin as another ended, whether it did."""
+    found: list[bool] = []
+    hand_on = relay.hand_on
+
+    def noted(*told):
+        written = hand_on(*told)
+        found.append(told[-1].row.begun)
+        return written
+
+    monkeypatch.setattr(relay, "hand_on", noted)
+    return found
+
+
+@pytest.fixture
+def as_first_arrives(monkeypatch):
+    """Let something happen once the bank has made the first transfer."""
+    send = services.sending.ACTIONS["send"]
+
+    def once(what) -> None:
+        def then(drive):
+            event = send(drive)
+            if drive.row.move == 0:
+                what()
+            return event
+
+        monkeypatch.setitem(services.sending.ACTIONS, "send", then)
+
+    return once
+
+
+def test_the_second_begins_as_the_first_ends(alice, two, run, handed_on, moved):
+    assert run(two).status == "succeeded"
+
+    first, second = Transfer.objects.order_by("move")
+    assert handed_on == [True]
+    assert list(moved().values()) == [1, 1]
+    assert (second.attempts, second.held_before) == (1, 7_00)
+    assert second.first_sent_at > first.settled_at
+    balance = Balance.objects.get(account=alice.main)
+    assert balance.available == alice.holds(alice.main) == 75_00
+
+
+def balance_of(account):
+    return Balance.objects.filter(account=account)
+
+
+def read_again(alice):
+    accounts.sync([alice.connection], SyncRun.Kind.MANUAL)
+
+
+def fill_second(alice):
+    alice.fill(alice.pots[1], 8_00)
+    balance_of(alice.pots[1]).update(total=8_00)
+
+
+MEANWHILE = {
+    "the bank was read": read_again,
+    "the source is confirmed": lambda a: balance_of(a.main).update(fetched_at=now()),
+    "the source holds less": lambda a: balance_of(a.main).update(available=89_00),
+    "the source is in doubt": lambda a: balance_of(a.main).update(distrusted=True),
+    "the source is unknown": lambda a: balance_of(a.main).delete(),
+    "the target holds more": fill_second,
+    "the target is unknown": lambda a: balance_of(a.pots[1]).delete(),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_it_is_claimed_by_itself_where_something_is_not_as_it_was_read(
+    what, alice, two, run, handed_on, as_first_arrives, moved
+):
+    as_first_arrives(lambda: MEANWHILE[what](alice))
+
+    assert run(two).status == "succeeded"
+
+    assert handed_on == [False]
+    assert list(moved().values()) == [1, 1]
+    assert alice.holds(alice.main) == 75_00
+
+
+def test_what_the_source_cannot_pay_any_more_is_not_begun(
+    alice, two, run, handed_on, as_first_arrives, moved
+):
+    def spend():
+        alice.bank.spend(alice.main.external_id, 80_00)
+        read_again(alice)
+
+    as_first_arrives(spend)
+
+    assert run(two).status == "running"
+
+    assert handed_on == [False]
+    assert sorted(moved().values()) == [0, 1]
+    waits = Transfer.objects.get(move=1)
+    assert (waits.status, waits.error_code) == ("pending", "insufficient_funds")
+
+
+def test_nothing_begins_where_somebody_was_faster_with_the_first(
+    two, run, handed_on, as_first_arrives, moved
+):
+    taken = now() + timedelta(seconds=40)
+    as_first_arrives(
+        lambda: Transfer.objects.filter(move=0).update(
+            attempts=2, next_attempt_at=taken
+        )
+    )
+
+    assert run(two).status == "running"
+
+    assert handed_on == [False]
+    first, second = Transfer.objects.order_by("move")
+    assert (first.status, first.attempts) == ("sending", 2)
+    assert (second.status, second.attempts) == ("pending", 0)
+    assert second.held_before is None
+    assert sorted(moved().values()) == [0, 1]
+
+
+def test_what_was_cancelled_meanwhile_is_not_begun(
+    two, run, anna, handed_on, as_first_arrives, moved
+):
+    started, _ = services.start_run(two, "one", trigger_kind="manual")
+    as_first_arrives(lambda: services.cancel_run(started.pk, user=anna))
+
+    services.execute_run(started.pk)
+
+    assert handed_on == [False]
+    assert sorted(moved().values()) == [0, 1]
+    assert Transfer.objects.get(move=1).error_code == "cancelled"
+
+
+def test_what_ends_in_doubt_hands_nothing_on(two, run, handed_on, bank, orders, moved):
+    bank.fault("act_then_drop", **orders)
+
+    assert run(two).status == "running"
+
+    assert handed_on == []
+    assert Transfer.objects.get(move=1).status == "pending"
+    assert sorted(moved().values()) == [0, 1]
+
+
+def test_a_worker_that_dies_in_between_leaves_nothing_undone_or_done_twice(
+    two, run, handed_on, as_first_arrives, moved, let_time_pass, monkeypatch
+):
+    """The second says that it is being sent, and nobody knows whether it was."""
+    as_first_arrives(lambda: monkeypatch.setitem(services.sending.ACTIONS, "send", die))
+    with pytest.raises(Killed):
+        run(two)
+    assert handed_on == [True]
+    second = Transfer.objects.get(move=1)
+    assert (second.status, second.sent_at is None) == ("sending", False)
+    monkeypatch.undo()
+    let_time_pass()
+
+    assert again(second.run).status == "succeeded"
+
+    assert list(moved().values()) == [1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_writes_balances_meanwhile_is_waited_for_and_believed(
+    alice, two, run, handed_on, as_first_arrives, moved
+):
+    """The statement began before that was committed, and must see it all the same."""
+    locked = threading.Event()
+
+    def write():
+        try:
+            with transaction.atomic():
+                Connection.objects.select_for_update(no_key=True).get()
+                locked.set()
+                while not somebody_waits():
+                    pass
+                balance_of(alice.main).update(available=20_00, total=20_00)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=write)
+
+    def begin():
+        thread.start()
+        assert locked.wait(10)
+
+    as_first_arrives(begin)
+
+    run(two)
+    thread.join(10)
+
+    assert handed_on == [False]
+    assert Transfer.objects.get(move=0).status == "done"
