@@ -4,7 +4,9 @@ Whoever locks rows of several kinds in one transaction takes the kinds in this o
 several rows of one kind in the order of their primary keys. An UPDATE of many rows takes
 them in any order, so they are locked first: `in_order`.
 
-1. Connections: who syncs, plans, books a move or protects an account, each alone.
+1. Connections: who syncs, plans, books a move or protects an account, each alone. Who
+   leaves money in doubt to a person does it alone as well: others may take money out of
+   the account from then on, and nobody must have read just before what leaves it.
 2. Workspaces: shared by who plans or sends; alone by who pauses or writes a rule.
 3. Accounts: weakly (FOR KEY SHARE) by who sends, FOR UPDATE by who protects one: a
    person, or a sync that finds it drifting.
@@ -20,10 +22,22 @@ Who fires triggers takes rule and trigger together, and skips what others hold.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+
+from accounts.models import Connection
+
+
+def hold(connections: Collection[UUID]) -> None:
+    """Keep syncs, planners and bookings away from `connections`, in their order.
+
+    To be called in a transaction, before it locks anything else.
+    """
+    in_order(Connection.objects.filter(pk__in=connections))
 
 
 def in_order(rows: QuerySet) -> list[Any]:

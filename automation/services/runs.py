@@ -23,6 +23,7 @@ from automation.rules import Plan
 from .compiled import Compiled, padded
 from .driving import drive
 from .line import in_line, waits_for
+from .locks import hold
 from .planning import legs_with_accounts, plan_run
 from .plans import note, plan_data
 from .rows import RUN, apply, run_step
@@ -162,7 +163,9 @@ def claim(run: RuleRun) -> Sequence[RunCommand]:
     event = events.Claim(held_up(run) or waits_for(run))
     if run.attempts < events.ATTEMPTS:
         return apply(run, event, write=take_on) or ()
+    steps = run.transfers.values_list("source__connection", flat=True)
     with transaction.atomic():
+        hold(set(steps))
         commands = apply(run, event) or ()
         if RunCommand.QUARANTINE in commands:
             quarantine(run)

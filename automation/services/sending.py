@@ -30,6 +30,7 @@ from providers.wire import Call, before
 
 from .asking import ask, failure
 from .funds import check
+from .locks import hold
 from .relay import Relay
 from .routes import place
 from .rows import (
@@ -130,6 +131,8 @@ class Drive:
         known = [{name: getattr(row, name) for name in KEPT} for row in rows]
         try:
             with nullcontext() if self.all_at_once(commands) else transaction.atomic():
+                if after.needs_person and not self.row.needs_person:
+                    hold([self.row.source.connection_id])
                 if Command.SEND in commands:
                     guard(self.row)
                 if not self.save(after, commands):

@@ -10,9 +10,11 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.utils.timezone import now
 
 from accounts.models import Workspace
-from automation import services
+from automation import machine, services
+from automation.machine import events
 from automation.models import Rule, RuleRun, Transfer
-from automation.services import deciding
+from automation.services import deciding, sending
+from automation.services.locks import hold
 
 from .conftest import gbp, leg
 
@@ -150,3 +152,61 @@ def test_a_plan_that_is_written_anew_beside_a_busy_account_keeps_its_moves(
     assert second.transfers.get().error_code == "account_busy"
     kept = RuleRun.objects.get(pk=second.pk)
     assert [move["money"]["minor"] for move in kept.moves] == ["1000"]
+
+
+@pytest.fixture
+def while_held(alice):
+    """Do work that must wait for whoever plans with alice's accounts just now.
+
+    Tells how her transfer stood until then.
+    """
+
+    def do(work) -> str:
+        thread = threading.Thread(target=alone, args=[work])
+        with transaction.atomic():
+            hold([alice.connection.pk])
+            thread.start()
+            while thread.is_alive() and not somebody_waits():
+                pass
+            assert thread.is_alive()
+            status = Transfer.objects.get().status
+        thread.join(10)
+        return status
+
+    return do
+
+
+def alone(work) -> None:
+    try:
+        work()
+    finally:
+        connections.close_all()
+
+
+def test_what_is_in_doubt_is_left_to_a_person_only_while_nobody_plans(
+    bank, topup, run, orders, while_held
+):
+    """Else a plan could rest on what was there before, and find the account free."""
+    bank.fault("drop_before", **orders)
+    run(topup)
+    Transfer.objects.update(status="sending")
+    row = Transfer.objects.select_related("run__rule", "source__connection").get()
+    turn = sending.Drive(row.run, row, [row])
+    contradicted = events.Answered(machine.Evidence("tx_1", amount=row.amount + 1))
+
+    assert while_held(lambda: turn.go_on(contradicted)) == "sending"
+
+    row.refresh_from_db()
+    assert (row.status, row.error_code) == ("unknown", "contradiction")
+
+
+def test_a_run_is_given_up_only_while_nobody_plans(
+    bank, topup, run, orders, while_held
+):
+    bank.fault("drop_before", **orders)
+    kept = run(topup)
+    RuleRun.objects.update(attempts=5, next_attempt_at=None, lease_until=None)
+
+    assert while_held(lambda: services.execute_run(kept.pk)) == "unknown"
+
+    assert Transfer.objects.get().error_code == "quarantined"

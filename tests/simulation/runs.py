@@ -118,10 +118,16 @@ class Worker:
         after, commands = machine.step(state, run_events.Claim(held), self.world.now)
         if after is state and not commands:
             return ()
-        yield TICK
+        given_up = RunCommand.QUARANTINE in commands
+        while True:
+            if given_up:
+                yield from self.world.rows.lock(self.process)
+            yield TICK
+            if not given_up or self.world.rows.unlock(self.process):
+                break
         if not self.world.rows.save_run(run, after):
             return ()
-        if RunCommand.QUARANTINE in commands:
+        if given_up:
             self.quarantine(run)
         return commands
 

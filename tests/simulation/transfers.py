@@ -120,12 +120,15 @@ class Drive:
     ) -> Steps:
         """Write the new state and what belongs to it, all or nothing."""
         rows, process = self.world.rows, self.worker.process
+        alone = Command.BOOK in commands or (
+            after.needs_person and not self.row.needs_person
+        )
         while True:
             next_ = self.relay(after, commands)
-            if Command.BOOK in commands:
+            if alone:
                 yield from rows.lock(process)
             yield TICK
-            if Command.BOOK not in commands or rows.unlock(process):
+            if not alone or rows.unlock(process):
                 break
         ended = self.success(after, commands)
         try:
