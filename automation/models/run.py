@@ -131,7 +131,7 @@ class RuleRun(Row):
     trace = models.JSONField(default=list)
 
     # No columns: whether whoever carries it out has moved money just now, and who, of
-    # transfers and runs, was waiting for that as it succeeded.
+    # transfers and runs, waits for it since it succeeded; None: that is still to be asked.
     moved = False
     waiting: list[tuple[UUID, UUID | None]] | None = None
 

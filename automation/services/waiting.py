@@ -17,6 +17,7 @@ from .locks import in_order
 from .shortage import short
 
 Ids = tuple[UUID, ...]
+Status = RuleRun.Status
 
 
 def in_line(
@@ -61,6 +62,20 @@ def short_of_it(runs: Ids, moment: datetime) -> QuerySet[RuleRun]:
     return found.values_list("pk", Value(None, UUIDField()))
 
 
+def waiters(workspace: UUID, moment: datetime) -> QuerySet[RuleRun]:
+    """Return a run of `workspace` that waits for something, if there is one.
+
+    Most often nobody does, and whom to wake need not be asked.
+    """
+    waiting = RuleRun.objects.filter(
+        status__in=[Status.DUE, Status.PLANNED, Status.RUNNING],
+        lease_until=None,
+        next_attempt_at__gt=moment,
+        rule__workspace=workspace,
+    )
+    return waiting.order_by().values_list("pk", flat=True)[:1]
+
+
 @transaction.atomic
 def let_end(run: RuleRun) -> None:
     """Let whoever is just ending a transfer that `run` waits for come to that end.
@@ -73,6 +88,7 @@ def let_end(run: RuleRun) -> None:
     in_order(Connection.objects.filter(pk__in=waiting.values("source__connection")))
 
 
+WAITERS = Compiled(waiters)
 IN_LINE = Compiled(in_line)
 WAITING = Compiled(
     lambda runs, moment: (

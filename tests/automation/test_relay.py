@@ -92,6 +92,18 @@ def fill_second(alice):
     balance_of(alice.pots[1]).update(total=8_00)
 
 
+def test_what_was_begun_within_a_turn_is_sent_though_the_turn_is_over(
+    two, run, handed_on, monkeypatch
+):
+    clock = iter([0.0, 1.0, 1.0])
+    late = services.driving.TURN
+    monkeypatch.setattr(services.driving, "monotonic", lambda: next(clock, late))
+
+    assert run(two).status == "succeeded"
+
+    assert handed_on == [True]
+
+
 MEANWHILE = {
     "the bank was read": read_again,
     "the source is confirmed": lambda a: balance_of(a.main).update(fetched_at=now()),

@@ -62,6 +62,16 @@ def test_a_run_of_one_transfer_keeps_to_its_statements(topup, statements):
     assert run.status == "succeeded"
 
 
+def test_who_waits_is_asked_only_where_somebody_does(topup, statements):
+    waits = started(topup, "waits")
+    later = now() + timedelta(hours=1)
+    type(waits).objects.update(next_attempt_at=later)
+
+    assert len(statements(started(topup, "one"))) == FOR_ONE + 1
+    type(waits).objects.update(next_attempt_at=None, status="missed")
+    assert len(statements(started(topup, "two"))) <= FOR_ONE
+
+
 @pytest.fixture
 def into_pots(alice):
     """Return a rule that makes three transfers out of one account."""
