@@ -1,21 +1,24 @@
-"""The next transfer out of an account, begun by the statement that ends the one before.
+"""The next transfer of a run, begun in the moment in which the one before it ends.
 
-Claimed by itself, it is written, its balances are read, and it is written again. Here the
-place that an account has for one unsettled outflow goes from one transfer to the next, and
-is free at no moment: since the balances were read on which the one before was sent, nobody
-else can have begun to take money out of the account. What else was leaving it then is no
-less than what leaves it now. So it is judged beforehand on what will be held, and begins if
-that is what is held, and if nobody has stopped it; else it waits to be claimed.
+Claimed by itself, it is written, its balances are read, and it is written again. Most often
+both leave the same account. Then the place that this has for one unsettled outflow goes from
+one transfer to the next, and is free at no moment: since the balances were read on which the
+one before was sent, nobody else can have begun to take money out of the account. What else
+was leaving it then is no less than what leaves it now. So the next is judged beforehand on
+what will be held, and the statement that ends the one before begins it, if that is what is
+held, and if nobody has stopped it. Out of another account it begins in the same transaction,
+on what is read there. Else it waits to be claimed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from accounts.models import Balance, Source
@@ -24,32 +27,39 @@ from automation.models import RuleRun, Transfer
 
 from .beginning import begun
 from .booking import ENTER, HOLD, Told, announce, entries
+from .funds import readings
 from .prepared import execute
-from .rows import TRANSFER, take, transfer_fields
+from .rows import TRANSFER, busy, take, transfer_fields
 from .succeeding import sorted_out
 from .switches import HELD_TRUE, SWITCHES, switches_of
 from .terms import log_readings
 
-# In the order that everybody keeps to: connections, switches, transfers. Only the target
-# is read here; what the source holds has just been written.
-RELAY = f"""
+# In the order that everybody keeps to: connections, switches, transfers.
+END = f"""
 WITH {HOLD}, switches AS (
   {SWITCHES} AND (SELECT count(*) FROM held) > 0 {HELD_TRUE}
-), {ENTER}, filled AS (
+), moving AS (
+  SELECT FROM switches s WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off)
+), {ENTER}"""
+TOLD = """
+SELECT 'settled', id, NULL::numeric, NULL::numeric, NULL::numeric FROM settled
+UNION ALL SELECT 'entered', account_id, total, available, moved FROM entered
+"""
+# Only the target is read here; what the source holds has just been written.
+RELAY = f"""
+{END}, filled AS (
   SELECT total FROM accounts_balance
   WHERE account_id = %s AND (SELECT count(*) FROM settled) > 0 FOR NO KEY UPDATE
 ), free AS (
-  SELECT FROM switches s JOIN entered e ON e.account_id = %s
-  WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off OR e.distrusted)
+  SELECT FROM moving, entered e WHERE e.account_id = %s AND NOT e.distrusted
   AND (e.total, e.available, e.fetched_at) = (%s::numeric, %s::numeric, %s::timestamptz)
   AND (%s::numeric IS NULL OR %s::numeric = (SELECT total FROM filled))
 ), begun AS (
   {{begun}} AND (SELECT count(*) FROM free) > 0 RETURNING t.id
 )
-SELECT 'settled', id, NULL::numeric, NULL::numeric, NULL::numeric FROM settled
-UNION ALL SELECT 'entered', account_id, total, available, moved FROM entered
-UNION ALL SELECT 'begun', id, NULL, NULL, NULL FROM begun
+{TOLD} UNION ALL SELECT 'begun', id, NULL, NULL, NULL FROM begun
 """
+ALONE = f"{END} {TOLD} UNION ALL SELECT 'free', NULL, NULL, NULL, NULL FROM moving"
 
 
 @dataclass(slots=True)
@@ -78,6 +88,7 @@ class Relay:
     row: Transfer
     following: Transfer
     part: Part
+    due: Callable[[], bool]  # whether the next may be claimed as things stand
 
     def __call__(self, after: TransferState, told: Told) -> bool | None:
         """Write `after`, as `book` does, and that the next begins, if it may.
@@ -88,26 +99,75 @@ class Relay:
         row, following = self.row, self.following
         fields = transfer_fields(row, after)
         before = following.held_before, following.good_until
+        same = following.source_id == row.source_id
         try:
-            next_ = self.successor(fields, told)
-            return (
-                None if next_ is None else hand_on(self.run, row, fields, told, next_)
-            )
+            return self.hand_on(fields, told) if same else self.beside(fields, told)
         finally:
             if not following.begun:
                 following.held_before, following.good_until = before
 
+    def beside(self, fields: Mapping[str, Any], told: Told) -> bool | None:
+        """Write `fields`, and then that the next begins, which leaves another account.
+
+        Others may have begun to take money out of that. So what it holds is read once
+        the connection is held, as a planner does.
+        """
+        row, following = self.row, self.following
+        if following.source.connection_id != row.source.connection_id:
+            return None
+        known = {name: getattr(row, name) for name in fields}
+        try:
+            with transaction.atomic():
+                found = end(ALONE, row, fields, told, following)
+                claimed = self.claimed() if found["settled"] and found["free"] else None
+        except IntegrityError as error:
+            take(row, known)  # nothing of it was written
+            if not busy(error):
+                raise
+            return None
+        if claimed is not None:
+            self.begin(claimed)
+        return bool(found["settled"])
+
+    def claimed(self) -> Mapping[str, Any] | None:
+        """Write that the next begins on what is held now; return it where it may."""
+        following = self.following
+        if not self.due():
+            return None
+        sending = begun(self.run, following, self.part, readings(following))
+        if sending is None:
+            return None
+        fields = transfer_fields(following, sending)
+        return fields if TRANSFER(following, fields) else None
+
+    def begin(self, fields: Mapping[str, Any]) -> None:
+        """Make the next ready to be sent, as was committed."""
+        take(self.following, fields)
+        self.following.begun = True
+        log_readings(self.run.rule, [self.following.source], now())
+
+    def hand_on(self, fields: Mapping[str, Any], told: Told) -> bool | None:
+        """Write `fields`, and that the next begins if all is as it was judged."""
+        next_ = self.successor(fields, told) if self.due() else None
+        if next_ is None:
+            return None
+        begins, theirs = TRANSFER.statement([(next_.row, next_.fields)])
+        more = [*next_.expected(), *theirs]
+        found = end(RELAY, self.row, fields, told, next_.row, *more, begun=begins)
+        if found["begun"]:
+            next_.row.source.balance = next_.source
+            self.begin(next_.fields)
+        return bool(found["settled"])
+
     def successor(self, fields: Mapping[str, Any], told: Told) -> Successor | None:
         """Return how the next begins as `row` ends; None where it has to wait.
 
-        That is where it leaves another account, which others may take money out of;
-        where it goes where the one before it went, so that its target is not as it was
-        read; and where it could not be paid.
+        That is where it goes where the one before it went, so that its target is not as
+        it was read; and where it could not be paid.
         """
         row, following = self.row, self.following
         known = getattr(row.source, "balance", None)
-        apart = following.source_id != row.source_id
-        if apart or following.target_id == row.target_id or known is None:
+        if following.target_id == row.target_id or known is None:
             return None
         source = entered(known, row, fields, told)
         balances = {row.source_id: source}
@@ -133,25 +193,22 @@ def entered(
     return balance
 
 
-def hand_on(
-    run: RuleRun, row: Transfer, fields: Mapping[str, Any], told: Told, next_: Successor
-) -> bool:
-    """Write the end of `row`, and the beginning of the next if all is as it was judged."""
+def end(
+    statement: str,
+    row: Transfer,
+    fields: Mapping[str, Any],
+    told: Told,
+    following: Transfer,
+    *more: Any,
+    **parts: str,
+) -> Mapping[str, Sequence[Any]]:
+    """Return what came of a statement that ends `row`, for `following` to begin."""
     settled, values = TRANSFER.statement([(row, fields)])
-    begins, theirs = TRANSFER.statement([(next_.row, next_.fields)])
     places, amounts = entries([(row, told)])
-    sql = RELAY.format(settled=settled, holder="switches", entries=places, begun=begins)
-    given = [
-        [row.source.connection_id],
-        *switches_of(next_.row),
-        *(*values, *amounts, *next_.expected(), *theirs),
-    ]
-    found = sorted_out(execute(sql, given).fetchall())
+    sql = statement.format(settled=settled, holder="switches", entries=places, **parts)
+    held = [row.source.connection_id], *switches_of(following)
+    found = sorted_out(execute(sql, [*held, *values, *amounts, *more]).fetchall())
     announce([row], found["entered"])
     if found["settled"]:
         take(row, fields)
-    if found["begun"]:
-        take(next_.row, next_.fields)
-        next_.row.begun, next_.row.source.balance = True, next_.source
-        log_readings(run.rule, [next_.row.source], now())
-    return bool(found["settled"])
+    return found

@@ -172,9 +172,11 @@ class Drive:
         if next_ is None:
             return None
         turn = Drive(self.run, next_, self.steps)
-        if not isinstance(turn.first_event(), events.Claim):
-            return None
-        return Relay(self.run, self.row, next_, turn.part)
+        return Relay(self.run, self.row, next_, turn.part, turn.due)
+
+    def due(self) -> bool:
+        """Say whether the next thing to do is to claim the transfer."""
+        return isinstance(self.first_event(), events.Claim)
 
     def told(self) -> Mapping[str, int]:
         """Return what the provider said that accounts hold since, by its own ids."""

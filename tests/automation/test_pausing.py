@@ -160,7 +160,7 @@ def test_what_was_begun_between_two_pots_is_ended_though_the_rule_is_off(
         leg(alice.pots[0], "source", strategy="all"),
         leg(alice.pots[1], "target"),
     )
-    stop_while(monkeypatch, "check", lambda: OFF["archived"](rule, anna))
+    stop_while(monkeypatch, "send", lambda: OFF["archived"](rule, anna))
 
     assert run(rule).status == "succeeded"
     assert alice.holds(alice.pots[1]) == 80_00

@@ -1,4 +1,4 @@
-"""An account goes from one transfer of a run to the next, if nothing came in between."""
+"""The next transfer of a run begins as one ends, if nothing came in between."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from automation.services import relay
 from .conftest import Killed, die, gbp, leg
 from .people import again
 from .test_meanwhile import somebody_waits
+from .test_pausing import OFF, STOPS
 
 pytestmark = pytest.mark.django_db
 
@@ -39,14 +40,15 @@ def two(alice):
 def handed_on(monkeypatch):
     """Return, for each transfer that might begin as another ended, whether it did."""
     found: list[bool] = []
-    hand_on = relay.hand_on
+    write = relay.Relay.__call__
 
-    def noted(*told):
-        written = hand_on(*told)
-        found.append(told[-1].row.begun)
+    def noted(baton, after, told):
+        written = write(baton, after, told)
+        if written is not None:
+            found.append(baton.following.begun)
         return written
 
-    monkeypatch.setattr(relay, "hand_on", noted)
+    monkeypatch.setattr(relay.Relay, "__call__", noted)
     return found
 
 
@@ -58,7 +60,7 @@ def as_first_arrives(monkeypatch):
     def once(what) -> None:
         def then(drive):
             event = send(drive)
-            if drive.row.move == 0:
+            if drive.row.move == drive.row.step == 0:
                 what()
             return event
 
@@ -237,3 +239,137 @@ def test_who_writes_balances_meanwhile_is_waited_for_and_believed(
 
     assert handed_on == [False]
     assert Transfer.objects.get(move=0).status == "done"
+
+
+# -- out of another account
+
+
+@pytest.fixture
+def between_pots(alice):
+    """Return a rule whose one move takes two steps: out of a pot, and into another."""
+    alice.fill(alice.main, 5_00)
+    alice.fill(alice.pots[0], 80_00)
+    alice.fill(alice.pots[1], 7_00)
+    return alice.rule(
+        "sweep",
+        leg(alice.pots[0], "source", strategy="all"),
+        leg(alice.pots[1], "target"),
+    )
+
+
+def test_a_second_step_begins_as_the_first_ends(
+    alice, between_pots, run, handed_on, moved
+):
+    assert run(between_pots).status == "succeeded"
+
+    second = Transfer.objects.get(step=1)
+    assert handed_on == [True]
+    assert (second.attempts, second.held_before) == (1, 7_00)
+    assert list(moved().values()) == [1, 1]
+    held = [balance_of(a).get().total for a in (alice.main, *alice.pots[:2])]
+    assert held == [5_00, 0, 87_00]
+
+
+def test_each_of_several_sources_begins_as_the_one_before_ends(
+    alice, run, handed_on, moved
+):
+    for pot in alice.pots:
+        alice.fill(pot, 20_00)
+    pots = [leg(p, "source", order=n, strategy="all") for n, p in enumerate(alice.pots)]
+
+    run(alice.rule("sweep", *pots, leg(alice.main, "target")))
+
+    assert handed_on == [True, True]
+    assert list(moved().values()) == [1, 1, 1]
+    assert alice.holds(alice.main) == balance_of(alice.main).get().total
+
+
+def test_it_begins_on_what_is_held_by_then(
+    alice, between_pots, run, handed_on, as_first_arrives, moved
+):
+    def earn():
+        alice.fill(alice.pots[1], 9_00)
+        read_again(alice)
+
+    as_first_arrives(earn)
+
+    assert run(between_pots).status == "succeeded"
+
+    assert handed_on == [True]
+    assert Transfer.objects.get(step=1).held_before == 9_00
+
+
+def test_the_first_ends_though_the_second_finds_its_account_taken(
+    alice, bank, between_pots, run, handed_on, moved, orders
+):
+    alice.fill(alice.main, 50_00)
+    other = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[2], "target", strategy="fixed", amount=gbp(10_00)),
+    )
+    bank.fault("drop_before", **orders)
+    run(other)
+
+    waits = run(between_pots)
+
+    assert (waits.status, handed_on) == ("running", [])
+    first, second = waits.transfers.order_by("step")
+    assert (first.status, balance_of(alice.pots[0]).get().total) == ("done", 0)
+    assert (second.status, second.attempts) == ("pending", 0)
+    assert (second.error_code, second.held_before) == ("account_busy", None)
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_second_step_that_was_stopped_meanwhile_does_not_begin(
+    stop, alice, anna, between_pots, run, handed_on, as_first_arrives, moved
+):
+    as_first_arrives(lambda: STOPS[stop](alice, anna))
+
+    assert run(between_pots).status == "running"
+
+    assert handed_on == [False]
+    second = Transfer.objects.get(step=1)
+    assert (second.status, second.first_sent_at) == ("pending", None)
+    assert second.error_code == (stop if stop in {"paused", "dry_run"} else "protected")
+
+
+def test_a_second_step_is_made_though_the_rule_was_switched_off_meanwhile(
+    alice, anna, between_pots, run, handed_on, as_first_arrives
+):
+    as_first_arrives(lambda: OFF["switched off"](between_pots, anna))
+
+    assert run(between_pots).status == "succeeded"
+
+    assert handed_on == [False]
+    assert alice.holds(alice.pots[1]) == 87_00
+
+
+def test_a_second_step_that_cannot_be_paid_any_more_does_not_begin(
+    alice, between_pots, run, handed_on, as_first_arrives, moved
+):
+    def spend():
+        alice.bank.spend(alice.main.external_id, 60_00)
+        read_again(alice)
+
+    as_first_arrives(spend)
+
+    assert run(between_pots).status == "running"
+
+    assert handed_on == [False]
+    assert Transfer.objects.get(step=1).error_code == "insufficient_funds"
+
+
+def test_a_worker_that_dies_before_a_second_step_leaves_it_to_be_asked_about(
+    between_pots, run, handed_on, as_first_arrives, moved, let_time_pass, monkeypatch
+):
+    as_first_arrives(lambda: monkeypatch.setitem(services.sending.ACTIONS, "send", die))
+    with pytest.raises(Killed):
+        run(between_pots)
+    assert handed_on == [True]
+    monkeypatch.undo()
+    let_time_pass()
+
+    assert again(Transfer.objects.get(step=1).run).status == "succeeded"
+
+    assert list(moved().values()) == [1, 1]

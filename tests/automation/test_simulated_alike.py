@@ -130,7 +130,7 @@ class Real:
         self.told: dict[object, list[object]] = {owner: [] for owner in scripts}
         patch.setattr(sending, "save_transfer", self.around(sending.save_transfer))
         patch.setattr(sending, "finish_run", self.around(sending.finish_run, 1))
-        patch.setattr(relay, "hand_on", self.handing_on(relay.hand_on))
+        patch.setattr(relay.Relay, "__call__", self.relayed(relay.Relay.__call__))
         patch.setattr(together, "end_all", self.ending(together.end_all))
         patch.setattr(sending, "call", self.scripted(sending.call, moves=True))
         patch.setattr(asking, "call", self.scripted(asking.call, moves=False))
@@ -148,15 +148,16 @@ class Real:
 
         return written
 
-    def handing_on(self, hand_on):
-        def handed_on(run, row, fields, told, next_):
-            kept = hand_on(run, row, fields, told, next_)
-            self.note(row)
-            if next_.row.begun:
-                self.note(next_.row)
+    def relayed(self, write):
+        def relayed(baton, after, told):
+            kept = write(baton, after, told)
+            if kept is not None:
+                self.note(baton.row)
+                if baton.following.begun:
+                    self.note(baton.following)
             return kept
 
-        return handed_on
+        return relayed
 
     def ending(self, end_all):
         def ended(ends):

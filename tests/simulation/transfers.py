@@ -38,9 +38,11 @@ class Successor:
     """How a transfer begins as another ends, and what its source is thought to hold."""
 
     turn: Drive
-    sending: machine.TransferState
-    source: Any
     before: tuple[Any, Any]  # what was noted on the row
+    source: Any = None
+    sending: machine.TransferState | None = (
+        None  # None: judged when the other has ended
+    )
 
 
 class Drive:
@@ -169,23 +171,21 @@ class Drive:
         """Return how the next transfer begins as this one ends; None where it waits."""
         booked = books_alone(commands, self.part) and self.receipt is not None
         row = self.following() if booked and not self.success(after, commands) else None
-        if row is None or not self.passes(row):
+        if row is None:
             return None
         turn = type(self)(self.worker, self.run, row, self.steps)
-        if not isinstance(turn.first_event(), events.Claim):
+        before = row.held_before, row.good_until
+        if row.source_id != self.row.source_id:
+            return Successor(turn, before)
+        due = isinstance(turn.first_event(), events.Claim)
+        if not due or row.target_id == self.row.target_id:
             return None
-        source, before = self.entered(after), (row.held_before, row.good_until)
+        source = self.entered(after)
         sending = turn.begun(self.run.held | {row.source_id: source})
         if sending is None:
             row.held_before, row.good_until = before
             return None
-        return Successor(turn, sending, source, before)
-
-    def passes(self, row: Any) -> bool:
-        """Say whether the place of the account goes over to `row`."""
-        return (
-            row.source_id == self.row.source_id and row.target_id != self.row.target_id
-        )
+        return Successor(turn, before, source, sending)
 
     def entered(self, after: machine.TransferState) -> Any:
         """Return what the source holds then, from what was known when this was sent."""
@@ -212,15 +212,35 @@ class Drive:
         return sending if commands == (Command.SEND,) else None
 
     def hand_on(self, next_: Successor) -> None:
-        """Begin the next in the statement that ended this, if all is as it was judged."""
+        """Begin the next in the transaction that ended this, if all is as it was judged."""
         rows, row = self.world.rows, next_.turn.row
-        if self.as_judged(next_) and rows.save_transfer(row, next_.sending):
-            row.begun = True
-            self.run.held[row.source_id] = next_.source
-            self.world.watch.permits(row, rows.balances[row.source_id].copy())
-            self.world.stage.note("handed on", row.name)
+        if next_.sending is None:
+            begun = next_.turn.begins_beside()
         else:
+            begun = self.as_judged(next_) and rows.save_transfer(row, next_.sending)
+        if not begun:
             row.held_before, row.good_until = next_.before
+            return
+        row.begun = True
+        if next_.source is not None:
+            self.run.held[row.source_id] = next_.source
+        self.world.watch.permits(row, rows.balances[row.source_id].copy())
+        self.world.stage.note("handed on", row.name)
+
+    def begins_beside(self) -> bool:
+        """Begin a transfer out of another account, on what is held there now."""
+        row, rows = self.row, self.world.rows
+        enabled = rows.rules[self.run.rule_id].enabled
+        if not enabled or not isinstance(self.first_event(), events.Claim):
+            return False
+        pair = (row.source_id, row.target_id)
+        held = {name: rows.balance(name, but=row.pk, begun=True) for name in pair}
+        self.run.held |= held
+        sending = self.begun(held)
+        try:
+            return sending is not None and rows.save_transfer(row, sending)
+        except Busy:
+            return False
 
     def as_judged(self, next_: Successor) -> bool:
         """Say whether both ends of the next hold what it was judged on."""
@@ -402,8 +422,8 @@ class Drive:
         if row.may_have_moved:
             return
         pot = row.target if row.target.parent_id else row.source
-        known = balances[pot.pk]
-        young = age(known, self.world.now) <= LIVE_SECONDS
+        known = balances.get(pot.pk)
+        young = known is not None and age(known, self.world.now) <= LIVE_SECONDS
         row.held_before = known.total if young else None
 
 
