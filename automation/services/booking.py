@@ -16,13 +16,15 @@ from .compiled import Exchange
 from .prepared import execute
 
 # A reading that was made while the bank was acting may show the move: then only the
-# bank's own figure is entered, and the amount stays reserved until the next reading.
-# Nor is an amount entered beside one that is reserved so: the balance would look
-# younger than that move, and nothing would reserve it any longer. It counts as fresh
-# only where the provider told the figure; the next one makes the snapshot. The lock
-# that syncs and planners take comes first, also before the transfer's own row: a planner
-# that holds it must never wait for a transfer that waits for it. All that is entered is
-# worked out from the rows as they are after waiting for that.
+# bank's own figure is entered. Of a source the amount stays reserved until the next
+# reading; to a target nothing is added that it may show already. Nor is an amount entered
+# beside an outflow that is reserved so, or on its way: the balance would look younger than
+# that one, and nothing would reserve it any longer. It counts as fresh only where the
+# provider told the figure; the next one makes the snapshot. The lock that syncs and
+# planners take comes first, also before the transfer's own row: a planner that holds it
+# must never wait for a transfer that waits for it. Balances are worked out from the rows
+# as they are after waiting for that; other transfers are seen as they were before, and
+# what was on its way may have ended since.
 HOLD = """
 held AS (
   SELECT id FROM accounts_connection
@@ -43,10 +45,12 @@ settled AS (
   WHERE v.transfer_id = settled.id AND b.account_id = v.account_id
     AND b.as_of < CASE WHEN v.told IS NULL THEN settled.first_sent_at
                        ELSE settled.settled_at END
+    AND (v.told IS NOT NULL OR v.moved < 0 OR b.fetched_at < settled.first_sent_at)
     AND (v.told IS NOT NULL OR NOT EXISTS (
       SELECT 1 FROM automation_transfer t
       WHERE t.source_id = b.account_id AND t.id <> settled.id
-      AND t.status = 'done' AND t.settled_at > b.as_of))
+      AND (t.status IN ('sending', 'unknown')
+           OR (t.status = 'done' AND t.settled_at > b.as_of))))
   RETURNING b.account_id, b.total, b.available, v.moved, b.fetched_at, b.distrusted
 )"""
 ENTRY = "(%s::uuid, %s::uuid, %s::numeric, %s::numeric)"

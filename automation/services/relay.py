@@ -31,16 +31,20 @@ from .funds import readings
 from .prepared import execute
 from .rows import TRANSFER, busy, take, transfer_fields
 from .succeeding import sorted_out
-from .switches import HELD_TRUE, SWITCHES, switches_of
+from .switches import AT_HAND, switches_of
 from .terms import log_readings
 
-# In the order that everybody keeps to: connections, switches, transfers.
+# The end of the one before waits for nobody who changes a switch: then the next does not
+# begin. Nothing is waited for once the switches are held, so they may come last.
 END = f"""
-WITH {HOLD}, switches AS (
-  {SWITCHES} AND (SELECT count(*) FROM held) > 0 {HELD_TRUE}
-), moving AS (
-  SELECT FROM switches s WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off)
-), {ENTER}"""
+WITH {HOLD}, pair AS (
+  SELECT id FROM automation_transfer
+  WHERE id = ANY(%s) AND (SELECT count(*) FROM held) > 0
+  ORDER BY id FOR NO KEY UPDATE
+), {ENTER}, moving AS (
+  SELECT FROM ({AT_HAND.format(more="AND (SELECT count(*) FROM settled) > 0")}) s
+  WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off)
+)"""
 TOLD = """
 SELECT 'settled', id, NULL::numeric, NULL::numeric, NULL::numeric FROM settled
 UNION ALL SELECT 'entered', account_id, total, available, moved FROM entered
@@ -205,9 +209,10 @@ def end(
     """Return what came of a statement that ends `row`, for `following` to begin."""
     settled, values = TRANSFER.statement([(row, fields)])
     places, amounts = entries([(row, told)])
-    sql = statement.format(settled=settled, holder="switches", entries=places, **parts)
-    held = [row.source.connection_id], *switches_of(following)
-    found = sorted_out(execute(sql, [*held, *values, *amounts, *more]).fetchall())
+    sql = statement.format(settled=settled, holder="pair", entries=places, **parts)
+    held = [row.source.connection_id], [row.pk, following.pk]
+    given = [*held, *values, *amounts, *switches_of(following), *more]
+    found = sorted_out(execute(sql, given).fetchall())
     announce([row], found["entered"])
     if found["settled"]:
         take(row, fields)

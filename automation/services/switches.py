@@ -32,8 +32,9 @@ JOIN accounts_account t ON t.id = %s
 JOIN automation_rulerun n ON n.id = %s
 JOIN automation_rule r ON r.id = n.rule_id
 WHERE s.id = %s"""
-HELD_TRUE = "FOR SHARE OF w FOR KEY SHARE OF s, t FOR KEY SHARE OF r"
-GUARD = f"{SWITCHES} {HELD_TRUE}"
+GUARD = f"{SWITCHES} FOR SHARE OF w FOR KEY SHARE OF s, t, r"
+# The same for who must not wait for them; finds nothing while one of them is changed.
+AT_HAND = f"{SWITCHES} {{more}} FOR SHARE OF w SKIP LOCKED FOR KEY SHARE OF s, t, r SKIP LOCKED"
 
 
 class Stopped(Exception):

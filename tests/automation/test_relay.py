@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.utils.timezone import now
 
 from accounts import services as accounts
-from accounts.models import Balance, Connection, SyncRun
+from accounts.models import Balance, Connection, SyncRun, Workspace
 from automation import services
 from automation.models import Transfer
 from automation.services import relay
@@ -213,29 +213,13 @@ def test_who_writes_balances_meanwhile_is_waited_for_and_believed(
     alice, two, run, handed_on, as_first_arrives, moved
 ):
     """The statement began before that was committed, and must see it all the same."""
-    locked = threading.Event()
-
-    def write():
-        try:
-            with transaction.atomic():
-                Connection.objects.select_for_update(no_key=True).get()
-                locked.set()
-                while not somebody_waits():
-                    pass
-                balance_of(alice.main).update(available=20_00, total=20_00)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=write)
-
-    def begin():
-        thread.start()
-        assert locked.wait(10)
-
-    as_first_arrives(begin)
+    as_first_arrives(
+        lambda: while_somebody_waits(
+            lambda _: balance_of(alice.main).update(available=20_00, total=20_00)
+        )
+    )
 
     run(two)
-    thread.join(10)
 
     assert handed_on == [False]
     assert Transfer.objects.get(move=0).status == "done"
@@ -302,7 +286,7 @@ def test_it_begins_on_what_is_held_by_then(
 def test_the_first_ends_though_the_second_finds_its_account_taken(
     alice, bank, between_pots, run, handed_on, moved, orders
 ):
-    alice.fill(alice.main, 50_00)
+    alice.fill(alice.main, 200_00)
     other = alice.rule(
         "topup",
         leg(alice.main, "source"),
@@ -358,6 +342,111 @@ def test_a_second_step_that_cannot_be_paid_any_more_does_not_begin(
 
     assert handed_on == [False]
     assert Transfer.objects.get(step=1).error_code == "insufficient_funds"
+
+
+def test_money_that_a_reading_may_show_already_is_not_added_to_it(
+    alice, between_pots, run, handed_on, as_first_arrives
+):
+    """The bank was asked before the first step, and answered after it."""
+    as_first_arrives(
+        lambda: balance_of(alice.main).update(
+            total=85_00, available=85_00, fetched_at=now()
+        )
+    )
+
+    assert run(between_pots).status == "succeeded"
+
+    assert handed_on == [True]
+    assert balance_of(alice.main).get().total == alice.holds(alice.main) == 5_00
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_outflow_that_ends_while_an_end_is_waited_for_is_not_forgotten(
+    alice, bank, between_pots, run, handed_on, as_first_arrives, moved, orders
+):
+    """What a statement sees of other transfers is what was before it waited."""
+    alice.fill(alice.main, 20_00)
+    bank.fault("act_then_drop", **orders)
+    other = run(
+        alice.rule(
+            "topup",
+            leg(alice.main, "source"),
+            leg(alice.pots[2], "target", strategy="fixed", amount=gbp(15_00)),
+        )
+    ).transfers
+    # Its end is not entered: the reading may show it, and here does not.
+    long_ago = now() - timedelta(minutes=1)
+    other.update(first_sent_at=long_ago)
+
+    def end(moment):
+        other.update(status="done", settled_at=moment, next_attempt_at=None)
+
+    as_first_arrives(lambda: while_somebody_waits(end))
+
+    assert run(between_pots).status == "succeeded"
+
+    assert handed_on == [False]
+    assert alice.holds(alice.main) == 5_00
+
+
+def while_somebody_waits(write) -> None:
+    """Hold the connection until somebody waits for it, and `write` as of this moment."""
+    locked, moment = threading.Event(), now()
+
+    def hold():
+        try:
+            with transaction.atomic():
+                Connection.objects.select_for_update(no_key=True).get()
+                locked.set()
+                while not somebody_waits():
+                    pass
+                write(moment)
+        finally:
+            connections.close_all()
+
+    threading.Thread(target=hold).start()
+    assert locked.wait(10)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rule", ["two", "between_pots"])
+def test_an_end_waits_for_nobody_who_changes_a_switch(
+    rule, request, run, handed_on, as_first_arrives, moved
+):
+    """Who imports many rules holds the workspace for long; the bank has answered."""
+    rule = request.getfixturevalue(rule)
+    ended, held = threading.Event(), threading.Event()
+
+    def hold():
+        try:
+            with transaction.atomic():
+                Workspace.objects.select_for_update().get()
+                held.set()
+                ended.wait(10)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=hold)
+
+    def begin():
+        thread.start()
+        assert held.wait(10)
+
+    as_first_arrives(begin)
+    book = relay.Relay.__call__
+
+    def then_let_go(baton, after, told):
+        written = book(baton, after, told)
+        ended.set()
+        return written
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relay.Relay, "__call__", then_let_go)
+        assert run(rule).status == "succeeded"
+
+    thread.join(10)
+    assert handed_on == [False]
+    assert list(moved().values()) == [1, 1]
 
 
 def test_a_worker_that_dies_before_a_second_step_leaves_it_to_be_asked_about(

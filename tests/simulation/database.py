@@ -204,16 +204,13 @@ class Database:
                 total += row.amount
         return total
 
-    def unread(self, account: str, *, but: object) -> int:
-        """Return what left `account` for sure after its balance was known."""
+    def unread(self, account: str, *, but: object) -> bool:
+        """Say whether `account` does not show, or may not, all that has left it."""
         seen = self.balances[account].as_of
-        return sum(
-            row.amount
+        return any(
+            row.status in UNCERTAIN or (row.status == "done" and row.settled_at > seen)
             for row in self.transfers.values()
-            if row.source_id == account
-            and row.status == "done"
-            and row.settled_at > seen
-            and row.pk != but
+            if row.source_id == account and row.pk != but
         )
 
     def balance(self, account: str, **how: Any) -> Any:

@@ -14,6 +14,6 @@ def test_a_planted_bug_is_found(name):
     assert first(name, 0) is not None
 
 
-def test_there_are_fourteen():
-    assert len(PLANTED) == 14
+def test_there_are_fifteen():
+    assert len(PLANTED) == 15
     assert len(ABREAST) == 2

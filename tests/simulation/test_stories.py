@@ -36,16 +36,18 @@ def tells(figures: Figures) -> list[str]:
 
 
 def test_the_stories_are_worth_telling():
-    figures, seen = Figures(), set()
+    figures, seen, relayed = Figures(), set(), 0
     for seed in range(500):
         told = simulate(seed, trace=True)
         figures.add(told)
         seen |= {str(line[3]) for line in told.trace if line[1] == "row"}
+        relayed += sum(line[1] == "handed on" for line in told.trace)
 
     counts = figures.counts
     assert counts["runs"] > 500
     assert counts["moved"] > 300
     assert counts["waiting"] > 5
+    assert relayed > 200
     assert {"done", "reversed", "refused", "expired", "unknown"} <= seen
 
 

@@ -268,9 +268,10 @@ class Drive:
         row, balances = self.row, self.world.rows.balances
         told = self.receipt.balances if self.receipt else {}
         for account, by in ((row.source, -row.amount), (row.target, row.amount)):
-            rest = by - self.world.rows.unread(account.pk, but=row.pk)
             said = told.get(account.external_id)
-            enter(balances[account.pk], account.pk, row, said, rest)
+            if said is None and self.world.rows.unread(account.pk, but=row.pk):
+                continue
+            enter(balances[account.pk], account.pk, row, said, by)
         if self.part == Part.BACK and self.before is not None:
             self.reverse()
 
