@@ -17,7 +17,8 @@ them in any order, so they are locked first: `in_order`.
    run and transfers.
 7. Triggers: by who writes their rule, wakes them, or lets them fire.
 
-Who fires triggers takes rule and trigger together, and skips what others hold.
+Who fires triggers takes rule and trigger together, and skips what others hold. So does who
+ends a transfer and begins the next, with the switches: it holds both transfers by then.
 """
 
 from __future__ import annotations

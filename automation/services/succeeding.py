@@ -87,9 +87,12 @@ def succeed(exchange: Exchange, run: RuleRun, fields: Mapping[str, Any]) -> bool
     ended, values = exchange.statement([(run, fields)])
     end, told = ending([(run, fields)], ended)
     found = sorted_out(execute(SUCCEED.format(**end), [*values, *told]).fetchall())
-    if found["ended"] and not found["waits"]:
+    if not found["ended"]:
+        return False
+    run.moved = True  # by whoever: what it moved is looked for now
+    if not found["waits"]:
         run.waiting = []
-    return bool(found["ended"])
+    return True
 
 
 def finish(

@@ -105,8 +105,7 @@ def wake(run: RuleRun) -> list[UUID]:
     moment = now()
     found = run.waiting
     if found is None:  # it has not succeeded just now, or somebody waits
-        moved = run.moved or run.status == RuleRun.Status.SUCCEEDED
-        found = list((WAITING if moved else IN_LINE)((run.pk,), moment))
+        found = list((WAITING if run.moved else IN_LINE)((run.pk,), moment))
     waiting = {transfer: whose for transfer, whose in found if whose is not None}
     if waiting:
         let_go(waiting, moment)

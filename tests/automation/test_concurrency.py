@@ -127,7 +127,8 @@ def ending(alice, topup, run):
     sent = carried.transfers.get()
     Transfer.objects.update(status="sending", settled_at=None)
     RuleRun.objects.update(status="running", finished_at=None, lease_until=now())
-    Balance.objects.update(as_of=sent.first_sent_at - timedelta(seconds=1))
+    before = sent.first_sent_at - timedelta(seconds=1)
+    Balance.objects.update(as_of=before, fetched_at=before)
 
     def write(mine=None):
         mine = mine or RuleRun.objects.get()
