@@ -89,7 +89,7 @@ def succeed(exchange: Exchange, run: RuleRun, fields: Mapping[str, Any]) -> bool
     found = sorted_out(execute(SUCCEED.format(**end), [*values, *told]).fetchall())
     if not found["ended"]:
         return False
-    run.moved = True  # by whoever: what it moved is looked for now
+    run.moved = True  # perhaps by another worker: who waits for that money is asked
     if not found["waits"]:
         run.waiting = []
     return True

@@ -18,7 +18,8 @@ from .database import Database
 from .network import Network, ServerError
 from .play import Parts
 from .queue import Queue
-from .transfers import Drive, Successor
+from .relay import Successor
+from .transfers import Drive
 
 Steps = Generator[float, None, Any]
 

@@ -6,7 +6,6 @@ What decides is the product's own: the machine, and the pure parts of its servic
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -25,27 +24,15 @@ from providers.errors import OutcomeUnknown, ProviderError, Refused
 
 from .database import Busy, Row, columns
 from .network import TICK
+from .relay import Relay
 from .story import INSTALLATION
 
 Steps = Generator[float, None, Any]
 TRANSFER = columns(Transfer)
-LATER = timedelta(microseconds=1)  # no clock stands still between two lines
 ASKED = (Command.ASK, Command.CHECK, Command.SEND)
 
 
-@dataclass(slots=True)
-class Successor:
-    """How a transfer begins as another ends, and what its source is thought to hold."""
-
-    turn: Drive
-    before: tuple[Any, Any]  # what was noted on the row
-    source: Any = None
-    sending: machine.TransferState | None = (
-        None  # None: judged when the other has ended
-    )
-
-
-class Drive:
+class Drive(Relay):
     """Takes one transfer of a run as far as it goes now."""
 
     def __init__(self, worker: Any, run: Any, row: Any, steps: Sequence[Any]) -> None:
@@ -56,7 +43,6 @@ class Drive:
         self.added: Any = None
         self.receipt: Any = None
         self.following: Callable[[], Any] = lambda: None
-        self.wrote = True
 
     def go(self) -> Steps:
         begun, self.row.begun = self.row.begun, False
@@ -164,94 +150,6 @@ class Drive:
         if not books_alone(commands, self.part):
             return None
         return success(self.run, self.row, after, self.steps, self.world.now)
-
-    def relay(
-        self, after: machine.TransferState, commands: Sequence[Command]
-    ) -> Successor | None:
-        """Return how the next transfer begins as this one ends; None where it waits."""
-        booked = books_alone(commands, self.part) and self.receipt is not None
-        row = self.following() if booked and not self.success(after, commands) else None
-        if row is None:
-            return None
-        turn = type(self)(self.worker, self.run, row, self.steps)
-        before = row.held_before, row.good_until
-        if row.source_id != self.row.source_id:
-            return Successor(turn, before)
-        due = isinstance(turn.first_event(), events.Claim)
-        if not due or row.target_id == self.row.target_id:
-            return None
-        source = self.entered(after)
-        sending = turn.begun(self.run.held | {row.source_id: source})
-        if sending is None:
-            row.held_before, row.good_until = before
-            return None
-        return Successor(turn, before, source, sending)
-
-    def entered(self, after: machine.TransferState) -> Any:
-        """Return what the source holds then, from what was known when this was sent."""
-        balance = self.run.held[self.row.source_id].copy()
-        said = self.receipt.balances.get(self.row.source.external_id)
-        moved = -self.row.amount if said is None else said - balance.total
-        balance.total += moved
-        balance.available += moved
-        balance.as_of = after.settled_at
-        if said is not None:
-            balance.fetched_at = after.settled_at
-        return balance
-
-    def begun(self, balances: dict[str, Any]) -> machine.TransferState | None:
-        """Return this transfer claimed and about to be sent, if live `balances` allow."""
-        row, now = self.row, self.world.now + LATER
-        if age(balances[row.source_id], now) > LIVE_SECONDS:
-            return None
-        state = self.world.rows.transfer_state(row, self.part)
-        claimed, commands = machine.step(state, events.Claim(), now)
-        if commands != (Command.CHECK,):
-            return None
-        sending, commands = machine.step(claimed, self.weigh(balances), now)
-        return sending if commands == (Command.SEND,) else None
-
-    def hand_on(self, next_: Successor) -> None:
-        """Begin the next in the transaction that ended this, if all is as it was judged."""
-        rows, row = self.world.rows, next_.turn.row
-        if next_.sending is None:
-            begun = next_.turn.begins_beside()
-        else:
-            begun = self.as_judged(next_) and rows.save_transfer(row, next_.sending)
-        if not begun:
-            row.held_before, row.good_until = next_.before
-            return
-        row.begun = True
-        if next_.source is not None:
-            self.run.held[row.source_id] = next_.source
-        self.world.watch.permits(row, rows.balances[row.source_id].copy())
-        self.world.stage.note("handed on", row.name)
-
-    def begins_beside(self) -> bool:
-        """Begin a transfer out of another account, on what is held there now."""
-        row, rows = self.row, self.world.rows
-        enabled = rows.rules[self.run.rule_id].enabled
-        if not enabled or not isinstance(self.first_event(), events.Claim):
-            return False
-        pair = (row.source_id, row.target_id)
-        held = {name: rows.balance(name, but=row.pk, begun=True) for name in pair}
-        self.run.held |= held
-        sending = self.begun(held)
-        try:
-            return sending is not None and rows.save_transfer(row, sending)
-        except Busy:
-            return False
-
-    def as_judged(self, next_: Successor) -> bool:
-        """Say whether both ends of the next hold what it was judged on."""
-        rows, row = self.world.rows, next_.turn.row
-        kept, source = rows.balances[row.source_id], next_.source
-        known = source.total, source.available, source.fetched_at, source.as_of
-        if (kept.total, kept.available, kept.fetched_at, kept.as_of) != known:
-            return False
-        filled = row.held_before if row.target.parent_id else None
-        same = filled is None or rows.balances[row.target_id].total == filled
-        return same and rows.rules[self.run.rule_id].enabled
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""
