@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -45,19 +46,30 @@ settled AS (
   WHERE v.transfer_id = settled.id AND b.account_id = v.account_id
     AND b.as_of < CASE WHEN v.told IS NULL THEN settled.first_sent_at
                        ELSE settled.settled_at END
-    AND (v.told IS NOT NULL OR v.moved < 0 OR b.fetched_at < settled.first_sent_at)
-    AND (v.told IS NOT NULL OR NOT EXISTS (
-      SELECT 1 FROM automation_transfer t
-      WHERE t.source_id = b.account_id AND t.id <> settled.id
-      AND (t.status IN ('sending', 'unknown')
-           OR (t.status = 'done' AND t.settled_at > b.as_of))))
+    AND (v.told IS NOT NULL OR (
+      (v.moved < 0 OR b.fetched_at < settled.first_sent_at)
+      AND NOT EXISTS (
+        SELECT 1 FROM automation_transfer t
+        WHERE t.source_id = b.account_id AND t.id <> settled.id
+        AND (t.status IN ('sending', 'unknown')
+             OR (t.status = 'done' AND t.settled_at > b.as_of)))))
   RETURNING b.account_id, b.total, b.available, v.moved, b.fetched_at, b.distrusted
 )"""
 ENTRY = "(%s::uuid, %s::uuid, %s::numeric, %s::numeric)"
-BOOK = f"""
-WITH {HOLD}, {ENTER}
-SELECT account_id, total, available, moved FROM settled LEFT JOIN entered ON true
+# Several transfers, for a statement that writes more than one: an UPDATE takes rows in any
+# order.
+SENT = """
+sent AS (
+  SELECT id FROM automation_transfer
+  WHERE id = ANY(%s) AND (SELECT count(*) FROM {after}) > 0
+  ORDER BY id FOR NO KEY UPDATE
+)"""
+# What came of it, as rows of one kind: see `sorted_out`.
+TOLD = """
+SELECT 'settled', id, NULL::numeric, NULL::numeric, NULL::numeric FROM settled
+UNION ALL SELECT 'entered', account_id, total, available, moved FROM entered
 """
+BOOK = f"WITH {HOLD}, {ENTER} {TOLD}"
 Told = Mapping[str, int]  # what accounts hold, as the provider says, by its own ids
 
 
@@ -73,9 +85,9 @@ def book(
     places, entered = entries([(row, told)])
     whole = BOOK.format(settled=sql, holder="held", entries=places)
     given = [[row.source.connection_id], *values, *entered]
-    answer = execute(whole, given).fetchall()
-    announce([row], answer)
-    return bool(answer)
+    found = sorted_out(execute(whole, given).fetchall())
+    announce([row], found["entered"])
+    return bool(found["settled"])
 
 
 def entries(moved: Sequence[tuple[Transfer, Told]]) -> tuple[str, list[Any]]:
@@ -93,12 +105,18 @@ def entries(moved: Sequence[tuple[Transfer, Told]]) -> tuple[str, list[Any]]:
     return ", ".join([ENTRY] * (2 * len(moved))), given
 
 
+def sorted_out(rows: Iterable[Sequence[Any]]) -> dict[str, list[Sequence[Any]]]:
+    """Return what came of a statement by its kind."""
+    found = defaultdict[str, list[Sequence[Any]]](list)
+    for kind, *row in rows:
+        found[kind].append(row)
+    return found
+
+
 def announce(rows: Iterable[Transfer], entered: Iterable[Sequence[Any]]) -> None:
     """Let others know what was entered of `rows`, once it is committed."""
     accounts = {account.pk: account for r in rows for account in (r.source, r.target)}
-    changes = [
-        news(accounts[pk], *amounts) for pk, *amounts in entered if pk is not None
-    ]
+    changes = [news(accounts[pk], *amounts) for pk, *amounts in entered]
     if changes:
         transaction.on_commit(
             lambda: balance_changed.send_robust(sender=Transfer, changes=changes)

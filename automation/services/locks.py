@@ -33,8 +33,8 @@ from django.db.models import QuerySet
 from accounts.models import Connection
 
 
-def hold(connections: Collection[UUID]) -> None:
-    """Keep syncs, planners and bookings away from `connections`, in their order.
+def hold(connections: Collection[UUID] | QuerySet) -> None:
+    """Keep syncs, planners and bookings away from `connections`, ids or a query of them.
 
     To be called in a transaction, before it locks anything else.
     """

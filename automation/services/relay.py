@@ -26,29 +26,20 @@ from automation.machine import Part, TransferState
 from automation.models import RuleRun, Transfer
 
 from .beginning import begun
-from .booking import ENTER, HOLD, Told, announce, entries
+from .booking import ENTER, HOLD, SENT, TOLD, Told, announce, entries, sorted_out
 from .funds import readings
 from .prepared import execute
 from .rows import TRANSFER, busy, take, transfer_fields
-from .succeeding import sorted_out
 from .switches import AT_HAND, switches_of
 from .terms import log_readings
 
 # The end of the one before waits for nobody who changes a switch: then the next does not
 # begin. Nothing is waited for once the switches are held, so they may come last.
 END = f"""
-WITH {HOLD}, pair AS (
-  SELECT id FROM automation_transfer
-  WHERE id = ANY(%s) AND (SELECT count(*) FROM held) > 0
-  ORDER BY id FOR NO KEY UPDATE
-), {ENTER}, moving AS (
+WITH {HOLD}, {SENT.format(after="held")}, {ENTER}, moving AS (
   SELECT FROM ({AT_HAND.format(more="AND (SELECT count(*) FROM settled) > 0")}) s
   WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off)
 )"""
-TOLD = """
-SELECT 'settled', id, NULL::numeric, NULL::numeric, NULL::numeric FROM settled
-UNION ALL SELECT 'entered', account_id, total, available, moved FROM entered
-"""
 # Only the target is read here; what the source holds has just been written.
 RELAY = f"""
 {END}, filled AS (
@@ -64,24 +55,6 @@ RELAY = f"""
 {TOLD} UNION ALL SELECT 'begun', id, NULL, NULL, NULL FROM begun
 """
 ALONE = f"{END} {TOLD} UNION ALL SELECT 'free', NULL, NULL, NULL, NULL FROM moving"
-
-
-@dataclass(slots=True)
-class Successor:
-    """A transfer that begins as another ends, and what its source holds from then on."""
-
-    row: Transfer
-    fields: Mapping[str, Any]
-    source: Balance
-
-    def expected(self) -> list[Any]:
-        """Return what RELAY compares: what both ends hold, as it was judged."""
-        row, source = self.row, self.source
-        # Where the target is no pot, it is the source that the answer is held against.
-        filled = row.held_before if row.target.parent_id else None
-        total = None if filled is None else Decimal(filled)
-        mine = [Decimal(source.total), Decimal(source.available), source.fetched_at]
-        return [row.target_id, row.source_id, *mine, total, total]
 
 
 @dataclass(slots=True)
@@ -151,27 +124,14 @@ class Relay:
         log_readings(self.run.rule, [self.following.source], now())
 
     def hand_on(self, fields: Mapping[str, Any], told: Told) -> bool | None:
-        """Write `fields`, and that the next begins if all is as it was judged."""
-        next_ = self.successor(fields, told) if self.due() else None
-        if next_ is None:
-            return None
-        begins, theirs = TRANSFER.statement([(next_.row, next_.fields)])
-        more = [*next_.expected(), *theirs]
-        found = end(RELAY, self.row, fields, told, next_.row, *more, begun=begins)
-        if found["begun"]:
-            next_.row.source.balance = next_.source
-            self.begin(next_.fields)
-        return bool(found["settled"])
+        """Write `fields`, and that the next begins if all is as it was judged.
 
-    def successor(self, fields: Mapping[str, Any], told: Told) -> Successor | None:
-        """Return how the next begins as `row` ends; None where it has to wait.
-
-        That is where it goes where the one before it went, so that its target is not as
-        it was read; and where it could not be paid.
+        It waits where it goes where the one before it went: its target is then not as
+        it was read.
         """
         row, following = self.row, self.following
         known = getattr(row.source, "balance", None)
-        if following.target_id == row.target_id or known is None:
+        if following.target_id == row.target_id or known is None or not self.due():
             return None
         source = entered(known, row, fields, told)
         balances = {row.source_id: source}
@@ -180,7 +140,23 @@ class Relay:
         sending = begun(self.run, following, self.part, balances)
         if sending is None:
             return None
-        return Successor(following, transfer_fields(following, sending), source)
+        begins = transfer_fields(following, sending)
+        sql, theirs = TRANSFER.statement([(following, begins)])
+        more = [*expected(following, source), *theirs]
+        found = end(RELAY, row, fields, told, following, *more, begun=sql)
+        if found["begun"]:
+            following.source.balance = source
+            self.begin(begins)
+        return bool(found["settled"])
+
+
+def expected(row: Transfer, source: Balance) -> list[Any]:
+    """Return what RELAY compares: what both ends of `row` hold, as it was judged."""
+    # Where the target is no pot, it is the source that the answer is held against.
+    filled = row.held_before if row.target.parent_id else None
+    total = None if filled is None else Decimal(filled)
+    mine = [Decimal(source.total), Decimal(source.available), source.fetched_at]
+    return [row.target_id, row.source_id, *mine, total, total]
 
 
 def entered(
@@ -209,7 +185,7 @@ def end(
     """Return what came of a statement that ends `row`, for `following` to begin."""
     settled, values = TRANSFER.statement([(row, fields)])
     places, amounts = entries([(row, told)])
-    sql = statement.format(settled=settled, holder="pair", entries=places, **parts)
+    sql = statement.format(settled=settled, holder="sent", entries=places, **parts)
     held = [row.source.connection_id], [row.pk, following.pk]
     given = [*held, *values, *amounts, *switches_of(following), *more]
     found = sorted_out(execute(sql, given).fetchall())

@@ -163,9 +163,8 @@ def claim(run: RuleRun) -> Sequence[RunCommand]:
     event = events.Claim(held_up(run) or waits_for(run))
     if run.attempts < events.ATTEMPTS:
         return apply(run, event, write=take_on) or ()
-    steps = run.transfers.values_list("source__connection", flat=True)
     with transaction.atomic():
-        hold(set(steps))
+        hold(run.transfers.order_by().values("source__connection"))
         commands = apply(run, event) or ()
         if RunCommand.QUARANTINE in commands:
             quarantine(run)

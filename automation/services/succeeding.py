@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from automation.models import RuleRun, Transfer
 
-from .booking import ENTER, HOLD, Told, announce, entries
+from .booking import ENTER, HOLD, SENT, TOLD, Told, announce, entries, sorted_out
 from .compiled import Exchange
 from .prepared import execute
 from .waiting import WAITERS
@@ -52,18 +51,10 @@ WITH {HOLD}, mine AS (
   SELECT id FROM automation_rulerun
   WHERE id = ANY(%s) AND (SELECT count(*) FROM held) > 0
   ORDER BY id FOR NO KEY UPDATE
-), {{lasts}} {ENTER}, {END}
-SELECT 'ended', id, NULL::numeric, NULL::numeric, NULL::numeric FROM cooling
+), {{sent}} {ENTER}, {END}
+{TOLD} UNION ALL SELECT 'ended', id, NULL, NULL, NULL FROM cooling
 UNION ALL SELECT 'waits', id, NULL, NULL, NULL FROM waiting AS w(id)
-UNION ALL SELECT 'settled', id, NULL, NULL, NULL FROM settled
-UNION ALL SELECT 'entered', account_id, total, available, moved FROM entered
 """
-LASTS = """
-lasts AS (
-  SELECT id FROM automation_transfer
-  WHERE id = ANY(%s) AND (SELECT count(*) FROM mine) > 0
-  ORDER BY id FOR NO KEY UPDATE
-),"""
 
 
 @dataclass(slots=True)
@@ -85,7 +76,7 @@ def succeed(exchange: Exchange, run: RuleRun, fields: Mapping[str, Any]) -> bool
     run knows if nobody waited.
     """
     ended, values = exchange.statement([(run, fields)])
-    end, told = ending([(run, fields)], ended)
+    end, told = parts([(run, fields)], ended)
     found = sorted_out(execute(SUCCEED.format(**end), [*values, *told]).fetchall())
     if not found["ended"]:
         return False
@@ -109,12 +100,12 @@ def finish(
     settled, values = settling.statement(lasts)
     ended, theirs = exchange.statement(overs)
     entered, amounts = entries([(end.row, end.told) for end in endings])
-    end, told = ending(overs, f"{ended} AND t.id IN (SELECT run_id FROM settled)")
+    end, told = parts(overs, f"{ended} AND t.id IN (SELECT run_id FROM settled)")
     several = len(endings) > 1
     sql = FINISH.format(
         settled=settled,
-        lasts=LASTS if several else "",
-        holder="lasts" if several else "mine",
+        sent=f"{SENT.format(after='mine')}," if several else "",
+        holder="sent" if several else "mine",
         entries=entered,
         **end,
     )
@@ -132,7 +123,7 @@ def finish(
     return {pk for pk, *_ in found["settled"]}, succeeded
 
 
-def ending(
+def parts(
     overs: Sequence[tuple[RuleRun, Mapping[str, Any]]], ended: str
 ) -> tuple[dict[str, str], list[Any]]:
     """Return the parts of END for runs that `ended` writes, and what those are given.
@@ -141,10 +132,10 @@ def ending(
     and knows only who sat down before.
     """
     several = len(overs) > 1
-    parts = {"ended": ended, "locks": "", "rules": "", "fired": "", "waiting": NOBODY}
+    made = {"ended": ended, "locks": "", "rules": "", "fired": "", "waiting": NOBODY}
     if several:
-        parts["locks"] = IN_ORDER
-        parts["rules"] = "AND (SELECT count(*) FROM rules) > 0"
+        made["locks"] = IN_ORDER
+        made["rules"] = "AND (SELECT count(*) FROM rules) > 0"
     told: list[Any] = []
     for run, fields in overs:
         if run.trigger_id is not None:
@@ -152,18 +143,10 @@ def ending(
     if told:
         places = ", ".join([FIRING] * (len(told) // 2))
         after = "triggers" if several else "cooling"
-        parts["fired"] = FIRED.format(fired=places, triggers=after)
+        made["fired"] = FIRED.format(fired=places, triggers=after)
     if not several:
         run, fields = overs[0]
         where = run.rule.workspace_id, fields["finished_at"]
-        _, parts["waiting"], asked = WAITERS.statement(*where)
+        _, made["waiting"], asked = WAITERS.statement(*where)
         told += asked
-    return parts, told
-
-
-def sorted_out(rows: Iterable[Sequence[Any]]) -> dict[str, list[Sequence[Any]]]:
-    """Return what came of a statement by its kind."""
-    found = defaultdict[str, list[Sequence[Any]]](list)
-    for kind, *row in rows:
-        found[kind].append(row)
-    return found
+    return made, told

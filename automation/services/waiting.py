@@ -8,12 +8,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, UUIDField, Value
 
-from accounts.models import Connection
 from automation.machine.transfer import BUSY
 from automation.models import RuleRun, Transfer
 
 from .compiled import Compiled
-from .locks import in_order
+from .locks import hold
 from .shortage import short
 
 Ids = tuple[UUID, ...]
@@ -85,7 +84,7 @@ def let_end(run: RuleRun) -> None:
     waiting = Transfer.objects.filter(
         run=run, status=Transfer.Status.PENDING, error_code=BUSY
     )
-    in_order(Connection.objects.filter(pk__in=waiting.values("source__connection")))
+    hold(waiting.values("source__connection"))
 
 
 WAITERS = Compiled(waiters)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from automation import machine
 from automation.machine import Command, Part, events
 from automation.rules.draft import LIVE_SECONDS
+from automation.services.relay import entered
 from automation.services.sending import books_alone
 from automation.services.terms import age
 
@@ -29,7 +30,7 @@ class Successor:
 
 
 class Relay:
-    """The part of a `Drive` that lets the next transfer of its run begin."""
+    """The part of a `Drive` that lets a transfer begin, and the next as it ends."""
 
     worker: Any
     world: Any
@@ -55,30 +56,25 @@ class Relay:
         due = isinstance(turn.first_event(), events.Claim)
         if not due or row.target_id == self.row.target_id:
             return None
-        source = self.entered(after)
-        sending = turn.begun(self.run.held | {row.source_id: source})
+        known, ended = self.run.held[row.source_id], {"settled_at": after.settled_at}
+        source = entered(known, self.row, ended, self.receipt.balances)
+        sending = turn.begun(
+            self.run.held | {row.source_id: source}, self.a_little_later
+        )
         if sending is None:
             row.held_before, row.good_until = before
             return None
         return Successor(turn, before, source, sending)
 
-    # -- judged before the other ends
+    @property
+    def a_little_later(self) -> datetime:
+        return self.world.now + LATER
 
-    def entered(self, after: machine.TransferState) -> Any:
-        """Return what the source holds then, from what was known when this was sent."""
-        balance = self.run.held[self.row.source_id].copy()
-        said = self.receipt.balances.get(self.row.source.external_id)
-        moved = -self.row.amount if said is None else said - balance.total
-        balance.total += moved
-        balance.available += moved
-        balance.as_of = after.settled_at
-        if said is not None:
-            balance.fetched_at = after.settled_at
-        return balance
-
-    def begun(self, balances: dict[str, Any]) -> machine.TransferState | None:
+    def begun(
+        self, balances: dict[str, Any], now: datetime
+    ) -> machine.TransferState | None:
         """Return this transfer claimed and about to be sent, if live `balances` allow."""
-        row, now = self.row, self.world.now + LATER
+        row = self.row
         if age(balances[row.source_id], now) > LIVE_SECONDS:
             return None
         state = self.world.rows.transfer_state(row, self.part)
@@ -112,10 +108,7 @@ class Relay:
         enabled = rows.rules[self.run.rule_id].enabled
         if not enabled or not isinstance(self.first_event(), events.Claim):
             return False
-        pair = (row.source_id, row.target_id)
-        held = {name: rows.balance(name, but=row.pk, begun=True) for name in pair}
-        self.run.held |= held
-        sending = self.begun(held)
+        sending = self.begun(self.read(), self.a_little_later)
         try:
             return sending is not None and rows.save_transfer(row, sending)
         except Busy:

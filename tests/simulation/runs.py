@@ -9,15 +9,14 @@ from functools import partial
 from typing import Any
 
 from automation import machine
-from automation.machine import Command, RunCommand, RunState, events
+from automation.machine import RunCommand, RunState, events
 from automation.machine import run as run_events
 from automation.models import Trigger
 from automation.rules import Limits, Plan, RuleSpec, plan
-from automation.rules.draft import LIVE_SECONDS
 from automation.services.driving import TURN, iter_open
 from automation.services.planning import verdict
 from automation.services.rows import KEPT, part_of, run_state, run_step
-from automation.services.terms import age, holding
+from automation.services.terms import holding
 from providers.errors import ProviderError
 
 from .bank import MAIN
@@ -119,12 +118,10 @@ class Worker:
         if after is state and not commands:
             return ()
         given_up = RunCommand.QUARANTINE in commands
-        while True:
-            if given_up:
-                yield from self.world.rows.lock(self.process)
+        if given_up:
+            yield from self.alone()
+        else:
             yield TICK
-            if not given_up or self.world.rows.unlock(self.process):
-                break
         if not self.world.rows.save_run(run, after):
             return ()
         if given_up:
@@ -222,17 +219,13 @@ class Worker:
 
     def begin(self, run: Any, rows: Sequence[Any]) -> None:
         """Claim the first transfer on the plan's own readings, if they are live."""
-        row, known = rows[0], self.world.rows
-        if age(known.balances[row.source_id], self.world.now) > LIVE_SECONDS:
-            return
+        row = rows[0]
         turn = self.world.parts.drive(self, run, row, rows)
-        state = known.transfer_state(row, turn.part)
-        claimed, _ = machine.step(state, events.Claim(), self.world.now)
-        event, _ = turn.judge(begun=False)
-        sending, commands = machine.step(claimed, event, self.world.now)
-        if commands == (Command.SEND,):
+        held = turn.read(begun=False)
+        if sending := turn.begun(held, self.world.now):
             row.__dict__.update({name: getattr(sending, name) for name in KEPT})
             row.begun = True
+            self.world.watch.permits(row, held[row.source_id])
 
     def decide(self, run: Any) -> Plan:
         """Return the plan for what is held now."""
@@ -299,15 +292,20 @@ class Worker:
             world.stage.note("unread", error.code)
             return
         fetched = self.heard_at()
-        while True:
-            yield from world.rows.lock(self.process)
-            yield TICK
-            if world.rows.unlock(self.process):
-                break
+        yield from self.alone()
         for name, held in told.items():
             record(world.rows.balances[name], held, asked, fetched)
         world.rows.named |= bank.names_ids()
         world.stage.note("read", *told.values())
+
+    def alone(self) -> Steps:
+        """Wait until nobody else has the connection, for as long as a transaction takes."""
+        rows = self.world.rows
+        while True:
+            yield from rows.lock(self.process)
+            yield TICK
+            if rows.unlock(self.process):
+                break
 
     def heard_at(self) -> datetime:
         """Return when the last answer came; this may have waited for its turn since."""

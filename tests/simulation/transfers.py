@@ -287,21 +287,26 @@ class Drive(Relay):
         yield from self.worker.sync()
         return self.judge()[0]
 
-    def judge(
-        self, *, only_young: bool = False, begun: bool = True
-    ) -> tuple[machine.Event | None, bool]:
+    def judge(self, *, only_young: bool = False) -> tuple[machine.Event | None, bool]:
         """Return what the known balances say, and whether they are young."""
-        row, rows, now = self.row, self.world.rows, self.world.now
-        pair = (row.source_id, row.target_id)
-        balances = {name: rows.balance(name, but=row.pk, begun=begun) for name in pair}
-        seconds = age(balances[row.source_id], now)
-        if only_young and seconds > LIVE_SECONDS:
+        row, balances = self.row, self.read()
+        if only_young and age(balances[row.source_id], self.world.now) > LIVE_SECONDS:
             return None, False
-        self.run.held |= balances
         event = self.weigh(balances)
         if isinstance(event, events.Affordable):
             self.world.watch.permits(row, balances[row.source_id])
         return event, not isinstance(event, events.Unreadable)
+
+    def read(self, *, begun: bool = True) -> dict[str, Any]:
+        """Return both balances as they are now, which the run then knows.
+
+        Without what other runs have planned if only what is `begun` leaves an account.
+        """
+        row, rows = self.row, self.world.rows
+        pair = (row.source_id, row.target_id)
+        found = {name: rows.balance(name, but=row.pk, begun=begun) for name in pair}
+        self.run.held |= found
+        return found
 
     def weigh(self, balances: dict[str, Any]) -> machine.Event:
         """Return what these balances say, and note what the pot holds."""
