@@ -53,7 +53,8 @@ settled AS (
         WHERE t.source_id = b.account_id AND t.id <> settled.id
         AND (t.status IN ('sending', 'unknown')
              OR (t.status = 'done' AND t.settled_at > b.as_of)))))
-  RETURNING b.account_id, b.total, b.available, v.moved, b.fetched_at, b.distrusted
+  RETURNING b.account_id, b.total, b.available, v.moved,
+    b.fetched_at, b.as_of, b.distrusted
 )"""
 ENTRY = "(%s::uuid, %s::uuid, %s::numeric, %s::numeric)"
 # Several transfers, for a statement that writes more than one: an UPDATE takes rows in any

@@ -1,67 +1,73 @@
 """The next transfer of a run, begun in the moment in which the one before it ends.
 
-Claimed by itself, it is written, its balances are read, and it is written again. Most often
-both leave the same account. Then the place that this has for one unsettled outflow goes from
-one transfer to the next, and is free at no moment: since the balances were read on which the
-one before was sent, nobody else can have begun to take money out of the account. What else
-was leaving it then is no less than what leaves it now. So the next is judged beforehand on
-what will be held, and the statement that ends the one before begins it, if that is what is
-held, and if nobody has stopped it. Out of another account it begins in the same transaction,
-on what is read there. Else it waits to be claimed.
+Claimed by itself, it is written, its balances are read, and it is written again. Here it is
+judged beforehand, on what will be held once the one before has ended. The statement that
+ends that one begins it, if its accounts hold just that, if no more leaves its source than
+was known, and if nobody has stopped it. Else it waits to be claimed.
+
+Most often both leave the same account. Then the place that this has for one unsettled
+outflow goes from one transfer to the next, and is free at no moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.timezone import now
 
-from accounts.models import Balance, Source
+from accounts.models import Account, Balance, Source
 from automation.machine import Part, TransferState
 from automation.models import RuleRun, Transfer
 
 from .beginning import begun
 from .booking import ENTER, HOLD, SENT, TOLD, Told, announce, entries, sorted_out
-from .funds import readings
 from .prepared import execute
 from .rows import TRANSFER, busy, take, transfer_fields
 from .switches import AT_HAND, switches_of
 from .terms import log_readings
 
+BALANCE = Account._meta.get_field("balance")
+HELD = "b.account_id, b.total, b.available, b.fetched_at, b.as_of, b.distrusted"
 # The end of the one before waits for nobody who changes a switch: then the next does not
-# begin. Nothing is waited for once the switches are held, so they may come last.
-END = f"""
-WITH {HOLD}, {SENT.format(after="held")}, {ENTER}, moving AS (
-  SELECT FROM ({AT_HAND.format(more="AND (SELECT count(*) FROM settled) > 0")}) s
-  WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off)
-)"""
-# Only the target is read here; what the source holds has just been written.
+# begin. Nothing is waited for once the switches are held, so they come last. What is
+# entered is not read as a row: this statement has changed it.
 RELAY = f"""
-{END}, filled AS (
-  SELECT total FROM accounts_balance
-  WHERE account_id = %s AND (SELECT count(*) FROM settled) > 0 FOR NO KEY UPDATE
+WITH {HOLD}, {SENT.format(after="held")}, {ENTER}, kept AS (
+  SELECT {HELD} FROM accounts_balance b
+  WHERE b.account_id = ANY(%s) AND (SELECT count(*) FROM settled) > 0
+    AND b.account_id <> ALL (ARRAY(SELECT account_id FROM entered))
+  ORDER BY b.account_id FOR NO KEY UPDATE
+), found AS (
+  SELECT {HELD} FROM entered b UNION ALL SELECT * FROM kept
+), moving AS (
+  SELECT FROM ({AT_HAND.format(more="AND (SELECT count(*) FROM found) > 0")}) s
+  WHERE NOT (s.paused OR s.dry OR s.source OR s.target OR s.off)
 ), free AS (
-  SELECT FROM moving, entered e WHERE e.account_id = %s AND NOT e.distrusted
-  AND (e.total, e.available, e.fetched_at) = (%s::numeric, %s::numeric, %s::timestamptz)
-  AND (%s::numeric IS NULL OR %s::numeric = (SELECT total FROM filled))
+  SELECT FROM moving, found f WHERE f.account_id = %s AND NOT f.distrusted
+  AND (f.total, f.available, f.fetched_at) = (%s::numeric, %s::numeric, %s::timestamptz)
+  AND automation_leaving(f.account_id, f.as_of, %s::uuid[]) <= %s::numeric
+  AND (%s::numeric IS NULL
+       OR %s::numeric = (SELECT total FROM found WHERE account_id = %s))
 ), begun AS (
   {{begun}} AND (SELECT count(*) FROM free) > 0 RETURNING t.id
 )
 {TOLD} UNION ALL SELECT 'begun', id, NULL, NULL, NULL FROM begun
 """
-ALONE = f"{END} {TOLD} UNION ALL SELECT 'free', NULL, NULL, NULL, NULL FROM moving"
 
 
 @dataclass(slots=True)
 class Relay:
-    """Two transfers of `run`: `row`, and `following` with its `part` of a move."""
+    """Two of the transfers of `run`: `row`, and `following` with its `part` of a move."""
 
     run: RuleRun
+    steps: Sequence[Transfer]
     row: Transfer
     following: Transfer
     part: Part
@@ -74,122 +80,123 @@ class Relay:
         that follows has to be claimed by itself.
         """
         row, following = self.row, self.following
-        fields = transfer_fields(row, after)
-        before = following.held_before, following.good_until
-        same = following.source_id == row.source_id
-        try:
-            return self.hand_on(fields, told) if same else self.beside(fields, told)
-        finally:
-            if not following.begun:
-                following.held_before, following.good_until = before
-
-    def beside(self, fields: Mapping[str, Any], told: Told) -> bool | None:
-        """Write `fields`, and then that the next begins, which leaves another account.
-
-        Others may have begun to take money out of that. So what it holds is read once
-        the connection is held, as a planner does.
-        """
-        row, following = self.row, self.following
         if following.source.connection_id != row.source.connection_id:
             return None
-        known = {name: getattr(row, name) for name in fields}
+        noted = following.held_before, following.good_until
         try:
-            with transaction.atomic():
-                found = end(ALONE, row, fields, told, following)
-                claimed = self.claimed() if found["settled"] and found["free"] else None
-        except IntegrityError as error:
-            take(row, known)  # nothing of it was written
-            if not busy(error):
-                raise
-            return None
-        if claimed is not None:
-            self.begin(claimed)
-        return bool(found["settled"])
-
-    def claimed(self) -> Mapping[str, Any] | None:
-        """Write that the next begins on what is held now; return it where it may."""
-        following = self.following
-        if not self.due():
-            return None
-        sending = begun(self.run, following, self.part, readings(following))
-        if sending is None:
-            return None
-        fields = transfer_fields(following, sending)
-        return fields if TRANSFER(following, fields) else None
-
-    def begin(self, fields: Mapping[str, Any]) -> None:
-        """Make the next ready to be sent, as was committed."""
-        take(self.following, fields)
-        self.following.begun = True
-        log_readings(self.run.rule, [self.following.source], now())
+            return self.hand_on(transfer_fields(row, after), told)
+        finally:
+            if not following.begun:
+                following.held_before, following.good_until = noted
 
     def hand_on(self, fields: Mapping[str, Any], told: Told) -> bool | None:
-        """Write `fields`, and that the next begins if all is as it was judged.
-
-        It waits where it goes where the one before it went: its target is then not as
-        it was read.
-        """
+        """Write `fields`, and that the next begins if all is as it is judged."""
         row, following = self.row, self.following
-        known = getattr(row.source, "balance", None)
-        if following.target_id == row.target_id or known is None or not self.due():
-            return None
-        source = entered(known, row, fields, told)
-        balances = {row.source_id: source}
-        if filled := getattr(following.target, "balance", None):
-            balances[following.target_id] = filled
-        sending = begun(self.run, following, self.part, balances)
+        balances = foreseen(row, following, fields["settled_at"], told)
+        sending = self.judged(fields, balances)
         if sending is None:
             return None
         begins = transfer_fields(following, sending)
-        sql, theirs = TRANSFER.statement([(following, begins)])
-        more = [*expected(following, source), *theirs]
-        found = end(RELAY, row, fields, told, following, *more, begun=sql)
+        try:
+            found = self.write(fields, told, begins, balances)
+        except IntegrityError as error:
+            if not busy(error):
+                raise
+            return None  # nothing was written
+        announce([row], found["entered"])
+        if found["settled"]:
+            take(row, fields)
+            know(self.steps, balances)
         if found["begun"]:
-            following.source.balance = source
-            self.begin(begins)
+            take(following, begins)
+            following.begun = True
+            log_readings(self.run.rule, [following.source], now())
         return bool(found["settled"])
 
+    def judged(
+        self, fields: Mapping[str, Any], balances: Mapping[UUID, Balance]
+    ) -> TransferState | None:
+        """Return the next one about to be sent, if it may be once `fields` are written."""
+        row, following = self.row, self.following
+        if not hasattr(balances.get(following.source_id), "leaving"):
+            return None  # what leaves its source has not been read
+        before = {name: getattr(row, name) for name in fields}
+        take(row, fields)
+        try:
+            due = self.due()
+        finally:
+            take(row, before)
+        return begun(self.run, following, self.part, balances) if due else None
 
-def expected(row: Transfer, source: Balance) -> list[Any]:
-    """Return what RELAY compares: what both ends of `row` hold, as it was judged."""
-    # Where the target is no pot, it is the source that the answer is held against.
-    filled = row.held_before if row.target.parent_id else None
-    total = None if filled is None else Decimal(filled)
-    mine = [Decimal(source.total), Decimal(source.available), source.fetched_at]
-    return [row.target_id, row.source_id, *mine, total, total]
+    def write(
+        self,
+        fields: Mapping[str, Any],
+        told: Told,
+        begins: Mapping[str, Any],
+        balances: Mapping[UUID, Balance],
+    ) -> Mapping[str, Sequence[Any]]:
+        """Return what came of the statement; raises IntegrityError."""
+        row, following = self.row, self.following
+        settled, values = TRANSFER.statement([(row, fields)])
+        begun, theirs = TRANSFER.statement([(following, begins)])
+        places, amounts = entries([(row, told)])
+        sql = RELAY.format(settled=settled, holder="sent", entries=places, begun=begun)
+        given = [[row.source.connection_id], [row.pk, following.pk], *values, *amounts]
+        given += [[following.source_id, following.target_id], *switches_of(following)]
+        given += expected(row, following, balances[following.source_id])
+        return sorted_out(execute(sql, [*given, *theirs]).fetchall())
 
 
-def entered(
-    known: Balance, row: Transfer, fields: Mapping[str, Any], told: Told
-) -> Balance:
-    """Return what the source of `row` holds once ENTER has been through it."""
-    balance, said = copy(known), told.get(row.source.external_id)
-    moved = -row.amount if said is None else said - known.total
-    balance.total += moved
-    balance.available += moved
-    balance.as_of, balance.source = fields["settled_at"], Source.CACHE
+def foreseen(
+    row: Transfer, following: Transfer, moment: datetime, told: Told
+) -> dict[UUID, Balance]:
+    """Return what the accounts of both will hold once ENTER has been through `row`.
+
+    Only of those of which it is known what they hold now.
+    """
+    found = {}
+    ends = (following.source, 0), (following.target, 0)
+    for account, moved in (*ends, (row.source, -row.amount), (row.target, row.amount)):
+        balance = BALANCE.get_cached_value(account, default=None)
+        if balance is not None:
+            said = told.get(account.external_id) if moved else None
+            found[account.pk] = (
+                entered(balance, moved, said, moment) if moved else balance
+            )
+    return found
+
+
+def entered(known: Balance, moved: int, said: int | None, moment: datetime) -> Balance:
+    """Return what an account holds once ENTER has been through it; `said` by its bank."""
+    balance = copy(known)
+    change = moved if said is None else said - known.total
+    balance.total += change
+    balance.available += change
+    balance.as_of, balance.source = moment, Source.CACHE
     if said is not None:
-        balance.fetched_at = balance.as_of
+        balance.fetched_at = moment
     return balance
 
 
-def end(
-    statement: str,
-    row: Transfer,
-    fields: Mapping[str, Any],
-    told: Told,
-    following: Transfer,
-    *more: Any,
-    **parts: str,
-) -> Mapping[str, Sequence[Any]]:
-    """Return what came of a statement that ends `row`, for `following` to begin."""
-    settled, values = TRANSFER.statement([(row, fields)])
-    places, amounts = entries([(row, told)])
-    sql = statement.format(settled=settled, holder="sent", entries=places, **parts)
-    held = [row.source.connection_id], [row.pk, following.pk]
-    given = [*held, *values, *amounts, *switches_of(following), *more]
-    found = sorted_out(execute(sql, given).fetchall())
-    announce([row], found["entered"])
-    if found["settled"]:
-        take(row, fields)
-    return found
+def expected(row: Transfer, following: Transfer, source: Balance) -> list[Any]:
+    """Return what RELAY compares: what both ends of `following` hold, as it was judged."""
+    # Where the target is no pot, it is the source that the answer is held against.
+    filled = following.held_before if following.target.parent_id else None
+    total = None if filled is None else Decimal(filled)
+    return [
+        following.source_id,
+        Decimal(source.total),
+        Decimal(source.available),
+        source.fetched_at,
+        [row.pk, following.pk],
+        Decimal(source.leaving),
+        *(total, total, following.target_id),
+    ]
+
+
+def know(rows: Iterable[Transfer], balances: Mapping[UUID, Balance]) -> None:
+    """Let the accounts of `rows` know what they hold by now: each row has its own."""
+    for row in rows:
+        for account in (row.source, row.target):
+            if account.pk in balances:
+                account.balance = balances[account.pk]

@@ -172,7 +172,7 @@ class Drive:
         if next_ is None:
             return None
         turn = Drive(self.run, next_, self.steps)
-        return Relay(self.run, self.row, next_, turn.part, turn.due)
+        return Relay(self.run, self.steps, self.row, next_, turn.part, turn.due)
 
     def due(self) -> bool:
         """Say whether the next thing to do is to claim the transfer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connections, transaction
@@ -233,7 +234,7 @@ def test_each_of_several_sources_begins_as_the_one_before_ends(
     assert alice.holds(alice.main) == balance_of(alice.main).get().total
 
 
-def test_it_begins_on_what_is_held_by_then(
+def test_a_second_step_is_claimed_by_itself_where_a_reading_came_in_between(
     alice, between_pots, run, handed_on, as_first_arrives, moved
 ):
     def earn():
@@ -244,8 +245,9 @@ def test_it_begins_on_what_is_held_by_then(
 
     assert run(between_pots).status == "succeeded"
 
-    assert handed_on == [True]
+    assert handed_on == [False]
     assert Transfer.objects.get(step=1).held_before == 9_00
+    assert list(moved().values()) == [1, 1]
 
 
 def test_the_first_ends_though_the_second_finds_its_account_taken(
@@ -262,7 +264,7 @@ def test_the_first_ends_though_the_second_finds_its_account_taken(
 
     waits = run(between_pots)
 
-    assert (waits.status, handed_on) == ("running", [])
+    assert (waits.status, handed_on) == ("running", [False])
     first, second = waits.transfers.order_by("step")
     assert (first.status, balance_of(alice.pots[0]).get().total) == ("done", 0)
     assert (second.status, second.attempts) == ("pending", 0)
@@ -304,7 +306,7 @@ def test_money_that_a_reading_may_show_already_is_not_added_to_it(
 
     assert run(between_pots).status == "succeeded"
 
-    assert handed_on == [True]
+    assert handed_on == [False]
     assert balance_of(alice.main).get().total == alice.holds(alice.main) == 5_00
 
 
@@ -313,15 +315,9 @@ def test_an_outflow_that_ends_while_an_end_is_waited_for_is_not_forgotten(
     alice, bank, between_pots, run, handed_on, as_first_arrives, moved, orders
 ):
     """What a statement sees of other transfers is what was before it waited."""
-    alice.fill(alice.main, 20_00)
+    alice.fill(alice.main, 40_00)
     bank.fault("act_then_drop", **orders)
-    other = run(
-        alice.rule(
-            "topup",
-            leg(alice.main, "source"),
-            leg(alice.pots[2], "target", strategy="fixed", amount=gbp(15_00)),
-        )
-    ).transfers
+    other = run(topped_up(alice, alice.main)).transfers
     # Its end is not entered: the reading may show it, and here does not.
     long_ago = now() - timedelta(minutes=1)
     other.update(first_sent_at=long_ago)
@@ -334,7 +330,106 @@ def test_an_outflow_that_ends_while_an_end_is_waited_for_is_not_forgotten(
     assert run(between_pots).status == "succeeded"
 
     assert handed_on == [False]
-    assert alice.holds(alice.main) == 5_00
+    assert alice.holds(alice.main) == 25_00
+
+
+def topped_up(alice, source):
+    """Return a rule that moves £15 out of `source` into the third pot."""
+    into = leg(alice.pots[2], "target", strategy="fixed", amount=gbp(15_00))
+    return alice.rule("topup", leg(source, "source"), into)
+
+
+@pytest.fixture
+def from_pots(alice):
+    """Return a rule that empties two pots."""
+    for pot in alice.pots[:2]:
+        alice.fill(pot, 20_00)
+    pots = [
+        leg(pot, "source", order=n, strategy="all")
+        for n, pot in enumerate(alice.pots[:2])
+    ]
+    return alice.rule("sweep", *pots, leg(alice.main, "target"))
+
+
+@pytest.fixture
+def outflow(alice):
+    """Return what writes an outflow of the second pot, of another run."""
+    rule = topped_up(alice, alice.pots[1])
+    other, _ = services.start_run(rule, "other", trigger_kind="manual")
+
+    def write(**more) -> Transfer:
+        ends = {"source": alice.pots[1], "target": alice.main}
+        return Transfer.objects.create(
+            pk=uuid4(), run=other, move=0, amount=15_00, asset="GBP/2", **ends, **more
+        )
+
+    return write
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("status", ["done", "sending"])
+def test_what_leaves_the_next_account_is_seen_as_it_is_after_the_wait(
+    status, alice, from_pots, outflow, run, handed_on, as_first_arrives, moved
+):
+    """It was begun, and perhaps has ended, while the connection was waited for."""
+
+    def write(moment):
+        settled = {"settled_at": now()} if status == "done" else {}
+        outflow(status=status, sent_at=moment, **settled)
+
+    as_first_arrives(lambda: while_somebody_waits(write))
+
+    run(from_pots)
+
+    assert handed_on == [False]
+    assert Transfer.objects.get(run__rule=from_pots, move=0).status == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_just_beginning_to_take_money_out_goes_first(
+    alice, from_pots, outflow, run, handed_on, as_first_arrives, moved
+):
+    """It is not committed when the next is judged, and is when that is written."""
+    begun = threading.Event()
+
+    def begin():
+        try:
+            with transaction.atomic():
+                outflow(status="sending", sent_at=now(), first_sent_at=now())
+                begun.set()
+                while not somebody_waits():
+                    pass
+        finally:
+            connections.close_all()
+
+    def start():
+        threading.Thread(target=begin).start()
+        assert begun.wait(10)
+
+    as_first_arrives(start)
+
+    assert run(from_pots).status == "running"
+
+    assert handed_on == []
+    first, second = Transfer.objects.filter(run__rule=from_pots).order_by("move")
+    assert (first.status, balance_of(alice.pots[0]).get().total) == ("done", 0)
+    assert (second.status, second.error_code) == ("pending", "account_busy")
+    assert second.held_before is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_writes_the_next_balances_meanwhile_is_believed(
+    alice, from_pots, run, handed_on, as_first_arrives, moved
+):
+    as_first_arrives(
+        lambda: while_somebody_waits(
+            lambda _: balance_of(alice.pots[1]).update(available=1_00, total=1_00)
+        )
+    )
+
+    run(from_pots)
+
+    assert handed_on == [False]
 
 
 def while_somebody_waits(write) -> None:

@@ -20,8 +20,7 @@ from .conftest import leg
 pytestmark = pytest.mark.django_db
 FRAME = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
 FOR_ONE = 6  # statements of a run that makes one transfer
-FOR_ANOTHER = 1  # for each further transfer out of the same account
-FROM_ANOTHER = 3  # for each that leaves another one
+FOR_ANOTHER = 1  # for each further transfer, whatever account it leaves
 BY_ITSELF = 5  # for each that is claimed by itself
 
 
@@ -84,28 +83,39 @@ def into_pots(alice):
     return alice.rule("autosort", leg(alice.main, "source"), *pots)
 
 
-def test_further_transfers_out_of_an_account_cost_one_statement_each(
-    into_pots, statements
-):
-    run = started(into_pots, "three")
-
-    assert len(statements(run)) <= FOR_ONE + 2 * FOR_ANOTHER
-    assert run.transfers.filter(status="done").count() == 3
-
-
-def test_transfers_out_of_other_accounts_cost_no_more_than_their_own_steps(
-    alice, statements
-):
+@pytest.fixture
+def out_of_pots(alice):
+    """Return a rule that makes three transfers, each out of another account."""
     for pot in alice.pots:
         alice.fill(pot, 100_00)
     pots = [
         leg(pot, "source", order=order, strategy="all")
         for order, pot in enumerate(alice.pots)
     ]
-    run = started(alice.rule("sweep", *pots, leg(alice.main, "target")), "three")
+    return alice.rule("sweep", *pots, leg(alice.main, "target"))
 
-    assert len(statements(run)) <= FOR_ONE + 2 * FROM_ANOTHER
-    assert run.transfers.filter(status="done").count() == 3
+
+@pytest.fixture
+def from_pot_to_pots(alice):
+    """Return a rule of two moves, each of two steps: out of a pot, and into another."""
+    first, *others = alice.pots
+    alice.fill(first, 100_00)
+    pots = [
+        leg(pot, "investment", order=order, strategy="equal")
+        for order, pot in enumerate(others)
+    ]
+    return alice.rule("autosort", leg(first, "source"), *pots)
+
+
+RULES = {"into_pots": 3, "out_of_pots": 3, "from_pot_to_pots": 4}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_further_transfers_cost_one_statement_each(rule, request, statements):
+    run = started(request.getfixturevalue(rule), "several")
+
+    assert len(statements(run)) <= FOR_ONE + (RULES[rule] - 1) * FOR_ANOTHER
+    assert run.transfers.filter(status="done").count() == RULES[rule]
 
 
 def test_a_run_that_went_on_alone_hands_its_account_on_as_well(

@@ -11,6 +11,7 @@ from automation import machine
 from automation.machine import Command, Part, events
 from automation.rules.draft import LIVE_SECONDS
 from automation.services.relay import entered
+from automation.services.rows import KEPT
 from automation.services.sending import books_alone
 from automation.services.terms import age
 
@@ -21,12 +22,12 @@ LATER = timedelta(microseconds=1)  # no clock stands still between two lines
 
 @dataclass(slots=True)
 class Successor:
-    """How a transfer begins as another ends, and what its source is thought to hold."""
+    """How a transfer begins as another ends, and what all accounts are thought to hold."""
 
     turn: Any
     before: tuple[Any, Any]  # what was noted on the row
-    source: Any = None
-    sending: machine.TransferState | None = None  # judged when the other has ended
+    balances: dict[str, Any]
+    sending: machine.TransferState  # judged before the other has ended
 
 
 class Relay:
@@ -51,20 +52,38 @@ class Relay:
             return None
         turn = type(self)(self.worker, self.run, row, self.steps)
         before = row.held_before, row.good_until
-        if row.source_id != self.row.source_id:
-            return Successor(turn, before)
-        due = isinstance(turn.first_event(), events.Claim)
-        if not due or row.target_id == self.row.target_id:
-            return None
-        known, ended = self.run.held[row.source_id], {"settled_at": after.settled_at}
-        source = entered(known, self.row, ended, self.receipt.balances)
-        sending = turn.begun(
-            self.run.held | {row.source_id: source}, self.a_little_later
-        )
+        balances = self.run.held | self.foreseen(after.settled_at)
+        sending = self.judged(turn, after, balances)
         if sending is None:
             row.held_before, row.good_until = before
             return None
-        return Successor(turn, before, source, sending)
+        return Successor(turn, before, balances, sending)
+
+    def foreseen(self, moment: datetime) -> dict[str, Any]:
+        """Return what both accounts of this transfer will hold once it has ended."""
+        row, told = self.row, self.receipt.balances
+        ends = (row.source, -row.amount), (row.target, row.amount)
+        return {
+            account.pk: entered(
+                self.run.held[account.pk], moved, told.get(account.external_id), moment
+            )
+            for account, moved in ends
+        }
+
+    def judged(
+        self, turn: Any, after: machine.TransferState, balances: dict[str, Any]
+    ) -> machine.TransferState | None:
+        """Return the next one about to be sent, if it may be once this is `after`."""
+        if not hasattr(balances.get(turn.row.source_id), "leaving"):
+            return None  # what leaves its source has not been read
+        mine = self.row.__dict__
+        known = mine | {}
+        mine.update({name: getattr(after, name) for name in KEPT})
+        try:
+            due = isinstance(turn.first_event(), events.Claim)
+        finally:
+            mine.update(known)
+        return turn.begun(balances, self.a_little_later) if due else None
 
     @property
     def a_little_later(self) -> datetime:
@@ -89,37 +108,29 @@ class Relay:
     def hand_on(self, next_: Successor) -> None:
         """Begin the next in the transaction that ended this, if all is as it was judged."""
         rows, row = self.world.rows, next_.turn.row
-        if next_.sending is None:
-            begun = next_.turn.begins_beside()
-        else:
+        self.run.held = next_.balances
+        try:
             begun = self.as_judged(next_) and rows.save_transfer(row, next_.sending)
+        except Busy:
+            begun = False
         if not begun:
             row.held_before, row.good_until = next_.before
             return
         row.begun = True
-        if next_.source is not None:
-            self.run.held[row.source_id] = next_.source
         self.world.watch.permits(row, rows.balances[row.source_id].copy())
         self.world.stage.note("handed on", row.name)
-
-    def begins_beside(self) -> bool:
-        """Begin a transfer out of another account, on what is held there now."""
-        row, rows = self.row, self.world.rows
-        enabled = rows.rules[self.run.rule_id].enabled
-        if not enabled or not isinstance(self.first_event(), events.Claim):
-            return False
-        sending = self.begun(self.read(), self.a_little_later)
-        try:
-            return sending is not None and rows.save_transfer(row, sending)
-        except Busy:
-            return False
 
     def as_judged(self, next_: Successor) -> bool:
         """Say whether both ends of the next hold what it was judged on."""
         rows, row = self.world.rows, next_.turn.row
-        kept, source = rows.balances[row.source_id], next_.source
-        known = source.total, source.available, source.fetched_at, source.as_of
-        if (kept.total, kept.available, kept.fetched_at, kept.as_of) != known:
+        known = next_.balances[row.source_id]
+        kept = rows.balance(row.source_id, but=row.pk, begun=True)
+        same = (kept.total, kept.available, kept.fetched_at) == (
+            known.total,
+            known.available,
+            known.fetched_at,
+        )
+        if not same or kept.leaving > known.leaving:
             return False
         filled = row.held_before if row.target.parent_id else None
         same = filled is None or rows.balances[row.target_id].total == filled
