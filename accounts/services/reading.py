@@ -102,7 +102,10 @@ class Visit:
         asked, known = monotonic(), self._known()
         found = yield from self._counted(self.provider.observe(known))
         self.listed = not known or any(place.block for place in known)
-        self.asked, self.answered = asked, monotonic()
+        # Nobody waits longer for an answer. A worker that was held up since would take what
+        # was so long ago for the truth of this moment.
+        self.asked = asked
+        self.answered = min(monotonic(), asked + self.provider.deadline)
         return found
 
     def _known(self) -> list[Place]:

@@ -5,24 +5,22 @@ from __future__ import annotations
 from django.db import migrations
 
 # A statement that has waited for a lock sees the rows that it locks as they are by then,
-# and all others as they were before. What a volatile function asks, it asks anew. See
-# `TransferQuerySet.sum_leaving`: what is only planned is not counted.
+# and all others as they were before. What a volatile function asks, it asks anew. It says
+# what `TransferQuerySet.sum_leaving` says of all that is more than planned.
 LEAVING = """
-CREATE FUNCTION automation_leaving(account uuid, seen timestamptz, without uuid[])
+CREATE FUNCTION automation_leaving(account uuid, seen timestamptz)
 RETURNS numeric LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   RETURN (
     SELECT coalesce(sum(t.amount), 0) FROM automation_transfer t
     WHERE t.source_id = account AND t.settled_at IS NULL AND t.status <> 'pending'
-      AND t.id <> ALL (without)
   ) + (
     SELECT coalesce(sum(t.amount), 0) FROM automation_transfer t
     WHERE t.source_id = account AND t.settled_at > seen AND t.status = 'done'
-      AND t.id <> ALL (without)
   );
 END $$;
 """
-GONE = "DROP FUNCTION automation_leaving(uuid, timestamptz, uuid[]);"
+GONE = "DROP FUNCTION automation_leaving(uuid, timestamptz);"
 
 
 class Migration(migrations.Migration):

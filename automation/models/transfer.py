@@ -52,7 +52,7 @@ class TransferQuerySet(models.QuerySet):
 
         The reading is that of `as_of`, of the account in column `account`. Two sums, of
         which an index finds each: asked for as one, all that has ever left the account
-        may be read.
+        may be read. The function `automation_leaving` in the database says the same.
         """
         late = self.filter(status=Transfer.Status.DONE, settled_at__gt=OuterRef(as_of))
         return self.unsettled().sum_out_of(account) + late.sum_out_of(account)

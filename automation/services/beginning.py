@@ -1,4 +1,4 @@
-"""The first transfer of a plan, claimed while it is written: on the plan's own readings."""
+"""A transfer claimed on what was read before: the first of a plan, while it is written."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ them in any order, so they are locked first: `in_order`.
 7. Triggers: by who writes their rule, wakes them, or lets them fire.
 
 Who fires triggers takes rule and trigger together, and skips what others hold. So does who
-ends a transfer and begins the next, with the switches: it holds both transfers by then.
+ends a transfer and begins the next, with the switches: it holds both transfers by then, and
+waits for nothing more but a place in the index on unsettled outflows.
 """
 
 from __future__ import annotations

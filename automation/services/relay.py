@@ -2,7 +2,7 @@
 
 Claimed by itself, it is written, its balances are read, and it is written again. Here it is
 judged beforehand, on what will be held once the one before has ended. The statement that
-ends that one begins it, if its accounts hold just that, if no more leaves its source than
+ends that one begins it, if what it was judged on is held, if no more leaves its source than
 was known, and if nobody has stopped it. Else it waits to be claimed.
 
 Most often both leave the same account. Then the place that this has for one unsettled
@@ -36,8 +36,11 @@ from .terms import log_readings
 BALANCE = Account._meta.get_field("balance")
 HELD = "b.account_id, b.total, b.available, b.fetched_at, b.as_of, b.distrusted"
 # The end of the one before waits for nobody who changes a switch: then the next does not
-# begin. Nothing is waited for once the switches are held, so they come last. What is
-# entered is not read as a row: this statement has changed it.
+# begin. Once the switches are held only the index on unsettled outflows may be waited for,
+# where somebody is just taking money out of the same account; so they come last. What is
+# entered is not read as a row: this statement has changed it. What leaves the source is
+# asked for by a function, which sees what was committed while the connection was waited
+# for, and what this statement has done.
 RELAY = f"""
 WITH {HOLD}, {SENT.format(after="held")}, {ENTER}, kept AS (
   SELECT {HELD} FROM accounts_balance b
@@ -52,7 +55,7 @@ WITH {HOLD}, {SENT.format(after="held")}, {ENTER}, kept AS (
 ), free AS (
   SELECT FROM moving, found f WHERE f.account_id = %s AND NOT f.distrusted
   AND (f.total, f.available, f.fetched_at) = (%s::numeric, %s::numeric, %s::timestamptz)
-  AND automation_leaving(f.account_id, f.as_of, %s::uuid[]) <= %s::numeric
+  AND automation_leaving(f.account_id, f.as_of) <= %s::numeric
   AND (%s::numeric IS NULL
        OR %s::numeric = (SELECT total FROM found WHERE account_id = %s))
 ), begun AS (
@@ -118,8 +121,9 @@ class Relay:
     ) -> TransferState | None:
         """Return the next one about to be sent, if it may be once `fields` are written."""
         row, following = self.row, self.following
+        # Who plans or claims reads what leaves an account; what is only loaded lacks that.
         if not hasattr(balances.get(following.source_id), "leaving"):
-            return None  # what leaves its source has not been read
+            return None
         before = {name: getattr(row, name) for name in fields}
         take(row, fields)
         try:
@@ -138,12 +142,14 @@ class Relay:
         """Return what came of the statement; raises IntegrityError."""
         row, following = self.row, self.following
         settled, values = TRANSFER.statement([(row, fields)])
-        begun, theirs = TRANSFER.statement([(following, begins)])
+        claimed, theirs = TRANSFER.statement([(following, begins)])
         places, amounts = entries([(row, told)])
-        sql = RELAY.format(settled=settled, holder="sent", entries=places, begun=begun)
+        sql = RELAY.format(
+            settled=settled, holder="sent", entries=places, begun=claimed
+        )
         given = [[row.source.connection_id], [row.pk, following.pk], *values, *amounts]
         given += [[following.source_id, following.target_id], *switches_of(following)]
-        given += expected(row, following, balances[following.source_id])
+        given += expected(following, balances[following.source_id])
         return sorted_out(execute(sql, [*given, *theirs]).fetchall())
 
 
@@ -154,15 +160,15 @@ def foreseen(
 
     Only of those of which it is known what they hold now.
     """
-    found = {}
-    ends = (following.source, 0), (following.target, 0)
-    for account, moved in (*ends, (row.source, -row.amount), (row.target, row.amount)):
+    found: dict[UUID, Balance] = {}
+    for account in (following.source, following.target, row.source, row.target):
         balance = BALANCE.get_cached_value(account, default=None)
         if balance is not None:
-            said = told.get(account.external_id) if moved else None
-            found[account.pk] = (
-                entered(balance, moved, said, moment) if moved else balance
-            )
+            found[account.pk] = balance
+    for account, moved in ((row.source, -row.amount), (row.target, row.amount)):
+        if account.pk in found:
+            said = told.get(account.external_id)
+            found[account.pk] = entered(found[account.pk], moved, said, moment)
     return found
 
 
@@ -178,24 +184,18 @@ def entered(known: Balance, moved: int, said: int | None, moment: datetime) -> B
     return balance
 
 
-def expected(row: Transfer, following: Transfer, source: Balance) -> list[Any]:
-    """Return what RELAY compares: what both ends of `following` hold, as it was judged."""
+def expected(row: Transfer, source: Balance) -> list[Any]:
+    """Return what RELAY compares: what both ends of `row` hold, as it was judged."""
     # Where the target is no pot, it is the source that the answer is held against.
-    filled = following.held_before if following.target.parent_id else None
+    filled = row.held_before if row.target.parent_id else None
     total = None if filled is None else Decimal(filled)
-    return [
-        following.source_id,
-        Decimal(source.total),
-        Decimal(source.available),
-        source.fetched_at,
-        [row.pk, following.pk],
-        Decimal(source.leaving),
-        *(total, total, following.target_id),
-    ]
+    held = [Decimal(source.total), Decimal(source.available), source.fetched_at]
+    leaving = Decimal(source.leaving)
+    return [row.source_id, *held, leaving, total, total, row.target_id]
 
 
 def know(rows: Iterable[Transfer], balances: Mapping[UUID, Balance]) -> None:
-    """Let the accounts of `rows` know what they hold by now: each row has its own."""
+    """Let the accounts of `rows` know what they are thought to hold: each has its own."""
     for row in rows:
         for account in (row.source, row.target):
             if account.pk in balances:

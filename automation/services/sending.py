@@ -47,6 +47,7 @@ from .succeeding import Ending
 from .switches import Stopped, freeze, guard, resting
 
 log = structlog.get_logger("automation.transfers")
+PROMPT = timedelta(seconds=Provider.deadline)  # from the intent to what came of it
 
 
 class Drive:
@@ -179,8 +180,14 @@ class Drive:
         return isinstance(self.first_event(), events.Claim)
 
     def told(self) -> Mapping[str, int]:
-        """Return what the provider said that accounts hold since, by its own ids."""
-        return self.receipt.balances if self.receipt else {}
+        """Return what the provider said that accounts hold since, by its own ids.
+
+        Nothing where its answer may have lain there for long: the worker was held up.
+        """
+        receipt, sent_at = self.receipt, self.row.sent_at
+        if receipt is None or sent_at is None or now() > sent_at + PROMPT:
+            return {}
+        return receipt.balances
 
     def enter(self, commands: Sequence[Command]) -> None:
         """Write what belongs to the same moment as the new state."""

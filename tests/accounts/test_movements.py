@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from accounts import services
 from accounts.models import Account, Connection, Transaction, idempotency
+from accounts.services import reading
 from accounts.services.reading import Before, Clock, Visit
 from providers.base import (
     History,
@@ -178,6 +179,19 @@ def visit(provider: Provider, kind: str = "periodic", **before) -> Visit:
     )
     drive(found.call(), lambda _: Response(200, {}, b"{}"))
     return found
+
+
+def test_a_worker_that_was_held_up_takes_no_old_answer_for_the_truth_of_this_moment(
+    monkeypatch,
+):
+    """It was asked at 100 s, answered at once, and heard when the worker went on."""
+    clock = iter([100.0])
+    monkeypatch.setattr(reading, "monotonic", lambda: next(clock, 500.0))
+
+    found = visit(Talker(History((), "")))
+
+    assert found.asked_at == NOON + timedelta(seconds=100)
+    assert found.fetched_at == found.asked_at + timedelta(seconds=Talker.deadline)
 
 
 def test_history_that_says_there_is_more_is_read_on_to_its_end():

@@ -15,6 +15,7 @@ from accounts import services as accounts
 from accounts.models import Account, Connection, Workspace
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Transfer
+from automation.services import relay
 from automation.services.routes import place
 from providers.sandbox.institution import Customer, Institution
 from tests import fixtures_bank
@@ -177,3 +178,65 @@ def moved(bank) -> Callable[[], dict[str, int]]:
         return {str(t.pk): len(bank.moved(str(t.pk))) for t in Transfer.objects.all()}
 
     return count
+
+
+# -- transfers that follow each other
+
+
+@pytest.fixture
+def two(alice):
+    """Return a rule that makes two transfers out of one account."""
+    alice.fill(alice.main, 100_00)
+    alice.fill(alice.pots[1], 7_00)
+    return alice.rule(
+        "autosort",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "priority", strategy="fixed", amount=gbp(10_00)),
+        leg(alice.pots[1], "priority", order=1, strategy="fixed", amount=gbp(15_00)),
+    )
+
+
+@pytest.fixture
+def handed_on(monkeypatch):
+    """Return, for each transfer that might begin as another ended, whether it did."""
+    found: list[bool] = []
+    write = relay.Relay.__call__
+
+    def noted(baton, after, told):
+        written = write(baton, after, told)
+        if written is not None:
+            found.append(baton.following.begun)
+        return written
+
+    monkeypatch.setattr(relay.Relay, "__call__", noted)
+    return found
+
+
+@pytest.fixture
+def as_first_arrives(monkeypatch):
+    """Let something happen once the bank has made the first transfer."""
+    send = services.sending.ACTIONS["send"]
+
+    def once(what) -> None:
+        def then(drive):
+            event = send(drive)
+            if drive.row.move == drive.row.step == 0:
+                what()
+            return event
+
+        monkeypatch.setitem(services.sending.ACTIONS, "send", then)
+
+    return once
+
+
+@pytest.fixture
+def between_pots(alice):
+    """Return a rule whose one move takes two steps: out of a pot, and into another."""
+    alice.fill(alice.main, 5_00)
+    alice.fill(alice.pots[0], 80_00)
+    alice.fill(alice.pots[1], 7_00)
+    return alice.rule(
+        "sweep",
+        leg(alice.pots[0], "source", strategy="all"),
+        leg(alice.pots[1], "target"),
+    )

@@ -159,3 +159,26 @@ def test_what_was_reserved_stays_so_when_another_move_is_booked(
     known = Balance.objects.annotate(leaving=moving).get(account=alice.main)
     assert RuleRun.objects.get().status == "succeeded"
     assert known.available - known.leaving <= alice.holds(alice.main) == 40_00
+
+
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_what_the_bank_said_is_a_reading_only_if_it_was_heard_at_once(
+    seconds, alice, topup, run, monkeypatch
+):
+    """Where it lay there for long the amount is entered, and the reading stays as old."""
+    send = services.sending.ACTIONS["send"]
+
+    def held_up(drive):
+        event = send(drive)
+        later = now() + timedelta(seconds=seconds)
+        monkeypatch.setattr(services.sending, "now", lambda: later)
+        return event
+
+    monkeypatch.setitem(services.sending.ACTIONS, "send", held_up)
+
+    assert run(topup).status == "succeeded"
+
+    balance = Balance.objects.get(account=alice.pots[0])
+    assert balance.total == alice.holds(alice.pots[0])
+    told = balance.fetched_at == Transfer.objects.get().settled_at
+    assert told == (seconds == 0)

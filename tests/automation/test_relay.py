@@ -2,72 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
-from django.db import connections, transaction
 from django.utils.timezone import now
 
 from accounts import services as accounts
-from accounts.models import Balance, Connection, SyncRun, Workspace
+from accounts.models import Balance, SyncRun
 from automation import services
 from automation.models import Transfer
-from automation.services import relay
 
 from .conftest import Killed, die, gbp, leg
 from .people import again
-from .test_meanwhile import somebody_waits
 from .test_pausing import OFF, STOPS, held_by
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def two(alice):
-    """Return a rule that makes two transfers out of one account."""
-    alice.fill(alice.main, 100_00)
-    alice.fill(alice.pots[1], 7_00)
-    return alice.rule(
-        "autosort",
-        leg(alice.main, "source"),
-        leg(alice.pots[0], "priority", strategy="fixed", amount=gbp(10_00)),
-        leg(alice.pots[1], "priority", order=1, strategy="fixed", amount=gbp(15_00)),
-    )
-
-
-@pytest.fixture
-def handed_on(monkeypatch):
-    """Return, for each transfer that might begin as another ended, whether it did."""
-    found: list[bool] = []
-    write = relay.Relay.__call__
-
-    def noted(baton, after, told):
-        written = write(baton, after, told)
-        if written is not None:
-            found.append(baton.following.begun)
-        return written
-
-    monkeypatch.setattr(relay.Relay, "__call__", noted)
-    return found
-
-
-@pytest.fixture
-def as_first_arrives(monkeypatch):
-    """Let something happen once the bank has made the first transfer."""
-    send = services.sending.ACTIONS["send"]
-
-    def once(what) -> None:
-        def then(drive):
-            event = send(drive)
-            if drive.row.move == drive.row.step == 0:
-                what()
-            return event
-
-        monkeypatch.setitem(services.sending.ACTIONS, "send", then)
-
-    return once
 
 
 def test_the_second_begins_as_the_first_ends(alice, two, run, handed_on, moved):
@@ -174,37 +123,7 @@ def test_what_ends_in_doubt_hands_nothing_on(two, run, handed_on, bank, orders, 
     assert sorted(moved().values()) == [0, 1]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_who_writes_balances_meanwhile_is_waited_for_and_believed(
-    alice, two, run, handed_on, as_first_arrives, moved
-):
-    """The statement began before that was committed, and must see it all the same."""
-    as_first_arrives(
-        lambda: while_somebody_waits(
-            lambda _: balance_of(alice.main).update(available=20_00, total=20_00)
-        )
-    )
-
-    run(two)
-
-    assert handed_on == [False]
-    assert Transfer.objects.get(move=0).status == "done"
-
-
 # -- out of another account
-
-
-@pytest.fixture
-def between_pots(alice):
-    """Return a rule whose one move takes two steps: out of a pot, and into another."""
-    alice.fill(alice.main, 5_00)
-    alice.fill(alice.pots[0], 80_00)
-    alice.fill(alice.pots[1], 7_00)
-    return alice.rule(
-        "sweep",
-        leg(alice.pots[0], "source", strategy="all"),
-        leg(alice.pots[1], "target"),
-    )
 
 
 def test_a_second_step_begins_as_the_first_ends(
@@ -308,188 +227,6 @@ def test_money_that_a_reading_may_show_already_is_not_added_to_it(
 
     assert handed_on == [False]
     assert balance_of(alice.main).get().total == alice.holds(alice.main) == 5_00
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_outflow_that_ends_while_an_end_is_waited_for_is_not_forgotten(
-    alice, bank, between_pots, run, handed_on, as_first_arrives, moved, orders
-):
-    """What a statement sees of other transfers is what was before it waited."""
-    alice.fill(alice.main, 40_00)
-    bank.fault("act_then_drop", **orders)
-    other = run(topped_up(alice, alice.main)).transfers
-    # Its end is not entered: the reading may show it, and here does not.
-    long_ago = now() - timedelta(minutes=1)
-    other.update(first_sent_at=long_ago)
-
-    def end(moment):
-        other.update(status="done", settled_at=moment, next_attempt_at=None)
-
-    as_first_arrives(lambda: while_somebody_waits(end))
-
-    assert run(between_pots).status == "succeeded"
-
-    assert handed_on == [False]
-    assert alice.holds(alice.main) == 25_00
-
-
-def topped_up(alice, source):
-    """Return a rule that moves £15 out of `source` into the third pot."""
-    into = leg(alice.pots[2], "target", strategy="fixed", amount=gbp(15_00))
-    return alice.rule("topup", leg(source, "source"), into)
-
-
-@pytest.fixture
-def from_pots(alice):
-    """Return a rule that empties two pots."""
-    for pot in alice.pots[:2]:
-        alice.fill(pot, 20_00)
-    pots = [
-        leg(pot, "source", order=n, strategy="all")
-        for n, pot in enumerate(alice.pots[:2])
-    ]
-    return alice.rule("sweep", *pots, leg(alice.main, "target"))
-
-
-@pytest.fixture
-def outflow(alice):
-    """Return what writes an outflow of the second pot, of another run."""
-    rule = topped_up(alice, alice.pots[1])
-    other, _ = services.start_run(rule, "other", trigger_kind="manual")
-
-    def write(**more) -> Transfer:
-        ends = {"source": alice.pots[1], "target": alice.main}
-        return Transfer.objects.create(
-            pk=uuid4(), run=other, move=0, amount=15_00, asset="GBP/2", **ends, **more
-        )
-
-    return write
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("status", ["done", "sending"])
-def test_what_leaves_the_next_account_is_seen_as_it_is_after_the_wait(
-    status, alice, from_pots, outflow, run, handed_on, as_first_arrives, moved
-):
-    """It was begun, and perhaps has ended, while the connection was waited for."""
-
-    def write(moment):
-        settled = {"settled_at": now()} if status == "done" else {}
-        outflow(status=status, sent_at=moment, **settled)
-
-    as_first_arrives(lambda: while_somebody_waits(write))
-
-    run(from_pots)
-
-    assert handed_on == [False]
-    assert Transfer.objects.get(run__rule=from_pots, move=0).status == "done"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_who_is_just_beginning_to_take_money_out_goes_first(
-    alice, from_pots, outflow, run, handed_on, as_first_arrives, moved
-):
-    """It is not committed when the next is judged, and is when that is written."""
-    begun = threading.Event()
-
-    def begin():
-        try:
-            with transaction.atomic():
-                outflow(status="sending", sent_at=now(), first_sent_at=now())
-                begun.set()
-                while not somebody_waits():
-                    pass
-        finally:
-            connections.close_all()
-
-    def start():
-        threading.Thread(target=begin).start()
-        assert begun.wait(10)
-
-    as_first_arrives(start)
-
-    assert run(from_pots).status == "running"
-
-    assert handed_on == []
-    first, second = Transfer.objects.filter(run__rule=from_pots).order_by("move")
-    assert (first.status, balance_of(alice.pots[0]).get().total) == ("done", 0)
-    assert (second.status, second.error_code) == ("pending", "account_busy")
-    assert second.held_before is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_who_writes_the_next_balances_meanwhile_is_believed(
-    alice, from_pots, run, handed_on, as_first_arrives, moved
-):
-    as_first_arrives(
-        lambda: while_somebody_waits(
-            lambda _: balance_of(alice.pots[1]).update(available=1_00, total=1_00)
-        )
-    )
-
-    run(from_pots)
-
-    assert handed_on == [False]
-
-
-def while_somebody_waits(write) -> None:
-    """Hold the connection until somebody waits for it, and `write` as of this moment."""
-    locked, moment = threading.Event(), now()
-
-    def hold():
-        try:
-            with transaction.atomic():
-                Connection.objects.select_for_update(no_key=True).get()
-                locked.set()
-                while not somebody_waits():
-                    pass
-                write(moment)
-        finally:
-            connections.close_all()
-
-    threading.Thread(target=hold).start()
-    assert locked.wait(10)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("rule", ["two", "between_pots"])
-def test_an_end_waits_for_nobody_who_changes_a_switch(
-    rule, request, run, handed_on, as_first_arrives, moved
-):
-    """Who imports many rules holds the workspace for long; the bank has answered."""
-    rule = request.getfixturevalue(rule)
-    ended, held = threading.Event(), threading.Event()
-
-    def hold():
-        try:
-            with transaction.atomic():
-                Workspace.objects.select_for_update().get()
-                held.set()
-                ended.wait(10)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=hold)
-
-    def begin():
-        thread.start()
-        assert held.wait(10)
-
-    as_first_arrives(begin)
-    book = relay.Relay.__call__
-
-    def then_let_go(baton, after, told):
-        written = book(baton, after, told)
-        ended.set()
-        return written
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relay.Relay, "__call__", then_let_go)
-        assert run(rule).status == "succeeded"
-
-    thread.join(10)
-    assert handed_on == [False]
-    assert list(moved().values()) == [1, 1]
 
 
 # -- either way

@@ -132,6 +132,20 @@ def test_a_run_that_went_on_alone_hands_its_account_on_as_well(
     assert run.transfers.filter(status="done").count() == 3
 
 
+def test_a_run_that_went_on_alone_hands_other_accounts_on_as_well(
+    from_pot_to_pots, statements, monkeypatch
+):
+    """It reads each account once, and all its transfers know what that holds by then."""
+    monkeypatch.setattr(services.driving, "TURN", 0.0)
+    run = started(from_pot_to_pots, "four")
+    statements(run)
+    assert run.transfers.filter(status="done").count() == 1
+    monkeypatch.setattr(services.driving, "TURN", 30.0)
+
+    assert len(statements(run)) <= 3 + 2 * BY_ITSELF + FOR_ANOTHER
+    assert run.transfers.filter(status="done").count() == 4
+
+
 def test_a_repeated_message_costs_next_to_nothing(topup, statements):
     run = started(topup, "one")
     statements(run)
@@ -173,6 +187,19 @@ def long_ago(topup, alice):
         cursor.execute("ANALYZE automation_transfer")
         cursor.execute("SET LOCAL enable_seqscan = off")  # as if there were a million
     return started(topup, "today")
+
+
+def test_nor_is_it_where_the_next_transfer_begins(alice, long_ago):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT prosrc FROM pg_proc WHERE proname = 'automation_leaving'"
+        )
+        (body,) = cursor.fetchone()
+        asked = body.split("RETURN")[1].rpartition(";")[0].rpartition(";")[0]
+        asked = asked.replace("account", f"'{alice.main.pk}'").replace("seen", "now()")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT {asked}")
+        ((told,),) = cursor.fetchall()
+    assert passed_over(told[0]["Plan"]) < 60
 
 
 @pytest.mark.parametrize("ask", ["plan", "send"])

@@ -29,6 +29,10 @@ class Successor:
     balances: dict[str, Any]
     sending: machine.TransferState  # judged before the other has ended
 
+    def forget(self) -> None:
+        """Note nothing on the row: it is claimed by itself."""
+        self.turn.row.held_before, self.turn.row.good_until = self.before
+
 
 class Relay:
     """The part of a `Drive` that lets a transfer begin, and the next as it ends."""
@@ -41,11 +45,21 @@ class Relay:
     part: Part
     receipt: Any
     following: Callable[[], Any]
+    told: Callable[[], Any]
 
     def relay(
-        self, after: machine.TransferState, commands: Sequence[Command]
+        self,
+        after: machine.TransferState,
+        commands: Sequence[Command],
+        *,
+        judged: Successor | None,
     ) -> Successor | None:
-        """Return how the next transfer begins as this one ends; None where it waits."""
+        """Return how the next transfer begins as this one ends; None where it waits.
+
+        What was `judged` before is forgotten.
+        """
+        if judged is not None:
+            judged.forget()
         booked = books_alone(commands, self.part) and self.receipt is not None
         row = self.following() if booked and not self.success(after, commands) else None
         if row is None:
@@ -61,7 +75,7 @@ class Relay:
 
     def foreseen(self, moment: datetime) -> dict[str, Any]:
         """Return what both accounts of this transfer will hold once it has ended."""
-        row, told = self.row, self.receipt.balances
+        row, told = self.row, self.told()
         ends = (row.source, -row.amount), (row.target, row.amount)
         return {
             account.pk: entered(
@@ -105,8 +119,13 @@ class Relay:
 
     # -- as it ends
 
-    def hand_on(self, next_: Successor) -> None:
+    def hand_on(self, next_: Successor | None, *, written: bool) -> None:
         """Begin the next in the transaction that ended this, if all is as it was judged."""
+        if next_ is None:
+            return
+        if not written:
+            next_.forget()
+            return
         rows, row = self.world.rows, next_.turn.row
         self.run.held = next_.balances
         try:
@@ -114,7 +133,7 @@ class Relay:
         except Busy:
             begun = False
         if not begun:
-            row.held_before, row.good_until = next_.before
+            next_.forget()
             return
         row.begun = True
         self.world.watch.permits(row, rows.balances[row.source_id].copy())

@@ -21,7 +21,7 @@ from providers.errors import ProviderError
 
 from .bank import MAIN
 from .database import Busy
-from .network import TICK
+from .network import DEADLINE, TICK
 from .stage import START, Process
 from .transfers import transfer
 
@@ -291,7 +291,7 @@ class Worker:
         except ProviderError as error:
             world.stage.note("unread", error.code)
             return
-        fetched = self.heard_at()
+        fetched = self.heard_at(asked)
         yield from self.alone()
         for name, held in told.items():
             record(world.rows.balances[name], held, asked, fetched)
@@ -307,11 +307,14 @@ class Worker:
             if rows.unlock(self.process):
                 break
 
-    def heard_at(self) -> datetime:
-        """Return when the last answer came; this may have waited for its turn since."""
+    def heard_at(self, asked: datetime) -> datetime:
+        """Return when the last answer came; this may have waited for its turn since.
+
+        Nobody waits longer than the deadline: who hears it later was held up.
+        """
         heard = self.process.heard
         at = self.world.now if heard is None else START + timedelta(seconds=heard)
-        return min(at, self.world.now)
+        return min(at, self.world.now, asked + timedelta(seconds=DEADLINE))
 
 
 def record(known: Any, held: int, asked: Any, fetched: Any) -> None:

@@ -18,7 +18,7 @@ from automation.rules.draft import LIVE_SECONDS
 from automation.services.asking import ASK_SINCE, SKEW, failure
 from automation.services.funds import afford, allowed, good_until
 from automation.services.rows import part_of, success
-from automation.services.sending import books_alone, evidence, latest
+from automation.services.sending import PROMPT, books_alone, evidence, latest
 from automation.services.terms import age
 from providers.errors import OutcomeUnknown, ProviderError, Refused
 
@@ -111,8 +111,9 @@ class Drive(Relay):
         alone = Command.BOOK in commands or (
             after.needs_person and not self.row.needs_person
         )
+        next_ = None
         while True:
-            next_ = self.relay(after, commands)
+            next_ = self.relay(after, commands, judged=next_)
             if alone:
                 yield from rows.lock(process)
             yield TICK
@@ -124,8 +125,7 @@ class Drive(Relay):
         except Busy:
             yield from self.apply(events.Busy())
             return False
-        if written and next_ is not None:
-            self.hand_on(next_)
+        self.hand_on(next_, written=written)
         return written
 
     def write(
@@ -163,8 +163,7 @@ class Drive(Relay):
 
     def book(self) -> None:
         """Enter both balances; `booking.ENTER` says the same to the database."""
-        row, balances = self.row, self.world.rows.balances
-        told = self.receipt.balances if self.receipt else {}
+        row, balances, told = self.row, self.world.rows.balances, self.told()
         for account, by in ((row.source, -row.amount), (row.target, row.amount)):
             said = told.get(account.external_id)
             if said is None and self.world.rows.unread(account.pk, but=row.pk):
@@ -172,6 +171,11 @@ class Drive(Relay):
             enter(balances[account.pk], account.pk, row, said, by)
         if self.part == Part.BACK and self.before is not None:
             self.reverse()
+
+    def told(self) -> dict[str, int]:
+        """Return what the bank said that pots hold, if that was heard at once."""
+        prompt = self.row.sent_at and self.world.now <= self.row.sent_at + PROMPT
+        return self.receipt.balances if self.receipt and prompt else {}
 
     def reverse(self) -> None:
         """Mark a first step whose money was brought back."""
