@@ -137,7 +137,8 @@ class Relay:
             return
         row.begun = True
         self.world.watch.permits(row, rows.balances[row.source_id].copy())
-        self.world.stage.note("handed on", row.name)
+        same = row.source_id == self.row.source_id
+        self.world.stage.note("handed on", row.name, "the same" if same else "another")
 
     def as_judged(self, next_: Successor) -> bool:
         """Say whether both ends of the next hold what it was judged on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from .play import simulate
 ROOT = Path(__file__).parents[2]
 EACH = 1_000  # seeds; this file and its neighbour play 20,000 together
 FIRST = range(0, 10_000, EACH)
+BROKEN = [132_341, 294_022, 332_286, 550_668, 803_119, 820_369]  # once
 
 
 @pytest.mark.parametrize("start", FIRST)
@@ -25,7 +27,7 @@ def test_no_story_breaks_a_promise(start):
     assert tells(figures) == []
 
 
-@pytest.mark.parametrize("seed", [294_022, 332_286, 550_668])
+@pytest.mark.parametrize("seed", BROKEN)
 def test_no_story_breaks_a_promise_that_once_did(seed):
     assert simulate(seed).broken == ""
 
@@ -36,18 +38,18 @@ def tells(figures: Figures) -> list[str]:
 
 
 def test_the_stories_are_worth_telling():
-    figures, seen, relayed = Figures(), set(), 0
+    figures, seen, relayed = Figures(), set(), Counter()
     for seed in range(500):
         told = simulate(seed, trace=True)
         figures.add(told)
         seen |= {str(line[3]) for line in told.trace if line[1] == "row"}
-        relayed += sum(line[1] == "handed on" for line in told.trace)
+        relayed.update(line[3] for line in told.trace if line[1] == "handed on")
 
     counts = figures.counts
     assert counts["runs"] > 500
     assert counts["moved"] > 300
     assert counts["waiting"] > 5
-    assert relayed > 200
+    assert min(relayed["the same"], relayed["another"]) > 50
     assert {"done", "reversed", "refused", "expired", "unknown"} <= seen
 
 
