@@ -34,8 +34,8 @@ JOIN automation_rule r ON r.id = n.rule_id
 WHERE s.id = %s"""
 GUARD = f"{SWITCHES} FOR SHARE OF w FOR KEY SHARE OF s, t, r"
 # The same for who must not wait for them; finds nothing while one of them is changed. Who
-# changes a switch locks the row FOR UPDATE first: of a plain UPDATE that is committed
-# meanwhile, a lock as weak as FOR KEY SHARE would not learn.
+# protects an account or switches a rule off locks its row FOR UPDATE first: of a plain
+# UPDATE that is committed meanwhile, a lock as weak as FOR KEY SHARE would not learn.
 AT_HAND = f"{SWITCHES} {{more}} FOR SHARE OF w SKIP LOCKED FOR KEY SHARE OF s, t, r SKIP LOCKED"
 
 
