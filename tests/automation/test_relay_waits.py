@@ -10,19 +10,16 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils.timezone import now
 
-from accounts.models import Balance, Connection, Workspace
+from accounts.models import Connection, Workspace
 from automation import services
 from automation.models import Transfer
 from automation.services import funds, relay
 
 from .conftest import gbp, leg
 from .test_meanwhile import somebody_waits
+from .test_relay import balance_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def balance_of(account):
-    return Balance.objects.filter(account=account)
 
 
 def test_who_writes_balances_meanwhile_is_waited_for_and_believed(

@@ -49,6 +49,7 @@ def test_the_stories_are_worth_telling():
     assert counts["runs"] > 500
     assert counts["moved"] > 300
     assert counts["waiting"] > 5
+    assert relayed.total() > 200
     assert min(relayed["the same"], relayed["another"]) > 50
     assert {"done", "reversed", "refused", "expired", "unknown"} <= seen
 
