@@ -6,6 +6,7 @@ makes that takes several times as long as the database needs for the answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,11 +25,12 @@ from django.db.models import (
     TextField,
     UUIDField,
 )
+from psycopg.sql import Literal
 
 from accounts.services import grouped
 
 from .making import Maker
-from .prepared import execute
+from .prepared import MARK, execute
 
 Value = UUID | datetime | None
 Kind = type | tuple[type, ...]
@@ -57,9 +59,9 @@ class Compiled:
         """Return what makes models of answers, the SQL, and what it is given."""
         maker, sql, params = self.shaped(tuple(map(kind, values)))
         flat = [each for value in values for each in several(value)]
-        return maker, sql, [flat[p.place] if type(p) is Place else p for p in params]
+        return maker, sql, [flat[each.place] for each in params]
 
-    def shape(self, kinds: Sequence[Kind]) -> tuple[Maker, str, list[Any]]:
+    def shape(self, kinds: Sequence[Kind]) -> tuple[Maker, str, list[Place]]:
         """Return what makes models of answers, the SQL, and where values go in it."""
         places = count()
         marks = [mark(each, places) for each in kinds]
@@ -69,7 +71,29 @@ class Compiled:
         flat = [each for value in marks for each in several(value)]
         known = {each: Place(number) for number, each in enumerate(flat)}
         given = [known.get(p, p) if type(p) in MARKS else p for p in params]
-        return Maker(found, compiler), sql, given
+        return Maker(found, compiler), *spelled_out(sql, given)
+
+
+def spelled_out(sql: str, params: Sequence[Any]) -> tuple[str, list[Place]]:
+    """Return a statement with all that is always the same in it, and what is left out.
+
+    An index of some rows alone serves what certainly asks for none but those. Whether it
+    does, PostgreSQL tells by values that it reads in the statement: of those beside it a
+    plan that is kept knows nothing.
+    """
+    rest, left = iter(params), list[Place]()
+
+    def put(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%%"
+        value = next(rest)
+        if type(value) is Place:
+            left.append(value)
+            return "%s"
+        plain = str(value) if isinstance(value, str) else value  # or a name of an Enum
+        return Literal(plain).as_string().replace("%", "%%")
+
+    return MARK.sub(put, sql), left
 
 
 class Place:
