@@ -263,6 +263,7 @@ def estate(name: str) -> Estate:
             amount=700,
             asset=ASSET,
             status="done",
+            settled_at=NOON,
         ),
         rate=ExchangeRate.objects.create(
             workspace=workspace, base="EUR", quote="GBP", value="0.85", as_of=NOON

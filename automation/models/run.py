@@ -145,7 +145,7 @@ class RuleRun(Row):
         indexes = [
             BrinIndex(fields=["created"], autosummarize=True, name="run_newest"),
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["rule", "next_attempt_at"],
                 condition=Q(
                     status__in=[
                         "due",

@@ -51,8 +51,12 @@ settled AS (
       AND NOT EXISTS (
         SELECT 1 FROM automation_transfer t
         WHERE t.source_id = b.account_id AND t.id <> settled.id
-        AND (t.status IN ('sending', 'unknown')
-             OR (t.status = 'done' AND t.settled_at > b.as_of)))))
+        AND t.settled_at IS NULL AND t.status <> 'pending')
+      AND NOT EXISTS (
+        SELECT 1 FROM automation_transfer t
+        WHERE t.source_id = b.account_id AND t.id <> settled.id
+        AND t.settled_at > b.as_of AND t.settled_at < 'infinity'
+        AND t.status = 'done')))
   RETURNING b.account_id, b.total, b.available, v.moved,
     b.fetched_at, b.as_of, b.distrusted
 )"""

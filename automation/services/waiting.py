@@ -42,6 +42,7 @@ def in_line(
         ~Exists(
             before.exclude(needs_person=True).exclude(depends_on__needs_person=True)
         ),
+        settled_at=None,
         status=Transfer.Status.PENDING,
         error_code=BUSY,
         source__in=Transfer.objects.filter(run__in=runs).order_by().values("source"),

@@ -18,7 +18,7 @@ from .pages import listing, page, text, verb
 @pytest.fixture
 def waiting(home) -> Transfer:
     Transfer.objects.filter(pk=home.transfer.pk).update(
-        status="unknown", needs_person=True, may_have_moved=True
+        status="unknown", settled_at=None, needs_person=True, may_have_moved=True
     )
     home.transfer.refresh_from_db()
     return home.transfer

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, transaction
+from django.utils.timezone import now
 
 from automation import services
 from automation.machine import Command, Part, TransferState, step
@@ -139,7 +140,8 @@ def test_a_word_is_heard_once(waiting, person):
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", ["done", "sending", "pending", "refused"])
 def test_what_does_not_wait_cannot_be_resolved(waiting, person, status):
-    Transfer.objects.update(status=status, needs_person=False)
+    over = now() if status in ("done", "refused") else None
+    Transfer.objects.update(status=status, settled_at=over, needs_person=False)
 
     with pytest.raises(services.NotWaiting):
         services.resolve(waiting, user=person, happened=False)

@@ -68,7 +68,10 @@ def test_figures_are_those_of_the_rows(world, client, valkey):
     )
     Balance.objects.filter(account=mine.pot).delete()
     Transfer.objects.filter(pk=mine.transfer.pk).update(
-        status="unknown", needs_person=True, next_attempt_at=now() - timedelta(hours=1)
+        status="unknown",
+        settled_at=None,
+        needs_person=True,
+        next_attempt_at=now() - timedelta(hours=1),
     )
     for replays in (0, 4):
         IdempotencyKey.objects.create(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.timezone import now
 
 from automation.models import Resolution, Transfer
 from tests.fixtures_api import V1, expect_problem
@@ -11,7 +12,7 @@ from tests.fixtures_api import V1, expect_problem
 @pytest.fixture
 def waiting(world) -> Transfer:
     Transfer.objects.filter(pk=world.mine.transfer.pk).update(
-        status="unknown", needs_person=True, may_have_moved=True
+        status="unknown", settled_at=None, needs_person=True, may_have_moved=True
     )
     world.mine.transfer.refresh_from_db()
     return world.mine.transfer
@@ -32,7 +33,7 @@ def test_the_queue_is_a_filter(world, waiting, query):
 
 def test_stranded_transfers_are_a_filter_too(world, waiting):
     assert world.viewer.get(f"{V1}/transfers/?status=stranded").json()["results"] == []
-    Transfer.objects.filter(pk=waiting.pk).update(status="stranded")
+    Transfer.objects.filter(pk=waiting.pk).update(status="stranded", settled_at=now())
 
     found = world.viewer.get(f"{V1}/transfers/?status=stranded").json()["results"]
 
