@@ -361,11 +361,11 @@ def written(kind: str, *legs: tuple[Account, str, dict[str, Any]]) -> Rule:
     return services.write_rule(legs[0][0].workspace, data)
 
 
-def product(rule: Rule, count: int, owners: Sequence[UUID]) -> Cost:
+def product(rule: Rule, count: int, owners: Sequence[UUID], key: str = "bench") -> Cost:
     """Carry out runs as a worker does: a message in, rows and messages out."""
     cost = Cost()
     for number in range(count + 3):
-        run, _ = services.start_run(rule, f"bench:{number}", trigger_kind="manual")
+        run, _ = services.start_run(rule, f"{key}:{number}", trigger_kind="manual")
         measured(lambda pk=run.pk: tasks.execute_run(str(pk)), BANK, cost)
         if number % BLOCK == 0:  # a machine is not as fast in every second
             cost.row.append(yardstick(owners, BLOCK * 5))
