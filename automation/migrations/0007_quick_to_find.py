@@ -21,6 +21,7 @@ BEGIN
 END $$;
 """
 OPEN = ["pending", "sending", "unknown"]
+BEFORE, ON = "automation_transfer_target_id_091ba55a", "automation_transfer (target_id)"
 UNFINISHED = ["due", "notified", "awaiting_approval", "planned", "running"]
 
 
@@ -40,12 +41,25 @@ class Migration(migrations.Migration):
                 name="run_unfinished",
             ),
         ),
-        migrations.AlterField(
-            "transfer",
-            "target",
-            ForeignKey(
-                "accounts.account", PROTECT, related_name="inflows", db_index=False
-            ),
+        # Left to itself, Django would make the foreign key anew as well.
+        migrations.SeparateDatabaseAndState(
+            [
+                migrations.RunSQL(
+                    f"DROP INDEX {BEFORE}", f"CREATE INDEX {BEFORE} ON {ON}"
+                )
+            ],
+            [
+                migrations.AlterField(
+                    "transfer",
+                    "target",
+                    ForeignKey(
+                        "accounts.account",
+                        PROTECT,
+                        related_name="inflows",
+                        db_index=False,
+                    ),
+                )
+            ],
         ),
         migrations.AddIndex(
             "transfer",
