@@ -17,6 +17,7 @@ from .rule import Rule
 from .run import RuleRun
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+OPEN = Q(status__in=["pending", "sending", "unknown"])
 
 
 class TransferQuerySet(models.QuerySet):
@@ -32,7 +33,7 @@ class TransferQuerySet(models.QuerySet):
 
         What waits for a person is not, and balances show whether it was.
         """
-        return self.unsettled().filter(status__in=Transfer.OPEN, needs_person=False)
+        return self.unsettled().filter(needs_person=False)
 
     def uncertain(self) -> TransferQuerySet:
         """Return those that may be moving the money just now."""
@@ -163,13 +164,8 @@ class Transfer(models.Model):
             ),
             # What is open is found by its having no end.
             models.CheckConstraint(
-                condition=Q(
-                    status__in=["pending", "sending", "unknown"], settled_at=None
-                )
-                | Q(
-                    ~Q(status__in=["pending", "sending", "unknown"]),
-                    settled_at__isnull=False,
-                ),
+                condition=OPEN & Q(settled_at=None)
+                | ~OPEN & Q(settled_at__isnull=False),
                 name="open_until_settled",
             ),
         ]
@@ -182,7 +178,7 @@ class Transfer(models.Model):
             ),
             models.Index(
                 fields=["next_attempt_at"],
-                condition=Q(status__in=["pending", "sending", "unknown"]),
+                condition=OPEN,
                 name="transfer_unsettled",
             ),
             models.Index(fields=["source", "settled_at"], name="transfer_by_source"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from django.utils.timezone import now
 
 from automation import services, tasks
 from automation.models import RuleRun, Transfer
+from automation.services import facts, funds
 
 from .conftest import gbp, leg
 
@@ -31,29 +33,31 @@ def penny(alice):
     return alice.rule("topup", leg(alice.main, "source"), target)
 
 
+def read_by_now():
+    """Return how many rows of runs and transfers were read in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ)
+        return cursor.fetchone()[0]
+
+
 @pytest.fixture
 def rows_read(penny):
     """Carry out a run as a worker does, and return how many rows of both tables it read."""
 
-    def count():
-        with connection.cursor() as cursor:
-            cursor.execute(READ)
-            return cursor.fetchone()[0]
-
     def carry_out(key):
         run, _ = services.start_run(penny, key, trigger_kind="manual")
-        before = count()
+        before = read_by_now()
         tasks.execute_run(str(run.pk))
         run.refresh_from_db()
         assert run.status == "succeeded", run.reason
-        return count() - before
+        return read_by_now() - before
 
     with connection.cursor() as cursor:  # what a worker has after its first few
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
     return carry_out
 
 
-def long_ago(rule, source, target):
+def make_many(rule, source, target):
     """Make thousands of runs of `rule` that moved a penny each, the last days ago."""
     day = now() - timedelta(days=9)
     over = {"status": "succeeded", "finished_at": day, "scheduled_for": day}
@@ -79,16 +83,20 @@ def long_ago(rule, source, target):
     Transfer.objects.bulk_create(rows)
 
 
+def analyze():
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE automation_rulerun, automation_transfer")
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_run_reads_no_more_for_all_that_were_before_it(
     penny, alice, rows_read, known
 ):
     """Whether PostgreSQL has looked at the tables since, or not yet."""
     first = rows_read("first")
-    long_ago(penny, alice.main, alice.pots[0])
+    make_many(penny, alice.main, alice.pots[0])
     if known:
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE automation_rulerun, automation_transfer")
+        analyze()
 
     assert rows_read("last") <= first + 20
 
@@ -105,3 +113,45 @@ def test_what_is_open_has_no_end_and_all_else_has_one(rows_read, status, over):
         transaction.atomic(),
     ):
         Transfer.objects.update(status=status, settled_at=now() if over else None)
+
+
+@pytest.fixture
+def long_ago(penny, alice):
+    """Settle thousands of transfers, all of them read since."""
+    make_many(penny, alice.main, alice.pots[0])
+    analyze()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # as if there were a million
+
+
+@pytest.mark.usefixtures("long_ago")
+def test_what_left_long_ago_is_not_read_where_the_next_transfer_begins(alice):
+    before = read_by_now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT automation_leaving(%s, now())", [alice.main.pk])
+        assert cursor.fetchone() == (0,)
+
+    assert read_by_now() - before < 60
+
+
+@pytest.mark.usefixtures("long_ago")
+@pytest.mark.parametrize("ask", ["plan", "send"])
+def test_what_left_an_account_long_ago_is_not_read_again(alice, ask):
+    ends = alice.main.pk, alice.pots[0].pk
+    found = {
+        "plan": lambda: facts.held(alice.workspace.pk, ends, (), ()),
+        "send": lambda: funds.held(uuid4(), *ends),
+    }[ask]()
+
+    told = json.loads(found.explain(analyze=True, format="json"))
+    assert passed_over(told[0]["Plan"]) < 60
+
+
+def passed_over(node):
+    """Return how many rows of a plan were read and thrown away."""
+    removed = [
+        count * node["Actual Loops"]
+        for name, count in node.items()
+        if name.startswith("Rows Removed by")
+    ]
+    return sum(removed) + sum(map(passed_over, node.get("Plans", ())))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -12,8 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from automation import services, tasks
-from automation.models import Transfer
-from automation.services import facts, funds
 
 from .conftest import leg
 
@@ -162,66 +158,3 @@ def test_what_runs_ask_again_and_again_is_planned_once(topup, statements):
         known = " ".join(sql for (sql,) in cursor.fetchall())
     assert 'UPDATE "automation_rulerun"' in known
     assert 'FROM "automation_ruleleg"' in known
-
-
-@pytest.fixture
-def long_ago(topup, alice):
-    """Return a transfer of today, after hundreds that were settled and read long ago."""
-    run, day = started(topup, "long ago"), now() - timedelta(days=9)
-    rows = [
-        Transfer(
-            id=uuid4(),
-            run=run,
-            move=number,
-            source=alice.main,
-            target=alice.pots[0],
-            amount=1,
-            asset="GBP/2",
-            status="done",
-            settled_at=day + timedelta(seconds=number),
-        )
-        for number in range(1, 601)
-    ]
-    Transfer.objects.bulk_create(rows)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE automation_transfer")
-        cursor.execute("SET LOCAL enable_seqscan = off")  # as if there were a million
-    return started(topup, "today")
-
-
-READ = """
-SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
-FROM pg_stat_xact_user_tables WHERE relname = 'automation_transfer'
-"""
-
-
-def test_nor_is_it_where_the_next_transfer_begins(alice, long_ago):
-    with connection.cursor() as cursor:
-        cursor.execute(READ)
-        (before,) = cursor.fetchone()
-        cursor.execute("SELECT automation_leaving(%s, now())", [alice.main.pk])
-        assert cursor.fetchone() == (0,)
-        cursor.execute(READ)
-        assert cursor.fetchone()[0] - before < 60
-
-
-@pytest.mark.parametrize("ask", ["plan", "send"])
-def test_what_left_an_account_long_ago_is_not_read_again(alice, long_ago, ask):
-    ends = alice.main.pk, alice.pots[0].pk
-    found = {
-        "plan": lambda: facts.held(alice.workspace.pk, ends, (), ()),
-        "send": lambda: funds.held(uuid4(), *ends),
-    }[ask]()
-
-    told = json.loads(found.explain(analyze=True, format="json"))
-    assert passed_over(told[0]["Plan"]) < 60
-
-
-def passed_over(node):
-    """Return how many rows of a plan were read and thrown away."""
-    removed = [
-        count * node["Actual Loops"]
-        for name, count in node.items()
-        if name.startswith("Rows Removed by")
-    ]
-    return sum(removed) + sum(map(passed_over, node.get("Plans", ())))
