@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -21,6 +20,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.types.datetime import TimestamptzLoader
 
 MOST = 1_000  # values: a statement with more comes seldom, and never twice alike
+KEPT = 100  # statements, as many as psycopg itself keeps prepared
 MARK = re.compile("%%|%s")
 
 
@@ -40,14 +40,10 @@ class Cursor(psycopg.RawCursor):
         super()._send_query_prepared(name, pgq, **more)
 
 
-OPENED: WeakKeyDictionary[psycopg.Connection, Cursor] = WeakKeyDictionary()
-
-
 def execute(sql: str, values: Sequence[Any], *, anew: bool = False) -> CursorWrapper:
     """Return the answer to a statement, to be read before anything else is asked.
 
-    Every connection has one cursor for this: to make one takes as long as to ask. What
-    joins many values to a table is planned `anew` each time: the best way to do that
+    What joins many values to a table is planned `anew` each time: the best way to do that
     depends on how large the table is by now, which a plan that is kept does not notice.
     """
     mine = connections[DEFAULT_DB_ALIAS]
@@ -55,9 +51,10 @@ def execute(sql: str, values: Sequence[Any], *, anew: bool = False) -> CursorWra
         cursor = mine.cursor()
         cursor.execute(sql, values)
         return cursor
-    cursor = prepared_cursor(mine)
+    statement = numbered(sql)
+    cursor = cursor_for(statement, mine)
     cursor.cursor.anew = anew
-    cursor.execute(numbered(sql), values)
+    cursor.execute(statement, values)
     return cursor
 
 
@@ -68,15 +65,22 @@ def numbered(sql: str) -> str:
     return MARK.sub(lambda m: "%" if m[0] == "%%" else f"${next(numbers)}", sql)
 
 
-def prepared_cursor(mine: BaseDatabaseWrapper) -> CursorWrapper:
-    """Return the cursor that prepares what it executes on the connection of `mine`."""
+def cursor_for(statement: str, mine: BaseDatabaseWrapper) -> CursorWrapper:
+    """Return the cursor that executes nothing but `statement` on the connection of `mine`.
+
+    To make one takes as long as to ask, and it has to be told but once how to read the
+    answers. The connection itself keeps them: whatever else did would keep it alive.
+    """
     mine.close_if_health_check_failed()
     mine.ensure_connection()
     raw = mine.connection
-    opened = OPENED.get(raw)
-    if opened is None:
-        opened = OPENED[raw] = open_cursor(raw)
-    return mine._prepare_cursor(opened)
+    opened: dict[str, Cursor] = raw.__dict__.setdefault("kept_cursors", {})
+    cursor = opened.get(statement)
+    if cursor is None:
+        if len(opened) >= KEPT:
+            opened.clear()
+        cursor = opened[statement] = open_cursor(raw)
+    return mine._prepare_cursor(cursor)
 
 
 def open_cursor(raw: psycopg.Connection) -> Cursor:

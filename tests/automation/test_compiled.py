@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
+from decimal import Decimal
 from uuid import UUID, uuid4
+from weakref import ref
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -16,7 +19,7 @@ from accounts.models import Account
 from automation.models import RuleRun, Transfer
 from automation.services import runs
 from automation.services.compiled import Compiled, Exchange, Insertion
-from automation.services.prepared import MOST, Cursor, execute
+from automation.services.prepared import KEPT, MOST, Cursor, execute
 
 RUNS = Compiled(
     lambda moment, *ids: RuleRun.objects.select_related("rule").filter(
@@ -78,6 +81,34 @@ def test_a_statement_is_asked_on_the_connection_that_is_open(two):
     with pytest.raises(IntegrityError):
         insert([Transfer(id=uuid4(), run=two[0], amount=1, asset="GBP/2")])
     assert execute("SELECT 4", []).fetchone() == (4,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_closed_is_let_go(two):
+    """A worker opens a new one every minute."""
+    list(RUNS(now(), two[0].pk))
+    before = ref(connection.connection)
+    connection.close()
+
+    assert RUNS(now(), two[0].pk)
+    gc.collect()
+    assert before() is None
+
+
+@pytest.mark.django_db
+def test_a_statement_takes_values_of_any_type_whatever_it_was_given_before(two):
+    for value in (1, 2**40, 2**80, None, "a", two[0].pk, Decimal("1.50"), 2):
+        assert execute("SELECT %s", [value]).fetchall() == [(value,)]
+
+
+@pytest.mark.django_db
+def test_an_answer_is_not_lost_while_others_are_asked_for(two):
+    first = execute("SELECT %s", ["first"])
+    for number in range(2 * KEPT):
+        assert execute(f"SELECT {number}", []).fetchone() == (number,)
+
+    assert first.fetchone() == ("first",)
+    assert len(connection.connection.kept_cursors) <= KEPT
 
 
 @pytest.mark.django_db
