@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.db.models import Q
 
@@ -102,6 +104,17 @@ class Rule(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def all_legs(self) -> Iterable[RuleLeg]:
+        """Return the legs in order; to ask Django each time costs much, even of known ones."""
+        known = self.__dict__.get("_prefetched_objects_cache", {}).get("legs")
+        return self.legs.all() if known is None else known
+
+    def know(self, legs: Iterable[RuleLeg]) -> None:
+        """Take `legs` for all that there are, as if they had been read with the rule."""
+        ordered = sorted(legs, key=lambda leg: (leg.order, leg.created))
+        self._prefetched_objects_cache = {"legs": ordered}
 
 
 class RuleLeg(Row):

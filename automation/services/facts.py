@@ -24,7 +24,7 @@ Ids = tuple[UUID, ...]
 
 def used(rule: Rule) -> list[Account]:
     """Return the accounts that `rule` names: those of its legs, then of its conditions."""
-    legs = [leg.account for leg in rule.legs.all() if leg.account_id]
+    legs = [leg.account for leg in rule.all_legs if leg.account_id]
     ids = asked(rule) - {str(account.pk) for account in legs}
     if not ids:
         return legs
@@ -68,7 +68,7 @@ def read_again(rules: Sequence[Rule]) -> dict[UUID, tuple[list[Account], bool]]:
 
 def plain(rule: Rule) -> bool:
     """Say whether `rule` means no other accounts than its legs name."""
-    return not asked(rule) and not any(leg.accounts for leg in rule.legs.all())
+    return not asked(rule) and not any(leg.accounts for leg in rule.all_legs)
 
 
 def read_together(rules: Sequence[Rule]) -> dict[UUID, tuple[list[Account], bool]]:
@@ -95,10 +95,10 @@ def unchanged(rule: Rule, updated: datetime | None, succeeded: datetime | None) 
 
 def named(rule: Rule) -> tuple[UUID, Ids, Ids, Ids]:
     """Return the workspace of `rule`, and the accounts that it means: see `held`."""
-    legs = [leg for leg in rule.legs.all() if leg.account_id]
+    legs = [leg for leg in rule.all_legs if leg.account_id]
     around = {leg.account.parent_id for leg in legs} - {None}
     roots = set()
-    if any(leg.accounts for leg in rule.legs.all()):
+    if any(leg.accounts for leg in rule.all_legs):
         roots = around | {leg.account_id for leg in legs if leg.role == "source"}
     ids = {leg.account_id for leg in legs} | around, map(UUID, asked(rule)), roots
     return rule.workspace_id, *(tuple(sorted(each)) for each in ids)

@@ -116,7 +116,7 @@ def afford(
 
 def reserve(run: RuleRun, row: Transfer) -> int:
     """Return what the rule wants to stay at the source, as when it was planned."""
-    leg = next((g for g in run.rule.legs.all() if g.account_id == row.source_id), None)
+    leg = next((g for g in run.rule.all_legs if g.account_id == row.source_id), None)
     if leg is None or leg.role != "source":
         return 0
     shared = part_up(planned_on(run, leg), leg.keep_share) if leg.keep_share else 0

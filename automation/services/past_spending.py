@@ -27,7 +27,7 @@ def outlays_of(rule: Rule, accounts: Iterable[Account], stretch: Stretch) -> Out
     earlier = done.filter(transfer__created__lt=stretch.since).values("transaction")
     rows = Transaction.objects.filter(declined="", asset=rule.asset)
     rows = rows.filter(created__lte=stretch.until).exclude(pk__in=earlier)
-    for leg in rule.legs.all():
+    for leg in rule.all_legs:
         account = known.get(leg.account_id)
         heard = heard_of(leg, account) if account else None
         if heard is None or account is None:
@@ -56,7 +56,7 @@ def salaries_of(
     trigger.rule = rule
     spec, found = trigger_spec(trigger), {}
     known = {account.pk: account for account in accounts}
-    for leg in rule.legs.all():
+    for leg in rule.all_legs:
         account = known.get(leg.account_id)
         heard = heard_of(leg, account) if account else None
         if leg.strategy != REPLENISH or heard is None:

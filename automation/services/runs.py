@@ -17,7 +17,7 @@ from accounts.services import audit
 from automation.machine import RunCommand
 from automation.machine import events as transfer_events
 from automation.machine import run as events
-from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
+from automation.models import Rule, RuleRun, Transfer, Trigger
 from automation.rules import Plan
 
 from .compiled import Compiled, padded
@@ -175,15 +175,8 @@ def take_on(run: RuleRun, fields: dict[str, Any]) -> bool:
     """Write `fields`, and read what a run needs that goes on: the legs of its rule."""
     found = RUN.finding(run, fields, LEGS, (run.rule_id,))
     if found is not None:
-        know_legs(run.rule, found)
+        run.rule.know(found)
     return found is not None
-
-
-def know_legs(rule: Rule, found: Iterable[RuleLeg]) -> None:
-    """Let `rule` know its legs, in order, as if they had been read along with it."""
-    legs = rule.legs.all()
-    legs._result_cache = sorted(found, key=lambda leg: (leg.order, leg.created))
-    rule._prefetched_objects_cache = {"legs": legs}
 
 
 def conclude(

@@ -47,7 +47,7 @@ def gather(
 ) -> Spending:
     """Return what the legs of `rule` that look at transactions want to know."""
     found, known = Spending(), {account.pk: account for account in accounts}
-    for leg in rule.legs.all():
+    for leg in rule.all_legs:
         account = known.get(leg.account_id)
         if account is None:
             continue

@@ -39,7 +39,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
             for name in LIMITS
             if (value := getattr(rule, name)) is not None
         },
-        "legs": [leg_data(leg, rule.asset) for leg in rule.legs.all()],
+        "legs": [leg_data(leg, rule.asset) for leg in rule.all_legs],
         "triggers": [trigger_data(t, rule.asset) for t in rule.triggers.all()],
     }
 

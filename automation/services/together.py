@@ -43,7 +43,7 @@ from .rows import (
     put_all,
     run_step,
 )
-from .runs import LEGS, conclude, know_legs, load_all, tell_end
+from .runs import LEGS, conclude, load_all, tell_end
 from .sending import LATE, Drive
 from .succeeding import Ending
 from .switches import held_up
@@ -118,7 +118,7 @@ def in_turn(ids: Sequence[UUID]) -> list[RuleRun]:
     for leg in LEGS(padded(legs)):
         legs[leg.rule_id].append(leg)
     for run in found.values():
-        know_legs(run.rule, legs[run.rule_id])
+        run.rule.know(legs[run.rule_id])
     return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
 
 

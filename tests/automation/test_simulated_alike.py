@@ -22,7 +22,7 @@ from tests.simulation.database import Database
 from tests.simulation.network import CUT, LIMITED, LOST, UNREACHABLE, Network
 from tests.simulation.play import Parts, World
 from tests.simulation.stage import START, Stage, Weather
-from tests.simulation.story import Known, KnownLeg, Legs, Occurrence, Story
+from tests.simulation.story import Known, KnownLeg, Occurrence, Story
 from tests.simulation.street import Street
 from tests.simulation.watch import Watch
 
@@ -266,7 +266,7 @@ def story(rule) -> Story:
         rule.pk,
         "r",
         spec,
-        Legs(KnownLeg(g.account, g.role, g.keep, g.floor, None) for g in spec.legs),
+        tuple(KnownLeg(g.account, g.role, g.keep, g.floor, None) for g in spec.legs),
         priority=100,
         plan_ttl_seconds=rule.plan_ttl_seconds,
         max_lateness_seconds=rule.max_lateness_seconds,

@@ -64,13 +64,6 @@ class KnownLeg:
     keep_share: Decimal | None
 
 
-class Legs(tuple[KnownLeg, ...]):
-    """The legs of a rule, as a manager gives them."""
-
-    def all(self) -> Legs:
-        return self
-
-
 @dataclass(slots=True)
 class Known:
     """A rule as its row is: what changes, and what it says."""
@@ -78,7 +71,7 @@ class Known:
     pk: UUID
     name: str
     spec: RuleSpec
-    legs: Legs
+    all_legs: tuple[KnownLeg, ...]
     priority: int
     plan_ttl_seconds: int
     max_lateness_seconds: int
@@ -172,7 +165,7 @@ def rule(chance: random.Random, number: int) -> Known:
         on_stale="use_floor" if careless else "skip",
         on_short=pick((None, "partial", "refuse")),
     )
-    known = Legs(
+    known = tuple(
         KnownLeg(g.account, g.role, g.keep, g.floor, g.keep_share) for g in legs
     )
     return Known(
