@@ -6,7 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
-from django.db.models import Count, F, Max, QuerySet
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.utils.html import format_html
@@ -16,7 +16,7 @@ from accounts import publishing
 from accounts.admin import show
 from accounts.admin.base import Panel, Role, ScopedAdmin, nonce_of, tell, verb, warn
 from automation import services, tasks
-from automation.models import Rule, RuleRun, Trigger
+from automation.models import Rule, RuleLeg, RuleRun, Trigger
 
 from . import plans
 from .line_forms import TRIGGER_WORDS
@@ -29,6 +29,15 @@ from .simulate_page import SimulatePage, simulate_url
 from .template_pages import LIST as TEMPLATES
 from .template_pages import ONE as TEMPLATE
 from .template_pages import TemplatePage
+
+# Each is asked for of the rules that are shown: joined, all runs there ever were are read.
+OWN = {"rule": OuterRef("pk")}
+LEGS = Subquery(
+    RuleLeg.objects.filter(**OWN).order_by().values("rule").values(many=Count("pk"))
+)
+NEWEST_RUN = Subquery(
+    RuleRun.objects.filter(**OWN).order_by("-scheduled_for").values("created")[:1]
+)
 
 
 def in_use(row: Rule) -> bool:
@@ -86,9 +95,7 @@ class RuleAdmin(ScopedAdmin):
             super()
             .get_queryset(request)
             .prefetch_related("triggers")
-            .annotate(
-                leg_count=Count("legs", distinct=True), newest_run=Max("runs__created")
-            )
+            .annotate(leg_count=LEGS, newest_run=NEWEST_RUN)
         )
 
     @admin.display(description="Kind", ordering="kind")
@@ -124,7 +131,7 @@ class RuleAdmin(ScopedAdmin):
         rule = self.get_object(request, object_id) if object_id else None
         if object_id and rule is None:
             raise Http404
-        return RulePage(self, request, rule).checked()
+        return RulePage(self, request, rule, extra_context or {}).checked()
 
     def has_change_permission(self, request, obj=None) -> bool:
         archived = obj is not None and obj.archived_at is not None

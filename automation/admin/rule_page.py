@@ -39,8 +39,11 @@ class RulePage:
 
     template = "automation/rule_form.html"
 
-    def __init__(self, model_admin, request, rule: Rule | None) -> None:
+    def __init__(
+        self, model_admin, request, rule: Rule | None, around: Mapping[str, Any]
+    ) -> None:
         self.admin, self.request, self.rule = model_admin, request, rule
+        self.around = around  # what every row's page shows beside its fields
 
     def answer(self) -> HttpResponse:
         """Show the form, or write the rule and go on."""
@@ -190,9 +193,9 @@ class RulePage:
     # --- Showing ---
 
     def render(self) -> HttpResponse:
-        admin, request, rule = self.admin, self.request, self.rule
         context = {
-            "original": rule,
+            "title": "Write a rule",
+            "original": self.rule,
             "form": self.form,
             "legs": self.legs,
             "triggers": self.triggers,
@@ -203,15 +206,10 @@ class RulePage:
             "limits": [self.form[f"limit_{name}"] for name in LIMITS],
             "may_write": self.may_write(),
             "refused": self.typed is not None,
+            **self.around,
         }
-        if rule:
-            context |= {
-                "buttons": admin.buttons(request, rule),
-                "panels": list(admin.panels(request, rule)),
-                "notices": list(admin.notices(request, rule)),
-            }
-        title = rule.name if rule else "Write a rule"
-        return admin.render(request, self.template, title, **context)
+        title = context.pop("title")
+        return self.admin.render(self.request, self.template, title, **context)
 
 
 def kept(formset) -> list:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from accounts.admin import show
@@ -18,20 +18,16 @@ from .transfer import transfers_panel
 
 NEWEST = 10
 WAITING = (RuleRun.Status.NOTIFIED, RuleRun.Status.AWAITING_APPROVAL)
-# A move over two calls counts once: by the call that ends it.
-ARRIVED = Q(transfers__status=Transfer.Status.DONE, transfers__dependents=None) & Q(
-    transfers__step__lt=2
-)
 
 
 def with_moved(rows: QuerySet[RuleRun]) -> QuerySet[RuleRun]:
     """Return runs with what they really moved, in minor units, as `arrived`."""
-    return rows.annotate(arrived=Sum("transfers__amount", filter=ARRIVED))
+    return rows.annotate(arrived=Transfer.objects.arrived().sum_of("pk"))
 
 
 def moved(row: RuleRun) -> SafeString:
     """Return what an annotated run moved; nothing where nothing was sent."""
-    if row.arrived is None:
+    if not row.arrived:
         return show.NOTHING
     return show.money(int(row.arrived), row.rule.asset)
 

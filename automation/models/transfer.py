@@ -50,6 +50,10 @@ class TransferQuerySet(models.QuerySet):
         gone = Q(settled_at=None) | Q(status=Transfer.Status.DONE)
         return self.filter(gone, run__rule=rule, step=0)
 
+    def arrived(self) -> TransferQuerySet:
+        """Return what ended a move: of a move over two steps that is the second."""
+        return self.filter(status=Transfer.Status.DONE, step__lt=2, dependents=None)
+
     def sum_leaving(self, account: str, as_of: str) -> CombinedExpression:
         """Return, for a query, how much of this a reading may not show as gone yet.
 
@@ -74,8 +78,12 @@ class TransferQuerySet(models.QuerySet):
         """Return, for a query, how much of this comes to the account in column `account`."""
         return self.sum_at("target", account)
 
-    def sum_at(self, end: str, account: str) -> Coalesce:
-        mine = self.filter(**{end: OuterRef(account)}).order_by().values(end)
+    def sum_of(self, run: str) -> Coalesce:
+        """Return, for a query, how much of this belongs to the run in column `run`."""
+        return self.sum_at("run", run)
+
+    def sum_at(self, end: str, column: str) -> Coalesce:
+        mine = self.filter(**{end: OuterRef(column)}).order_by().values(end)
         none = Value(0, output_field=MinorUnits())
         return Coalesce(Subquery(mine.values(sum=Sum("amount"))), none)
 

@@ -32,7 +32,6 @@ from .facts import read
 from .movements import fed_accounts, movement, our_own
 from .past_spending import outlays_of, salaries_of
 from .plans import reading, told_moves, trace
-from .sights import moved_by
 from .terms import holdings, rule_spec
 
 __all__ = ["ReplayError", "replay", "replay_data"]
@@ -162,7 +161,7 @@ def followed_by(triggers: Sequence[Trigger], stretch: Stretch) -> list[Followed]
         dry=False,
         finished_at__gte=stretch.since,
         finished_at__lte=stretch.until,
-    ).annotate(moved=moved_by("pk"))
+    ).annotate(moved=Transfer.objects.arrived().sum_of("pk"))
     return [
         Followed(str(run.rule_id), str(run.pk), run.finished_at, int(run.moved))
         for run in runs

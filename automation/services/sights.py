@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 
-from accounts.fields import MinorUnits
 from accounts.models import Balance, BalanceSnapshot
 from automation.models import RuleRun, Transfer, Trigger
 from automation.rules.thresholds import Reading, crossed
@@ -75,7 +73,7 @@ def successes(triggers: Sequence[Trigger], moment: datetime) -> Found:
         status=RuleRun.Status.SUCCEEDED,
         dry=False,
         finished_at__gt=since,
-    ).annotate(moved=moved_by("pk"))
+    ).annotate(moved=Transfer.objects.arrived().sum_of("pk"))
     found: Found = defaultdict(list)
     for run in runs.order_by("finished_at", "pk"):
         for trigger in triggers:
@@ -94,18 +92,6 @@ def looked_at(trigger: Trigger, moment: datetime) -> datetime:
     """
     seen = trigger.seen_at or trigger.created
     return seen if seen <= moment + AHEAD else moment - COMMITTING
-
-
-def moved_by(run: str) -> Coalesce:
-    """Return, for a query, what the run in column `run` moved, in minor units.
-
-    A move over two steps counts once: by the step that ends it.
-    """
-    done = Transfer.objects.filter(
-        run=OuterRef(run), status=Transfer.Status.DONE, step__lt=2, dependents=None
-    )
-    sums = done.order_by().values("run").values(sum=Sum("amount"))
-    return Coalesce(Subquery(sums), Value(0, output_field=MinorUnits()))
 
 
 def follows(trigger: Trigger, run: RuleRun, moment: datetime) -> bool:

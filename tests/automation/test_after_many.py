@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,18 +10,13 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from automation import services, tasks
-from automation.models import RuleRun, Transfer
+from automation.models import Transfer
 from automation.services import facts, funds
+from tests.long_ago import analyze, make_many, read_by_now
 
 from .conftest import gbp, leg
 
 pytestmark = pytest.mark.django_db
-MANY = 3_000
-READ = """
-SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))
-FROM pg_stat_xact_user_tables
-WHERE relname IN ('automation_rulerun', 'automation_transfer')
-"""
 
 
 @pytest.fixture
@@ -31,13 +25,6 @@ def penny(alice):
     alice.fill(alice.main, 1000_00)
     target = leg(alice.pots[0], "target", strategy="fixed", amount=gbp(1))
     return alice.rule("topup", leg(alice.main, "source"), target)
-
-
-def read_by_now():
-    """Return how many rows of runs and transfers were read in this transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(READ)
-        return cursor.fetchone()[0]
 
 
 @pytest.fixture
@@ -55,37 +42,6 @@ def rows_read(penny):
     with connection.cursor() as cursor:  # what a worker has after its first few
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
     return carry_out
-
-
-def make_many(rule, source, target):
-    """Make thousands of runs of `rule` that moved a penny each, the last days ago."""
-    day = now() - timedelta(days=9)
-    over = {"status": "succeeded", "finished_at": day, "scheduled_for": day}
-    runs = [
-        RuleRun(rule=rule, key=f"long ago {n}", trigger_kind="manual", **over)
-        for n in range(MANY)
-    ]
-    rows = [
-        Transfer(
-            id=uuid4(),
-            run=run,
-            move=0,
-            source=source,
-            target=target,
-            amount=1,
-            asset="GBP/2",
-            status="done",
-            settled_at=day - timedelta(minutes=number),
-        )
-        for number, run in enumerate(runs)
-    ]
-    RuleRun.objects.bulk_create(runs)
-    Transfer.objects.bulk_create(rows)
-
-
-def analyze():
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE automation_rulerun, automation_transfer")
 
 
 @pytest.mark.parametrize("known", [True, False])
