@@ -207,7 +207,8 @@ STORAGES = {
 
 # --- PostgreSQL: the only database, because SQLite rounds large amounts ---
 
-DATABASES = {"default": env.db_url_config(needed("DATABASE_URL"))}
+ENGINE = "balsync_project.postgresql"
+DATABASES = {"default": env.db_url_config(needed("DATABASE_URL"), engine=ENGINE)}
 if env("DATABASE_PASSWORD", default=""):
     DATABASES["default"]["PASSWORD"] = env("DATABASE_PASSWORD").strip()
 DATABASES["default"].update(

@@ -27,6 +27,7 @@ from .balances import (
 )
 from .batches import batches, grouped
 from .calling import call, call_each, refresh
+from .committed import NotCommitted, be_committed
 from .connecting import (
     CredentialsIncomplete,
     TestResult,
@@ -105,6 +106,7 @@ __all__ = [
     "Message",
     "NoConsentNeeded",
     "NoWebhooks",
+    "NotCommitted",
     "NotTyped",
     "NotWithItsChange",
     "Opened",
@@ -125,6 +127,7 @@ __all__ = [
     "balance_answer",
     "base_of",
     "batches",
+    "be_committed",
     "call",
     "call_each",
     "callback_address",

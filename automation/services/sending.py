@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
 from accounts.models import Connection
-from accounts.services import call, steadily
+from accounts.services import be_committed, call, steadily
 from automation import machine
 from automation.machine import Command, Evidence, Part, events
 from automation.machine.endings import Result
@@ -261,7 +261,11 @@ class Drive:
             return self.heard(error)
 
     def order(self) -> tuple[Connection, Callable[[Provider], Call[Receipt]]] | None:
-        """Return whom to ask for what; None where that must not be sent any more."""
+        """Return whom to ask for what; None where that must not be sent any more.
+
+        Raises NotCommitted where the intent is not.
+        """
+        be_committed()
         row = self.row
         until = latest(row)
         if until is None or now() >= until:

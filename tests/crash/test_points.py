@@ -92,6 +92,20 @@ def test_a_worker_killed_at_any_boundary_moves_each_leg_once(ground, phase, legs
     assert {point: said for point, said in wrong.items() if said} == {}
 
 
+def test_an_exception_at_a_commit_moves_each_leg_once(ground):
+    """Django leaves the transaction open there, and says of that alone."""
+    points = [
+        point
+        for point in ground.points(KIND, "first run", "exception")
+        if point.label.endswith("COMMIT")
+    ]
+
+    wrong = {str(point): ground.strike(point) for point in points}
+
+    assert len(points) == 4  # before and after that of a sync, and of a plan
+    assert {point: said for point, said in wrong.items() if said} == {}
+
+
 def test_a_worker_killed_beside_others_moves_each_leg_once(ground):
     points = list(ground.gaps(TOGETHER, "first run"))
 

@@ -1,0 +1,1 @@
+"""The database backend: Django's own, with one gap closed. See `base`."""
