@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -51,6 +52,39 @@ def test_what_follows_a_block_that_was_not_ended_is_committed(monkeypatch, end, 
     assert seen_by_others() == ["kept"]
     Workspace.objects.create(name="as well")
     assert sorted(seen_by_others()) == ["as well", "kept"]
+
+
+STALL = """
+CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER stall AFTER INSERT ON accounts_workspace
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION stall();
+"""
+
+
+@pytest.fixture
+def stalled():
+    """Let a COMMIT take a second, and a time limit strike after a fifth of one."""
+    with connection.cursor() as cursor:
+        cursor.execute(STALL)
+    before = signal.signal(signal.SIGALRM, lambda *_: strike())
+    yield lambda: signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION IF EXISTS stall CASCADE")
+
+
+def test_a_time_limit_may_strike_while_a_commit_is_waited_for(stalled):
+    with pytest.raises(SoftTimeLimitExceeded), transaction.atomic():
+        Workspace.objects.create(name="unclear")
+        stalled()
+
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION stall CASCADE")
+    with transaction.atomic():
+        Workspace.objects.create(name="kept")
+    assert "kept" in seen_by_others()
 
 
 def test_what_waited_for_the_commit_is_forgotten(monkeypatch):
