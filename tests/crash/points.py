@@ -23,7 +23,7 @@ from tests.crash.scenes import BESIDE, KINDS, Scene
 from tests.crash.tracing import MOVES
 from tests.crash.workers import Worked, Workers
 
-FAULTS = ("kill", "exception", "stop", "cut", "answer lost")
+FAULTS = ("kill", "exception", "stop", "cut", "answer lost", "time limit")
 PHASES = ("first run", "recovery")
 ROUNDS = 6  # of the sweeper, until a run must have ended
 TRIES = 4  # to come to a point
@@ -88,7 +88,7 @@ class Ground:
     def points(self, kind: str, phase: str, fault: str) -> Iterator[Point]:
         seen = Counter[str]()
         for label in self.labels(kind, phase):
-            if fault != "answer lost" or from_database(label):
+            if label.startswith(tuple(ONLY.get(fault, ("",)))):
                 yield Point(kind, phase, fault, label, seen[label])
             seen[label] += 1
 
@@ -258,11 +258,10 @@ def is_effect(label: str) -> bool:
     return told != label and (told.endswith(("COMMIT", ", committed")) or asked)
 
 
-def from_database(label: str) -> bool:
-    """Say whether an answer of the database is behind this point."""
-    told = label.removeprefix("after ")
-    return told != label and told.split(" ", 1)[0] in {"COMMIT", *STATEMENTS}
-
-
 REQUESTS = {"GET", "PUT", "POST"}
-STATEMENTS = {"INSERT", "UPDATE", "DELETE", "SELECT"}
+DATABASE = {"COMMIT", "INSERT", "UPDATE", "DELETE", "SELECT", "WITH"}
+# Where only the database is waited for: on one side of what it is asked.
+ONLY = {
+    "answer lost": [f"after {asked}" for asked in DATABASE],
+    "time limit": [f"before {asked}" for asked in DATABASE],
+}

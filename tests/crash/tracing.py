@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -191,6 +191,19 @@ def throw(_: BaseDatabaseWrapper) -> None:
     raise Crash("thrown at a crash point")
 
 
+def throw_within(database: BaseDatabaseWrapper) -> None:
+    """Throw while the answer to what is asked next is waited for, as a time limit does."""
+    database.ensure_connection()
+    hidden = database.connection.__dict__
+
+    def wait(asked: Generator, *_: Any, **__: Any) -> None:
+        del hidden["wait"]
+        next(asked)  # it is on its way
+        throw(database)
+
+    hidden["wait"] = wait
+
+
 def send(number: signal.Signals) -> Callable[[BaseDatabaseWrapper], None]:
     return lambda _: os.kill(os.getpid(), number)
 
@@ -201,4 +214,5 @@ FAULTS: dict[str, Callable[[BaseDatabaseWrapper], None]] = {
     "stop": send(signal.SIGSTOP),
     "cut": cut,
     "answer lost": lambda _: None,  # `after` does it: only the database answers there
+    "time limit": throw_within,
 }
