@@ -7,8 +7,15 @@ import os
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import setup_logging, task_success, worker_process_init
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    task_success,
+    worker_process_init,
+)
 from django.conf import settings
+from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from accounts.acting import Actor, acting
@@ -48,6 +55,17 @@ def tell_of_job(sender: Task, **_: object) -> None:
     # Beat puts the name of its row into the message.
     if name := getattr(sender.request, "periodic_task_name", None):
         heartbeats.job_done(name)
+
+
+@task_prerun.connect
+@task_postrun.connect
+def keep_good_connections(sender: Task, **_: object) -> None:
+    """Close connections to the database that are old or broken, and keep the others.
+
+    To open one, and plan anew what each run asks, takes twice as long as a run.
+    """
+    if not sender.request.is_eager:
+        close_old_connections()
 
 
 @worker_process_init.connect

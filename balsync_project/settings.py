@@ -290,6 +290,9 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_SEND_TASK_EVENTS = False
+# Celery would close each connection to the database around each task, however young it is.
+# Which end there is decided as after a request: see `balsync_project.celery`.
+CELERY_DB_REUSE_MAX = 10**9
 CELERY_BEAT_SCHEDULER = "balsync_project.scheduler:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 from celery import Celery
+from django.db import connection
 from django.test import Client
 
 from accounts.models import Membership
@@ -47,6 +48,11 @@ def run(topup) -> RuleRun:
     return started
 
 
+def is_over(run: RuleRun) -> bool:
+    run.refresh_from_db()
+    return run.finished_at is not None
+
+
 def has_succeeded(run: RuleRun) -> bool:
     run.refresh_from_db()
     return run.status == RuleRun.Status.SUCCEEDED
@@ -80,6 +86,44 @@ def test_a_message_that_comes_eight_times_moves_money_once(
     )
     assert list(moved().values()) == [1]
     assert RuleRun.objects.count() == 1
+
+
+def other_connections():
+    """Return what tells the connections apart that others have to this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid, backend_start FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND query LIKE '%automation_rulerun%'"
+        )
+        return set(cursor.fetchall())
+
+
+def test_a_worker_keeps_its_connection_from_one_task_to_the_next(
+    queue, topup, celery_worker_process
+):
+    celery_worker_process("-c", "1")
+    seen = []
+    for key in ("one", "two", "three"):
+        run, _ = services.start_run(topup, key, trigger_kind="manual")
+        queue.send_task(EXECUTE, [str(run.pk)])
+        wait_until(lambda run=run: is_over(run), "the run")
+        seen.append(other_connections())
+
+    assert set.intersection(*seen)
+
+
+def test_a_worker_whose_connection_was_ended_opens_another(
+    queue, topup, celery_worker_process
+):
+    celery_worker_process("-c", "1")
+    for key in ("one", "two"):
+        run, _ = services.start_run(topup, key, trigger_kind="manual")
+        queue.send_task(EXECUTE, [str(run.pk)])
+        wait_until(lambda run=run: is_over(run), "the run")
+        with connection.cursor() as cursor:
+            for pid, _ in other_connections():
+                cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 def test_a_frozen_queue_does_not_hold_a_web_request(
