@@ -19,7 +19,7 @@ WHERE relname = ANY(%s)
 
 
 def read_by_now(*models):
-    """Return how many rows of runs and transfers were read in this transaction."""
+    """Return how many rows of these were read in this transaction: of both, else."""
     tables = [model._meta.db_table for model in models or (RuleRun, Transfer)]
     with connection.cursor() as cursor:
         cursor.execute(READ, [tables])
@@ -29,10 +29,15 @@ def read_by_now(*models):
 def make_many(rule, source, target):
     """Make thousands of runs of `rule` that moved a penny each, the last days ago."""
     day = now() - timedelta(days=9)
-    over = {"status": "succeeded", "finished_at": day, "scheduled_for": day}
+    over = {"status": "succeeded", "finished_at": day, "trigger_kind": "manual"}
     runs = [
-        RuleRun(rule=rule, key=f"long ago {n}", trigger_kind="manual", **over)
-        for n in range(MANY)
+        RuleRun(
+            rule=rule,
+            key=f"long ago {number}",
+            scheduled_for=day - timedelta(minutes=number),
+            **over,
+        )
+        for number in range(MANY)
     ]
     rows = [
         Transfer(

@@ -18,10 +18,11 @@ def be_committed() -> None:
     It may be open where no block is: an exception may have kept it from ending.
     """
     mine = connections[DEFAULT_DB_ALIAS]
+    raw, blocks = mine.connection, mine.atomic_blocks
     if mine.in_atomic_block:
-        is_open = not mine.atomic_blocks[-1]._from_testcase
+        is_open = not (blocks and blocks[-1]._from_testcase)
     else:
-        raw = mine.connection
-        is_open = raw is not None and raw.info.transaction_status in OPEN
+        status = raw is not None and raw.info.transaction_status
+        is_open = raw is not None and (not mine.autocommit or status in OPEN)
     if is_open:
         raise NotCommitted("A transaction is open, and nothing may be sent from within")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.utils.html import format_html
@@ -31,12 +32,18 @@ from .template_pages import ONE as TEMPLATE
 from .template_pages import TemplatePage
 
 # Each is asked for of the rules that are shown: joined, all runs there ever were are read.
+# The newest run is that of the newest occurrence, which an index finds.
 OWN = {"rule": OuterRef("pk")}
-LEGS = Subquery(
-    RuleLeg.objects.filter(**OWN).order_by().values("rule").values(many=Count("pk"))
+LEGS = Coalesce(
+    Subquery(
+        RuleLeg.objects.filter(**OWN).order_by().values("rule").values(many=Count("pk"))
+    ),
+    0,
 )
 NEWEST_RUN = Subquery(
-    RuleRun.objects.filter(**OWN).order_by("-scheduled_for").values("created")[:1]
+    RuleRun.objects.filter(**OWN)
+    .order_by("-scheduled_for", "-created")
+    .values("created")[:1]
 )
 
 

@@ -68,8 +68,8 @@ def numbered(sql: str) -> str:
 def cursor_for(statement: str, mine: BaseDatabaseWrapper) -> CursorWrapper:
     """Return the cursor that executes nothing but `statement` on the connection of `mine`.
 
-    To make one takes as long as to ask, and it has to be told but once how to read the
-    answers. The connection itself keeps them: whatever else did would keep it alive.
+    Such a one works out but once how to read the answers. The connection itself keeps it:
+    whatever else did would keep the connection alive.
     """
     mine.close_if_health_check_failed()
     mine.ensure_connection()

@@ -27,11 +27,11 @@ def rows_read(client, address, model):
 
 
 @pytest.mark.usefixtures("long_ago")
-@pytest.mark.parametrize("where", ["runs", "rules", "a rule"])
+@pytest.mark.parametrize("where", ["the dashboard", "runs", "a rule"])
 def test_transfers_are_read_only_of_the_runs_that_are_shown(owner, home, where):
     places = {
+        "the dashboard": "/admin/",
         "runs": listing(RuleRun),
-        "rules": listing(Rule),
         "a rule": page(home.rule),
     }
 

@@ -85,7 +85,7 @@ def test_a_statement_is_asked_on_the_connection_that_is_open(two):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_was_closed_is_let_go(two):
-    """A worker opens a new one every minute."""
+    """A worker opens a new one again and again."""
     list(RUNS(now(), two[0].pk))
     before = ref(connection.connection)
     connection.close()

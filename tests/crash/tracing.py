@@ -192,13 +192,16 @@ def throw(_: BaseDatabaseWrapper) -> None:
 
 
 def throw_within(database: BaseDatabaseWrapper) -> None:
-    """Throw while the answer to what is asked next is waited for, as a time limit does."""
+    """Throw while an answer is waited for, as a time limit does.
+
+    It is the first one: at the first statement of a block that is the answer to BEGIN.
+    """
     database.ensure_connection()
     hidden = database.connection.__dict__
 
     def wait(asked: Generator, *_: Any, **__: Any) -> None:
         del hidden["wait"]
-        next(asked)  # it is on its way
+        next(asked)  # something is on its way
         throw(database)
 
     hidden["wait"] = wait

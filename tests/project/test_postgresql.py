@@ -7,15 +7,21 @@ import threading
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import connection, connections, transaction
+from django.db import (
+    InterfaceError,
+    ProgrammingError,
+    connection,
+    connections,
+    transaction,
+)
 
 from accounts.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def strike():
-    raise SoftTimeLimitExceeded
+def strike(error=SoftTimeLimitExceeded):
+    raise error
 
 
 def seen_by_others():
@@ -32,12 +38,12 @@ def seen_by_others():
     return found
 
 
-def broken_off(monkeypatch, end, *, fails=False):
-    """Leave a block whose COMMIT or ROLLBACK a time limit strikes."""
+def broken_off(monkeypatch, end, *, fails=False, by=SoftTimeLimitExceeded):
+    """Leave a block whose COMMIT or ROLLBACK something strikes."""
     connection.ensure_connection()
     with monkeypatch.context() as patch:
-        patch.setattr(connection.connection, end, strike)
-        with pytest.raises(SoftTimeLimitExceeded), transaction.atomic():
+        patch.setattr(connection.connection, end, lambda: strike(by))
+        with pytest.raises(by), transaction.atomic():
             Workspace.objects.create(name="lost")
             if fails:
                 raise ValueError
@@ -52,6 +58,25 @@ def test_what_follows_a_block_that_was_not_ended_is_committed(monkeypatch, end, 
     assert seen_by_others() == ["kept"]
     Workspace.objects.create(name="as well")
     assert sorted(seen_by_others()) == ["as well", "kept"]
+
+
+def test_an_interface_that_fails_leaves_nothing_open_either(monkeypatch):
+    """Django ends a transaction that the database refuses, and no other."""
+    broken_off(monkeypatch, "commit", by=InterfaceError)
+
+    Workspace.objects.create(name="kept")
+    assert seen_by_others() == ["kept"]
+
+
+def test_a_transaction_that_is_found_open_is_ended():
+    connection.ensure_connection()
+    connection.connection.autocommit = False  # as after a strike before the COMMIT
+    Workspace.objects.create(name="lost")
+
+    with pytest.raises(ProgrammingError):
+        connection.set_autocommit(True)
+    Workspace.objects.create(name="kept")
+    assert seen_by_others() == ["kept"]
 
 
 STALL = """
