@@ -241,6 +241,7 @@ class ScopedAdmin(ModelAdmin):
         context = dict(extra_context or {})
         if row is not None:
             context |= {
+                "original": row,
                 "buttons": self.buttons(request, row),
                 "panels": list(self.panels(request, row)),
                 "notices": list(self.notices(request, row)),

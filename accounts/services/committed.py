@@ -19,10 +19,7 @@ def be_committed() -> None:
     """
     mine = connections[DEFAULT_DB_ALIAS]
     raw, blocks = mine.connection, mine.atomic_blocks
-    if mine.in_atomic_block:
-        is_open = not (blocks and blocks[-1]._from_testcase)
-    else:
-        status = raw is not None and raw.info.transaction_status
-        is_open = raw is not None and (not mine.autocommit or status in OPEN)
-    if is_open:
+    if raw is None or (blocks and blocks[-1]._from_testcase):
+        return
+    if not mine.autocommit or raw.info.transaction_status in OPEN:
         raise NotCommitted("A transaction is open, and nothing may be sent from within")

@@ -34,7 +34,7 @@ from .template_pages import TemplatePage
 # Each is asked for of the rules that are shown: joined, all runs there ever were are read.
 # The newest run is that of the newest occurrence, which an index finds.
 OWN = {"rule": OuterRef("pk")}
-LEGS = Coalesce(
+LEG_COUNT = Coalesce(
     Subquery(
         RuleLeg.objects.filter(**OWN).order_by().values("rule").values(many=Count("pk"))
     ),
@@ -102,7 +102,7 @@ class RuleAdmin(ScopedAdmin):
             super()
             .get_queryset(request)
             .prefetch_related("triggers")
-            .annotate(leg_count=LEGS, newest_run=NEWEST_RUN)
+            .annotate(leg_count=LEG_COUNT, newest_run=NEWEST_RUN)
         )
 
     @admin.display(description="Kind", ordering="kind")
@@ -135,10 +135,11 @@ class RuleAdmin(ScopedAdmin):
         self, request, object_id=None, form_url="", extra_context=None
     ) -> HttpResponse:
         """Show or write a rule; the service that the API uses decides."""
-        rule = self.get_object(request, object_id) if object_id else None
+        around = extra_context or {}
+        rule = around.get("original")
         if object_id and rule is None:
             raise Http404
-        return RulePage(self, request, rule, extra_context or {}).checked()
+        return RulePage(self, request, rule, around).checked()
 
     def has_change_permission(self, request, obj=None) -> bool:
         archived = obj is not None and obj.archived_at is not None

@@ -194,7 +194,6 @@ class RulePage:
 
     def render(self) -> HttpResponse:
         context = {
-            "title": "Write a rule",
             "original": self.rule,
             "form": self.form,
             "legs": self.legs,
@@ -208,8 +207,7 @@ class RulePage:
             "refused": self.typed is not None,
             **self.around,
         }
-        title = context.pop("title")
-        return self.admin.render(self.request, self.template, title, **context)
+        return self.admin.render(self.request, self.template, "Write a rule", **context)
 
 
 def kept(formset) -> list:

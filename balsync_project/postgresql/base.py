@@ -10,33 +10,21 @@ What struck is raised, unless the database is away just then: then that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 
-from django.db import DatabaseError
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Ends the connection, and with it the transaction, that could not be ended itself."""
-
-    def _commit(self) -> None:
-        self._or_close(super()._commit)
-
-    def _rollback(self) -> None:
-        self._or_close(super()._rollback)
-
-    def _or_close(self, end: Callable[[], None]) -> None:
-        try:
-            end()
-        except DatabaseError:
-            raise  # Django rolls back, or closes
-        except BaseException:
-            self.close()
-            raise
+    """Ends with its connection a transaction that something has kept from ending."""
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        try:
-            super()._set_autocommit(autocommit)
-        except BaseException:  # a transaction is open that should not be
+        # With this Django leaves a block, whatever its end has come to.
+        if autocommit and sys.exc_info()[0] and not self._is_idle():
             self.close()
-            raise
+            self.ensure_connection()
+        super()._set_autocommit(autocommit)
+
+    def _is_idle(self) -> bool:
+        return self.connection.pgconn.transaction_status == TransactionStatus.IDLE

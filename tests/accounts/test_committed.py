@@ -38,3 +38,4 @@ def test_where_nothing_is_connected_nothing_is_open():
     connection.close()
 
     be_committed()
+    assert connection.connection is None

@@ -301,10 +301,11 @@ def runs_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
             f"{median(naive.cpu):.1f}",
             f"{min(naive.cpu):.1f}",
         )
+    fresh = median(product(rules["topup"], count // 4, owners, "fresh", anew).wall)
     table.caption = (
         f"A create() takes {min(rows):.2f} to {max(rows):.2f} ms here; a run with one "
         f"transfer may take as long as {GOAL:.1f}. On a connection of its own it takes "
-        f"{median(anew(rules['topup'], count // 4, owners).wall):.1f} ms"
+        f"{fresh:.1f} ms"
     )
     return table
 
@@ -362,33 +363,18 @@ def written(kind: str, *legs: tuple[Account, str, dict[str, Any]]) -> Rule:
     return services.write_rule(legs[0][0].workspace, data)
 
 
-def anew(rule: Rule, count: int, owners: Sequence[UUID]) -> Cost:
-    """Carry out runs each of which opens a connection, as Celery's tasks do by default."""
-    with storage.tutorial():
-        return product(rule, count, owners, "anew", first=connection.close)
-
-
 def product(
     rule: Rule,
     count: int,
     owners: Sequence[UUID],
     key: str = "bench",
-    *,
-    first: Callable[[], None] = close_old_connections,
+    work: Callable[[Sequence[str]], None] | None = None,
 ) -> Cost:
-    """Carry out runs as a worker does: a message in, rows and messages out.
-
-    What a worker does `first` is to see whether its connection is still good.
-    """
-    cost = Cost()
-
-    def task(pk: UUID) -> None:
-        first()
-        tasks.execute_run(str(pk))
-
+    """Carry out runs as a worker does: a message in, rows and messages out."""
+    cost, work = Cost(), work or carry_out
     for number in range(count + 3):
         run, _ = services.start_run(rule, f"{key}:{number}", trigger_kind="manual")
-        measured(lambda pk=run.pk: task(pk), BANK, cost)
+        measured(lambda pk=run.pk: work([str(pk)]), BANK, cost)
         if number % BLOCK == 0:  # a machine is not as fast in every second
             cost.row.append(yardstick(owners, BLOCK * 5))
     warmed(cost)
@@ -448,6 +434,12 @@ def carry_out(ids: Sequence[str]) -> None:
         tasks.execute_runs(ids)
     else:
         tasks.execute_run(*ids)
+
+
+def anew(ids: Sequence[str]) -> None:
+    """Do so on a connection of its own, as each of Celery's tasks does by default."""
+    connection.close()
+    carry_out(ids)
 
 
 def warmed(cost: Cost) -> None:

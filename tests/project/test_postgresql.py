@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from unittest.mock import Mock
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import (
+    DEFAULT_DB_ALIAS,
     InterfaceError,
     ProgrammingError,
     connection,
@@ -20,8 +22,8 @@ from accounts.models import Workspace
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def strike(error=SoftTimeLimitExceeded):
-    raise error
+def strike():
+    raise SoftTimeLimitExceeded
 
 
 def seen_by_others():
@@ -38,20 +40,33 @@ def seen_by_others():
     return found
 
 
-def broken_off(monkeypatch, end, *, fails=False, by=SoftTimeLimitExceeded):
-    """Leave a block whose COMMIT or ROLLBACK something strikes."""
+def django_s():
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def psycopg_s():
+    return connection.connection
+
+
+STRIKES = [
+    ("commit", SoftTimeLimitExceeded),
+    ("commit", InterfaceError),
+    ("rollback", SoftTimeLimitExceeded),
+]
+
+
+@pytest.mark.parametrize("whose", [django_s, psycopg_s])
+@pytest.mark.parametrize(("end", "by"), STRIKES)
+def test_what_follows_a_block_that_was_not_ended_is_committed(
+    monkeypatch, end, by, whose
+):
     connection.ensure_connection()
     with monkeypatch.context() as patch:
-        patch.setattr(connection.connection, end, lambda: strike(by))
+        patch.setattr(whose(), end, Mock(side_effect=by))
         with pytest.raises(by), transaction.atomic():
             Workspace.objects.create(name="lost")
-            if fails:
+            if end == "rollback":
                 raise ValueError
-
-
-@pytest.mark.parametrize(("end", "fails"), [("commit", False), ("rollback", True)])
-def test_what_follows_a_block_that_was_not_ended_is_committed(monkeypatch, end, fails):
-    broken_off(monkeypatch, end, fails=fails)
 
     with transaction.atomic():
         Workspace.objects.create(name="kept")
@@ -60,22 +75,14 @@ def test_what_follows_a_block_that_was_not_ended_is_committed(monkeypatch, end, 
     assert sorted(seen_by_others()) == ["as well", "kept"]
 
 
-def test_an_interface_that_fails_leaves_nothing_open_either(monkeypatch):
-    """Django ends a transaction that the database refuses, and no other."""
-    broken_off(monkeypatch, "commit", by=InterfaceError)
-
+def test_nothing_is_given_up_where_nothing_has_struck():
+    connection.set_autocommit(False)
     Workspace.objects.create(name="kept")
-    assert seen_by_others() == ["kept"]
-
-
-def test_a_transaction_that_is_found_open_is_ended():
-    connection.ensure_connection()
-    connection.connection.autocommit = False  # as after a strike before the COMMIT
-    Workspace.objects.create(name="lost")
 
     with pytest.raises(ProgrammingError):
         connection.set_autocommit(True)
-    Workspace.objects.create(name="kept")
+    connection.commit()
+    connection.set_autocommit(True)
     assert seen_by_others() == ["kept"]
 
 
@@ -118,6 +125,7 @@ def test_what_waited_for_the_commit_is_forgotten(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(connection.connection, "commit", strike)
         with pytest.raises(SoftTimeLimitExceeded), transaction.atomic():
+            Workspace.objects.create(name="lost")
             transaction.on_commit(lambda: done.append("lost"))
 
     with transaction.atomic():
