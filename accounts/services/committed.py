@@ -19,7 +19,8 @@ def be_committed() -> None:
     """
     mine = connections[DEFAULT_DB_ALIAS]
     raw, blocks = mine.connection, mine.atomic_blocks
-    if raw is None or (blocks and blocks[-1]._from_testcase):
+    if blocks and blocks[-1]._from_testcase:
         return
-    if not mine.autocommit or raw.info.transaction_status in OPEN:
+    left = raw and (not mine.autocommit or raw.info.transaction_status in OPEN)
+    if mine.in_atomic_block or left:
         raise NotCommitted("A transaction is open, and nothing may be sent from within")
