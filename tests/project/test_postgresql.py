@@ -1,7 +1,8 @@
-"""No transaction outlives its block, whatever breaks its end off."""
+"""No transaction outlives its block, and no connection the server that ended it."""
 
 from __future__ import annotations
 
+import select
 import signal
 import threading
 from unittest.mock import Mock
@@ -12,12 +13,15 @@ from django.db import (
     DEFAULT_DB_ALIAS,
     InterfaceError,
     ProgrammingError,
+    close_old_connections,
     connection,
     connections,
     transaction,
 )
+from django.db.backends.postgresql import base
 
 from accounts.models import Workspace
+from balsync_project.postgresql.base import quiet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,3 +135,87 @@ def test_what_waited_for_the_commit_is_forgotten(monkeypatch):
     with transaction.atomic():
         transaction.on_commit(lambda: done.append("kept"))
     assert done == ["kept"]
+
+
+def elsewhere(sql):
+    """Execute `sql` on another connection."""
+
+    def do():
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+        connections.close_all()
+
+    other = threading.Thread(target=do)
+    other.start()
+    other.join()
+
+
+def begun_anew():
+    """Begin as a task does, and return whether that was on the same connection."""
+    before = connection.connection
+    close_old_connections()
+    Workspace.objects.count()
+    return connection.connection is before
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Return the list of what Django has found whenever it asked the database."""
+    told = []
+
+    def ask(self):
+        told.append(usable(self))
+        return told[-1]
+
+    usable = base.DatabaseWrapper.is_usable
+    monkeypatch.setattr(base.DatabaseWrapper, "is_usable", ask)
+    connection.ensure_connection()
+    return told
+
+
+def test_a_connection_of_which_nothing_is_heard_is_kept_without_asking(asked):
+    assert begun_anew()
+    assert asked == []
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(asked):
+    pid = connection.connection.info.backend_pid
+    elsewhere(f"SELECT pg_terminate_backend({pid}, 5000)")
+
+    assert not begun_anew()
+    assert asked == [False]
+
+
+def test_the_database_is_asked_where_something_came_that_nobody_asked_for(asked):
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN news")
+    elsewhere("NOTIFY news")
+    assert select.select([connection.connection.fileno()], [], [], 10)[0], "no news"
+
+    assert begun_anew()
+    assert asked == [True]
+    assert begun_anew()
+    assert asked == [True], "by then it is heard"
+
+
+def test_the_database_is_asked_after_an_error(asked):
+    with pytest.raises(ProgrammingError), connection.cursor() as cursor:
+        cursor.execute("SELECT FROM nowhere")
+
+    assert begun_anew()
+    assert asked == [True]
+
+
+def test_a_transaction_that_was_left_open_is_no_quiet_connection():
+    connection.ensure_connection()
+    raw = connection.connection
+    assert quiet(raw.pgconn)
+    raw.pgconn.exec_(b"BEGIN")
+    assert not quiet(raw.pgconn)
+    raw.pgconn.exec_(b"ROLLBACK")
+    assert quiet(raw.pgconn)
+
+
+def test_without_a_connection_there_is_none_to_use():
+    connection.close()
+    assert not connection.is_usable()
