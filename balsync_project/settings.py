@@ -212,7 +212,7 @@ DATABASES = {"default": env.db_url_config(needed("DATABASE_URL"), engine=ENGINE)
 if env("DATABASE_PASSWORD", default=""):
     DATABASES["default"]["PASSWORD"] = env("DATABASE_PASSWORD").strip()
 DATABASES["default"].update(
-    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", default=60), CONN_HEALTH_CHECKS=True
+    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", default=600), CONN_HEALTH_CHECKS=True
 )
 # What the audit calls the work of a process that nobody in particular asked for.
 PART = env("BALSYNC_PART", default="balsync")
