@@ -218,6 +218,6 @@ def write_down(
 
 def locked(run_id: UUID | str) -> RuleRun:
     """Return a run that nobody else decides about meanwhile."""
-    rows = RuleRun.objects.select_related("rule__workspace", "trigger")
+    rows = RuleRun.objects.select_related("rule__workspace")
     mine = rows.select_for_update(of=("self",), no_key=True)
     return mine.prefetch_related("rule__legs").get(pk=run_id)

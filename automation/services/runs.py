@@ -112,7 +112,7 @@ def load_all(ids: Iterable[UUID]) -> list[RuleRun]:
 
 LOADED = Compiled(
     lambda runs, moment: (
-        in_line(RuleRun.objects.select_related("rule__workspace", "trigger"), moment)
+        in_line(RuleRun.objects.select_related("rule__workspace"), moment)
         .filter(pk__in=runs)
         .order_by()
     )
