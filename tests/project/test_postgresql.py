@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import signal
 import threading
+from time import monotonic
 from unittest.mock import Mock
 
 import pytest
@@ -21,7 +22,7 @@ from django.db import (
 from django.db.backends.postgresql import base
 
 from accounts.models import Workspace
-from balsync_project.postgresql.base import quiet
+from balsync_project.postgresql.base import TRUSTED, quiet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,15 +168,26 @@ def asked(monkeypatch):
         told.append(usable(self))
         return told[-1]
 
+    connection.ensure_connection()
+    assert connection.is_usable()
     usable = base.DatabaseWrapper.is_usable
     monkeypatch.setattr(base.DatabaseWrapper, "is_usable", ask)
-    connection.ensure_connection()
     return told
 
 
 def test_a_connection_of_which_nothing_is_heard_is_kept_without_asking(asked):
     assert begun_anew()
     assert asked == []
+
+
+def test_the_database_is_asked_where_it_was_not_for_a_while(asked, monkeypatch):
+    later = monotonic() + TRUSTED
+    monkeypatch.setattr("balsync_project.postgresql.base.monotonic", lambda: later)
+
+    assert begun_anew()
+    assert asked == [True]
+    assert begun_anew()
+    assert asked == [True], "it was just now"
 
 
 def test_a_connection_that_the_server_has_ended_is_replaced(asked):
