@@ -67,19 +67,18 @@ def table(remote: Any, wish: argparse.Namespace, owners: Sequence[UUID]) -> Tabl
         shown.add_column(heading, justify="right")
     rule = topped_up(*customer(remote, "topup"))
     first = 0.0
-    with storage.tutorial():
-        for count in (0, *sorted(wish.behind)):
-            fill(rule, count - rule.runs.count())
-            cost = product(rule, wish.runs, owners, f"{count} behind")
-            wall = median(cost.wall)
-            first = first or wall
-            shown.add_row(
-                f"{count:,}",
-                str(cost.statements),
-                f"{wall:.1f}",
-                f"{median(cost.cpu):.1f}",
-                f"{wall / first:.2f}",
-            )
+    for count in (0, *sorted(wish.behind)):
+        fill(rule, count - rule.runs.count())
+        cost = product(rule, wish.runs, owners, f"{count} behind")
+        wall = median(cost.wall)
+        first = first or wall
+        shown.add_row(
+            f"{count:,}",
+            str(cost.statements),
+            f"{wall:.1f}",
+            f"{median(cost.cpu):.1f}",
+            f"{wall / first:.2f}",
+        )
     return shown
 
 

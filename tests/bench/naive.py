@@ -20,7 +20,7 @@ QUEUE, DONE = "naive", "bench:naive:done"
 counter = redis.Redis.from_url(settings.REDIS_URL)
 
 
-@shared_task(queue=QUEUE)
+@shared_task
 def sync(connection_id: str) -> None:
     """Ask for one connection's balances and write them down."""
     connection = Connection.objects.get(pk=connection_id)

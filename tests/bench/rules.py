@@ -54,6 +54,7 @@ ROW = 0.345  # milliseconds that a create() takes on the machine of the goals
 GOAL = 5 / ROW  # rows that a run may take as long as
 PLANS = 10_000  # a second
 ABREAST = (1, 2, 5, 10, 20)  # runs of as many customers, due together
+LEAST = 10  # times that they are measured
 CONSOLE = Console(width=118)
 
 
@@ -63,11 +64,8 @@ def main(argv: Sequence[str]) -> None:
     collect_rarely(IN_BULK)  # as in every worker
     call_command("migrate", verbosity=0)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, bank(folder) as remote:
-        owners = storage.people(10)
-        with storage.tutorial():
-            CONSOLE.print(planner_table(wish.rules, owners))
-        CONSOLE.print(runs_table(remote, wish.runs, owners))
-        CONSOLE.print(together_table(remote, wish.runs, owners))
+        for table in tables(remote, wish):
+            CONSOLE.print(table)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,6 +75,15 @@ def parser() -> argparse.ArgumentParser:
         "--runs", type=int, default=100, help="carried out of each kind"
     )
     return wishes
+
+
+def tables(remote: Any, wish: argparse.Namespace) -> Iterator[Table]:
+    """Yield what is found of the planner, of runs, and of runs that are due together."""
+    owners = storage.people(10)
+    with storage.tutorial():
+        yield planner_table(wish.rules, owners)
+    yield runs_table(remote, wish.runs, owners)
+    yield together_table(remote, wish.runs, owners)
 
 
 # --- the planner ---
@@ -284,9 +291,7 @@ def runs_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
         table.add_column(heading, justify="right")
     rows, rules = list[float](), installed(remote)
     for name, rule in rules.items():
-        with storage.tutorial():
-            ours = product(rule, count, owners)
-        naive = usual(rule, count)
+        ours, naive = product(rule, count, owners), usual(rule, count)
         rows.append(row := median(ours.row))
         table.add_row(
             name,
@@ -372,11 +377,12 @@ def product(
 ) -> Cost:
     """Carry out runs as a worker does: a message in, rows and messages out."""
     cost, work = Cost(), work or carry_out
-    for number in range(count + 3):
-        run, _ = services.start_run(rule, f"{key}:{number}", trigger_kind="manual")
-        measured(lambda pk=run.pk: work([str(pk)]), BANK, cost)
-        if number % BLOCK == 0:  # a machine is not as fast in every second
-            cost.row.append(yardstick(owners, BLOCK * 5))
+    with storage.tutorial():
+        for number in range(count + 3):
+            run, _ = services.start_run(rule, f"{key}:{number}", trigger_kind="manual")
+            measured(lambda pk=run.pk: work([str(pk)]), BANK, cost)
+            if number % BLOCK == 0:  # a machine is not as fast in every second
+                cost.row.append(yardstick(owners, BLOCK * 5))
     warmed(cost)
     run.refresh_from_db()
     assert run.status == "succeeded", run.reason
@@ -394,8 +400,7 @@ def together_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
     people = [customer(remote, f"beside {number}") for number in range(max(ABREAST))]
     rules = [topped_up(*person) for person in people]
     for number in ABREAST:
-        with storage.tutorial():
-            cost = side_by_side(rules[:number], max(count // number, 10), owners)
+        cost = side_by_side(rules[:number], max(count // number, LEAST), owners)
         table.add_row(
             str(number),
             f"{cost.statements / number:.1f}",
@@ -410,10 +415,11 @@ def together_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
 def side_by_side(rules: Sequence[Rule], times: int, owners: Sequence[UUID]) -> Cost:
     """Carry out a run of each of `rules` as a worker does that one message names."""
     cost = Cost()
-    for turn in range(times + 3):
-        ids = due(rules, f"{len(rules)} together: {turn}")
-        measured(lambda ids=ids: carry_out(ids), BANK, cost)
-        cost.row.append(yardstick(owners, BLOCK))
+    with storage.tutorial():
+        for turn in range(times + 3):
+            ids = due(rules, f"{len(rules)} together: {turn}")
+            measured(lambda ids=ids: carry_out(ids), BANK, cost)
+            cost.row.append(yardstick(owners, BLOCK))
     warmed(cost)
     ends = set(RuleRun.objects.filter(pk__in=ids).values_list("status", flat=True))
     assert ends == {RuleRun.Status.SUCCEEDED}, ends
