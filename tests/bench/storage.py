@@ -123,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
 def measure(wish: argparse.Namespace) -> Found:
     """Fill the history, let both write in turns, and look what that takes."""
     found, ids = Found(), people(wish.accounts)
+    batch = min(wish.batch, len(ids))  # a statement writes an account but once
     fill(wish)
     with tutorial():
         for number in range(wish.rounds):
@@ -133,7 +134,7 @@ def measure(wish: argparse.Namespace) -> Found:
             ):
                 meter = Meter({"postgres": postgres()})
                 meter.start()
-                work(ids, begun, count, wish.batch)
+                work(ids, begun, count, batch)
                 found.costs.setdefault(name, []).append(meter.stop(count))
         look(found, "create", Tutorial._meta.db_table)
     look(found, "this", month(now()))

@@ -12,7 +12,7 @@ from tests.bench.sync import bank
 
 @pytest.mark.django_db
 def test_storage_is_measured_with_few_rows():
-    few = "--accounts 20 --rows 80 --creates 10 --writes 40 --batch 15 --rounds 2"
+    few = "--accounts 20 --rows 80 --creates 10 --writes 40 --batch 50 --rounds 2"
     wish = storage.parser().parse_args(few.split())
 
     found = storage.measure(wish)
