@@ -271,15 +271,22 @@ def preview_context(rule: Rule, plan: Any) -> dict[str, Any]:
     }
 
 
+def next_of(trigger: Trigger) -> SafeString:
+    """Return when `trigger` fires, or looks whether what it waits for has come."""
+    moment = show.due(trigger.next_at)
+    looks = trigger.next_at is not None and trigger.kind in WAITS
+    return format_html("looks {}", moment) if looks else moment
+
+
 def due_panel(row: Rule) -> Panel:
-    """Return when each trigger fires next, and when it last did."""
+    """Return when each trigger fires or looks next, and what it last acted on."""
     return Panel(
         "Due",
-        ["Trigger", "Next", "Exactly", "Last success"],
+        ["Trigger", "Next", "Exactly", "Last acted on"],
         [
             [
                 TRIGGER_WORDS.get(trigger.kind, trigger.get_kind_display()),
-                show.due(trigger.next_at) if is_on(row) else show.NOTHING,
+                next_of(trigger) if is_on(row) else show.NOTHING,
                 show.exact(trigger.next_at, ZoneInfo(row.timezone)),
                 show.when(trigger.last_fired_at),
             ]

@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 
 import providers
 from accounts.models import Account, Connection, Transaction, Workspace
-from automation.models import Rule, RuleRun
+from automation.models import Rule, RuleRun, Trigger
 from providers.sandbox import registry
 from providers.trading import ReportsTrading
 
@@ -119,6 +119,20 @@ def test_the_dashboard_asks_as_often_for_many_accounts(superuser, home):
         superuser.get("/admin/")
 
     assert len(after) <= len(before)
+
+
+def test_a_trigger_that_waits_for_something_is_said_to_look_and_not_to_be_due(
+    owner, home
+):
+    soon = now() + timedelta(minutes=9, seconds=30)
+    home.rule.triggers.all().delete()
+    for kind in ("payday", "weekly"):
+        Trigger.objects.create(rule=home.rule, kind=kind, next_at=soon)
+
+    said = text(owner.get(page(home.rule)))
+
+    assert "Payday looks in 9 min" in said
+    assert (said.count("in 9 min"), said.count("looks")) == (2, 1)
 
 
 def test_lists_narrow_to_one_account(superuser, home, foreign):
