@@ -18,6 +18,7 @@ from accounts.admin import show
 from accounts.admin.base import Panel, Role, ScopedAdmin, nonce_of, tell, verb, warn
 from automation import services, tasks
 from automation.models import Rule, RuleLeg, RuleRun, Trigger
+from automation.schedules import LOOKS
 
 from . import plans
 from .line_forms import TRIGGER_WORDS
@@ -274,7 +275,7 @@ def preview_context(rule: Rule, plan: Any) -> dict[str, Any]:
 def next_of(trigger: Trigger) -> SafeString:
     """Return when `trigger` fires, or looks whether what it waits for has come."""
     moment = show.due(trigger.next_at)
-    looks = trigger.next_at is not None and trigger.kind in WAITS
+    looks = trigger.kind in LOOKS and trigger.next_at is not None
     return format_html("looks {}", moment) if looks else moment
 
 
