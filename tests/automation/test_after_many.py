@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from automation import services, tasks
 from automation.models import Transfer
 from automation.services import facts, funds
-from tests.long_ago import analyze, make_many, read_by_now
+from tests.long_ago import analyze, forget, make_many, read_by_now
 
 from .conftest import gbp, leg
 
@@ -49,6 +49,7 @@ def test_a_run_reads_no_more_for_all_that_were_before_it(
     penny, alice, rows_read, known
 ):
     """Whether PostgreSQL has looked at the tables since, or not yet."""
+    forget()
     first = rows_read("first")
     make_many(penny, alice.main, alice.pots[0])
     if known:
