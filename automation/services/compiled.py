@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import (
     CharField,
     DateTimeField,
@@ -170,7 +170,7 @@ class Exchange:
     @property
     def in_order(self) -> str:
         """Return the statement that locks rows in the order of their keys."""
-        table = connections[DEFAULT_DB_ALIAS].ops.quote_name(self.model._meta.db_table)
+        table = connection.ops.quote_name(self.model._meta.db_table)
         return (
             f"SELECT {self.key} FROM {table} WHERE {self.key} = ANY(%s) "
             f"ORDER BY {self.key} FOR NO KEY UPDATE"
@@ -200,7 +200,7 @@ class Exchange:
     @property
     def key(self) -> str:
         """Return the name of the column that tells rows apart, as SQL holds it."""
-        return quoted(self.model._meta.pk, connections[DEFAULT_DB_ALIAS])
+        return quoted(self.model._meta.pk)
 
     def kind(self, change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what a change shares with those that the same statement makes."""
@@ -214,11 +214,10 @@ class Exchange:
         In it the table is called `t`, and more conditions may follow.
         """
         sql, new, old = self.shaped(*self.kind(changes[0]), len(changes))
-        mine = connections[DEFAULT_DB_ALIAS]
         given: list[object] = []
         for row, fields in changes:
-            given += [held(key_of(fields[n], c), c, t, mine) for n, c, t in new]
-            given += [held(getattr(row, n), c, t, mine) for n, c, t in old]
+            given += [held(key_of(fields[n], c), c, t) for n, c, t in new]
+            given += [held(getattr(row, n), c, t) for n, c, t in old]
         return sql, given
 
     def shape(
@@ -228,21 +227,20 @@ class Exchange:
 
         With it the columns that each row has anew, and those that must be as they were.
         """
-        mine = connections[DEFAULT_DB_ALIAS]
         same = ["pk", *(name for name in self.same if name not in blank)]
         new, old = (columns_of(self.model, each) for each in (names, same))
         places = [f"v{number}" for number in range(len(new) + len(old))]
         pairs = [
-            (quoted(column, mine), place)
+            (quoted(column), place)
             for (_, column, _), place in zip([*new, *old], places, strict=True)
         ]
-        row = typed([column for _, column, _ in [*new, *old]], mine)
+        row = typed([column for _, column, _ in [*new, *old]])
         wanted = [f"t.{column} = v.{place}" for column, place in pairs[len(new) :]]
         nulls = columns_of(self.model, blank)
-        wanted += [f"t.{quoted(column, mine)} IS NULL" for _, column, _ in nulls]
+        wanted += [f"t.{quoted(column)} IS NULL" for _, column, _ in nulls]
         written = [f"{column} = v.{place}" for column, place in pairs[: len(new)]]
         sql = (
-            f"UPDATE {mine.ops.quote_name(self.model._meta.db_table)} AS t "
+            f"UPDATE {connection.ops.quote_name(self.model._meta.db_table)} AS t "
             f"SET {', '.join(written)} "
             f"FROM (VALUES {', '.join([row] * count)}) AS v ({', '.join(places)}) "
             f"WHERE {' AND '.join(wanted)}"
@@ -266,10 +264,9 @@ class Insertion:
         Returns the keys of what was changed: where somebody was faster, no row of it is
         inserted. Each change is followed by one row at least. Raises IntegrityError.
         """
-        mine = connections[DEFAULT_DB_ALIAS]
         sql, values = exchange.statement(changes)
         given = [
-            held(value, column, as_given, mine)
+            held(value, column, as_given)
             for new in rows
             for column, as_given in self.columns
             for value in (column.pre_save(new, add=True),)
@@ -280,17 +277,16 @@ class Insertion:
         written = {pk for (pk,) in answer.fetchall()}
         for new in rows:
             new._state.adding = getattr(new, self.follows.attname) not in written
-            new._state.db = mine.alias
+            new._state.db = DEFAULT_DB_ALIAS
         return written
 
     def shape(self, number: int) -> str:
         """Return the SQL that inserts so many rows: all columns of one, then the next."""
-        mine = connections[DEFAULT_DB_ALIAS]
-        names = ", ".join(quoted(column, mine) for column, _ in self.columns)
-        row = typed([column for column, _ in self.columns], mine)
-        table, follows = self.model._meta.db_table, quoted(self.follows, mine)
+        names = ", ".join(quoted(column) for column, _ in self.columns)
+        row = typed([column for column, _ in self.columns])
+        table, follows = self.model._meta.db_table, quoted(self.follows)
         return (
-            f"INSERT INTO {mine.ops.quote_name(table)} ({names}) "
+            f"INSERT INTO {connection.ops.quote_name(table)} ({names}) "
             f"SELECT rows.* FROM (VALUES {', '.join([row] * number)}) AS rows ({names}) "
             f"WHERE rows.{follows} IN (SELECT * FROM known) RETURNING {follows}"
         )
@@ -304,8 +300,8 @@ def columns_of(model: type[Model], names: Iterable[str]) -> list[Column]:
     return [(name, field, plain(field)) for name, field in fields]
 
 
-def quoted(column: Field, mine: Any) -> str:
-    return mine.ops.quote_name(column.column)
+def quoted(column: Field) -> str:
+    return connection.ops.quote_name(column.column)
 
 
 def key_of(value: object, column: Field) -> object:
@@ -314,12 +310,12 @@ def key_of(value: object, column: Field) -> object:
     return value.prepare_database_save(column) if is_row else value
 
 
-def typed(columns: Iterable[Field], mine: Any) -> str:
+def typed(columns: Iterable[Field]) -> str:
     """Return the places of one row of values, each of its column's type.
 
     Without a length: a cast cuts off, or rounds, what a column refuses.
     """
-    casts = (str(column.db_type(mine)).partition("(")[0] for column in columns)
+    casts = (str(column.db_type(connection)).partition("(")[0] for column in columns)
     return f"({', '.join(f'%s::{cast}' for cast in casts)})"
 
 
@@ -332,8 +328,8 @@ def plain(column: Field) -> type | None:
     return PLAIN.get(type(getattr(column, "target_field", column)))
 
 
-def held(value: object, column: Field, as_given: type | None, mine: Any) -> object:
-    """Return `value` as `column` holds it in database `mine`."""
+def held(value: object, column: Field, as_given: type | None) -> object:
+    """Return `value` as `column` holds it in the database."""
     if value is None or type(value) is as_given:
         return value
-    return column.get_db_prep_save(value, mine)
+    return column.get_db_prep_save(value, connection)
