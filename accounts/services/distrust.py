@@ -84,13 +84,20 @@ def _release(entries: Iterable[Entry]) -> None:
             log.warning("account_released", account=str(pk), user=None)
 
 
+def protects(entries: Iterable[Entry]) -> bool:
+    """Say whether an account drifts too far, and is held alone: see `PROTECT`."""
+    return any(_grave(entries))
+
+
+def _grave(entries: Iterable[Entry]) -> Iterator[tuple[UUID, str, int]]:
+    for entry in entries:
+        for told in entry.verdict.disagreements:
+            if told.clean_syncs:
+                yield told.account_id, told.name, told.clean_syncs
+
+
 def _protect(entries: Iterable[Entry]) -> None:
-    rows = sorted(
-        (told.account_id, told.name, told.clean_syncs)
-        for entry in entries
-        for told in entry.verdict.disagreements
-        if told.clean_syncs
-    )
+    rows = sorted(_grave(entries))
     if not rows:
         return
     for pk, reason in ask(statements.PROTECT, *zip(*rows, strict=True)):

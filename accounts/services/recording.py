@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from django.db import (
     DataError,
+    Error,
     IntegrityError,
     ProgrammingError,
     transaction,
@@ -37,10 +38,18 @@ log = structlog.get_logger(__name__)
 QUIET = frozenset({SyncRun.Kind.PERIODIC})  # kinds whose balances are logged at debug
 # What an answer that nobody thought of does to whoever judges it, or writes it down.
 UNUSABLE = (DataError, IntegrityError, ProgrammingError, *FAULTS)
+# Writes what follows from what was heard, and returns what to do once that is committed.
+Also = Callable[[], Callable[[], None]]
 
 
-def record(entries: Sequence[Entry]) -> None:
-    """Write `entries` together; one that cannot be judged or written spoils no other."""
+def record(entries: Sequence[Entry], also: Also | None = None) -> None:
+    """Write `entries` together; one that cannot be judged or written spoils no other.
+
+    So does `also` in the same transaction, if all goes well. Else `entries` are written
+    without it.
+    """
+    if also is not None and _recorded(entries, also):
+        return
     try:
         steadily(lambda: _record(entries))
     except UNUSABLE as error:
@@ -52,13 +61,25 @@ def record(entries: Sequence[Entry]) -> None:
         _refuse(entries[0], error)
 
 
+def _recorded(entries: Sequence[Entry], also: Also) -> bool:
+    """Write `entries` and what follows; say whether that could be done."""
+    try:
+        _record(entries, also)
+    except (Error, *FAULTS) as error:
+        # Each of both is done by itself from here, where what is wrong is told again.
+        log.info("What follows is not written along", error=str(error))
+        return False
+    return True
+
+
 def _refuse(entry: Entry, error: Exception) -> None:
     entry.visit = None
     entry.settled = refusal({}, "unstorable", type(error).__name__)
     _record([entry])
 
 
-def _record(entries: Sequence[Entry]) -> None:
+def _record(entries: Sequence[Entry], also: Also | None = None) -> None:
+    committed: Callable[[], None] | None = None
     ids = sorted(entry.connection_id for entry in entries)
     with transaction.atomic():
         states = {row[0]: State(*row[1:]) for row in ask(statements.LOCK, ids)}
@@ -91,7 +112,20 @@ def _record(entries: Sequence[Entry]) -> None:
         if moved:
             send = partial(movements_read.send, sender=Transaction, accounts=moved)
             transaction.on_commit(send, robust=True)
+        if also is not None and _go_along(present, entries):
+            committed = also()
+    if committed is not None:
+        committed()
     _log(present)
+
+
+def _go_along(present: Sequence[Entry], entries: Sequence[Entry]) -> bool:
+    """Say whether what follows may be written with `present`: all of `entries`.
+
+    Not where an account is protected, which is held alone then: who plans takes the
+    workspace before any account.
+    """
+    return len(present) == len(entries) and not distrust.protects(present)
 
 
 def _verdict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -21,7 +21,7 @@ from .adapters import adapter_of
 from .entries import Entry
 from .knowledge import Knowledge
 from .reading import Before, Clock, Visit
-from .recording import record
+from .recording import Also, record
 from .trading import being_read, is_due
 
 TOGETHER = 500  # connections written in one transaction
@@ -38,16 +38,19 @@ def sync(
     seconds: float = USUAL,
     runs: Mapping[UUID, SyncRun] | None = None,
     full: bool = False,
+    also: Also | None = None,
 ) -> list[SyncRun]:
     """Read every account of `connections` and record what was heard, or why nothing was.
 
     Answers are written as they come; none waits for the slowest. With fewer `seconds`
     than usual a provider that may take longer is not waited for. `runs` are rows that
-    were requested before, by connection; `full` reads all movements again. Returns one
-    run per connection, in order.
+    were requested before, by connection; `full` reads all movements again. `also` is
+    called in the transaction that writes what was heard, before it is committed, if there
+    is one for all connections; what it does counts for nothing where that is not. Returns
+    one run per connection, in order.
     """
     entries, clock = _entered(connections, kind, runs or {}, full=full)
-    for _ in _carry_out(entries, kind, clock, seconds):
+    for _ in _carry_out(entries, kind, clock, seconds, also):
         pass
     return [entry.run for entry in entries]
 
@@ -81,16 +84,24 @@ def _entered(
 
 
 def _carry_out(
-    entries: Sequence[Entry], kind: str, clock: Clock, seconds: float
+    entries: Sequence[Entry],
+    kind: str,
+    clock: Clock,
+    seconds: float,
+    also: Also | None = None,
 ) -> Iterator[list[Entry]]:
     """Ask for all `entries`, and yield them as they are written."""
+
+    def write(some: Sequence[Entry]) -> None:
+        record(some, also if len(some) == len(entries) else None)
+
     _spare([e for e in entries if e.trades and kind in BY_ITSELF], kind)
     _renew([e for e in entries if _expires(e, clock)])
-    rejected = yield from _ask([e for e in entries if _open(e)], seconds)
+    rejected = yield from _ask([e for e in entries if _open(e)], seconds, write)
     _renew(rejected)
-    yield from _ask([e for e in rejected if _open(e)], seconds, final=True)
+    yield from _ask([e for e in rejected if _open(e)], seconds, write, final=True)
     if rest := [e for e in entries if e.verdict is None]:
-        record(rest)
+        write(rest)
         yield rest
 
 
@@ -163,9 +174,13 @@ def _expires(entry: Entry, clock: Clock) -> bool:
 
 
 def _ask(
-    entries: Sequence[Entry], seconds: float, *, final: bool = False
+    entries: Sequence[Entry],
+    seconds: float,
+    write: Callable[[Sequence[Entry]], None],
+    *,
+    final: bool = False,
 ) -> Generator[list[Entry], None, list[Entry]]:
-    """Visit all `entries`, record each and yield it; return those that need a new token."""
+    """Visit all `entries`, write each and yield it; return those that need a new token."""
     rejected: list[Entry] = []
     jobs = [(entry.visit.provider, entry.visit.call()) for entry in entries]
     longest = seconds
@@ -181,7 +196,7 @@ def _ask(
             entry.error = answer if isinstance(answer, ProviderError) else None
             (rejected if not final and _renewable(entry) else ready).append(entry)
         if ready:
-            record(ready)
+            write(ready)
             yield ready
     return rejected
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Account, Connection
 from automation.models import Rule, RuleRun, Transfer
@@ -16,10 +17,45 @@ from automation.rules.conditions import accounts_of
 
 from .compiled import Compiled, padded
 from .condition_document import stored_conditions
+from .prepared import execute
 from .spending import gather
 from .terms import holdings, largest_drops, rule_spec
 
 Ids = tuple[UUID, ...]
+# Rules as they are stored, and how the switches of their workspaces stand. Both stay so
+# until the transaction ends: who pauses a workspace, or writes, freezes or archives a
+# rule, waits for it.
+STATE = (
+    "r.id",
+    "r.enabled AND r.archived_at IS NULL",
+    "r.updated",
+    "r.last_success_at",
+    "w.paused_at IS NOT NULL",
+    "w.dry_run",
+)
+STANDING = f"""
+SELECT {", ".join(STATE)}
+FROM automation_rule r JOIN accounts_workspace w ON w.id = r.workspace_id
+WHERE r.id = ANY(%s) ORDER BY r.id FOR SHARE OF w FOR KEY SHARE OF r
+"""
+# Of one rule along with its accounts. The connections are held by then: who is waited for
+# here has not changed what those hold.
+ALONE = f"""
+WITH standing AS ({STANDING})
+SELECT standing.*, found.* FROM standing LEFT JOIN ({{wanted}}) AS found ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What a decision about a rule rests on, as it is stored.
+
+    `same` says whether the rule is in use, and as it was loaded.
+    """
+
+    accounts: list[Account]
+    same: bool
+    switches: Mapping[str, bool]
 
 
 def used(rule: Rule) -> list[Account]:
@@ -51,19 +87,29 @@ def read(rule: Rule) -> list[Account]:
     return related(HELD(*named(rule)))
 
 
-def read_again(rules: Sequence[Rule]) -> dict[UUID, tuple[list[Account], bool]]:
-    """Return the same of each rule, and whether it is in use and as it was loaded.
+def read_again(rules: Sequence[Rule]) -> dict[UUID, Stand]:
+    """Return how each of `rules` stands, and hold that true: see STANDING.
 
-    Who rewrites a rule waits for the lock that a planner holds. A rule that cools down
-    and has succeeded meanwhile is not as it was either. Several rules are `plain`.
+    To be called in a transaction that holds their connections. Several rules are `plain`.
     """
     if len(rules) > 1:
         return read_together(rules)
     (rule,) = rules
-    cools = (rule.last_success_at,) if rule.cooldown_seconds else ()
-    rows = HELD_BY_SAME(*named(rule), rule.pk, rule.updated, *cools)
-    accounts = related(rows)
-    return {rule.pk: (accounts, all(account.unchanged for account in accounts))}
+    maker, wanted, asked = HELD.statement(*named(rule))
+    answer = execute(ALONE.format(wanted=wanted), [[rule.pk], *asked])
+    rows = answer.fetchall()
+    found = maker([row[len(STATE) :] for row in rows], answer.db)
+    accounts = related(account for account in found if account is not None)
+    return {rule.pk: stand(rule, accounts, rows[0])}
+
+
+def stand(rule: Rule, accounts: list[Account], state: Sequence[Any]) -> Stand:
+    _, in_use, updated, succeeded, paused, dry = state[: len(STATE)]
+    same = in_use and rule.updated == updated
+    # One that cools down and has succeeded meanwhile is not as it was either.
+    if rule.cooldown_seconds:
+        same = same and rule.last_success_at == succeeded
+    return Stand(accounts, same, {"paused": paused, "dry": dry})
 
 
 def plain(rule: Rule) -> bool:
@@ -71,26 +117,21 @@ def plain(rule: Rule) -> bool:
     return not asked(rule) and not any(leg.accounts for leg in rule.all_legs)
 
 
-def read_together(rules: Sequence[Rule]) -> dict[UUID, tuple[list[Account], bool]]:
+def read_together(rules: Sequence[Rule]) -> dict[UUID, Stand]:
     """Read at once what several plain rules want to know."""
+    states = execute(STANDING, [[rule.pk for rule in rules]]).fetchall()
+    stored = {pk: (pk, *more) for pk, *more in states}
     wanted = {rule.pk: named(rule)[1] for rule in rules}
     ids = padded({pk for accounts in wanted.values() for pk in accounts})
     accounts = {a.pk: a for a in related(HELD(rules[0].workspace_id, ids, (), ()))}
-    standing = {pk: told for pk, *told in STANDING(padded(wanted))}
     return {
-        rule.pk: (
+        rule.pk: stand(
+            rule,
             [accounts[pk] for pk in wanted[rule.pk] if pk in accounts],
-            unchanged(rule, *standing.get(rule.pk, (None, None))),
+            stored[rule.pk],
         )
         for rule in rules
     }
-
-
-def unchanged(rule: Rule, updated: datetime | None, succeeded: datetime | None) -> bool:
-    """Say whether `rule` is as it was loaded; `updated` is None where it is not in use."""
-    return rule.updated == updated and (
-        not rule.cooldown_seconds or rule.last_success_at == succeeded
-    )
 
 
 def named(rule: Rule) -> tuple[UUID, Ids, Ids, Ids]:
@@ -119,25 +160,7 @@ def held(workspace: UUID, passed: Ids, compared: Ids, roots: Ids) -> QuerySet[Ac
     return accounts.select_related("balance", "connection").order_by("pk")
 
 
-def same(rule: UUID, updated: datetime, *succeeded: datetime | None) -> Exists:
-    rows = Rule.objects.in_use().filter(pk=rule, enabled=True, updated=updated)
-    for moment in succeeded:
-        rows = rows.filter(last_success_at=moment)
-    return Exists(rows)
-
-
-def in_use(rules: Ids) -> QuerySet[Rule]:
-    rows = Rule.objects.in_use().filter(pk__in=rules, enabled=True).order_by()
-    return rows.values_list("pk", "updated", "last_success_at")
-
-
-STANDING = Compiled(in_use)
 HELD = Compiled(held)
-HELD_BY_SAME = Compiled(
-    lambda workspace, passed, compared, roots, *rule: held(
-        workspace, passed, compared, roots
-    ).annotate(unchanged=same(*rule))
-)
 
 
 def related(rows: Iterable[Account]) -> list[Account]:

@@ -17,6 +17,10 @@ them in any order, so they are locked first: `in_order`.
    run and transfers.
 7. Triggers: by who writes their rule, wakes them, or lets them fire.
 
+A plan that is written along with what was read, in the sync's transaction, takes the
+workspace after balances, and after what a sync writes besides. Nobody who holds a workspace
+or a rule alone wants any of that; where a sync holds an account alone, no plan goes along.
+
 Who fires triggers takes rule and trigger together, and skips what others hold. So does who
 ends a transfer and begins the next, with the switches: it holds both transfers by then, and
 waits for nothing more but a place in the index on unsettled outflows.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,6 +35,7 @@ from .spending import cover
 from .switches import is_dry, standing
 from .terms import log_readings
 
+PRE_AUTOMATION = SyncRun.Kind.PRE_AUTOMATION
 WRITTEN = (*RUN_KEPT, "plan_hash", "readings", "moves", "trace", "dry")
 # Whoever carries it out next loads the rule as it is then, or finds it switched off.
 CHANGED = events.Planned(
@@ -43,14 +45,7 @@ CHANGED = events.Planned(
 )
 # All connections before anything else: see `locks`.
 LOCK = """
-WITH held AS (
-  SELECT id FROM accounts_connection
-  WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-)
-SELECT r.id, w.paused_at IS NOT NULL, w.dry_run
-FROM automation_rule r JOIN accounts_workspace w ON w.id = r.workspace_id
-WHERE r.id = ANY(%s) AND (SELECT count(*) FROM held) > 0
-ORDER BY r.id FOR SHARE OF w FOR KEY SHARE OF r
+SELECT FROM accounts_connection WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 Outcome = tuple[Sequence[RunCommand], list[Transfer]]
 
@@ -82,12 +77,26 @@ def legs_with_accounts():
 
 
 def plan_run(run: RuleRun) -> Outcome:
-    """Read, decide, and commit all transfers with frozen amounts in one transaction."""
+    """Read, decide, and commit all transfers with frozen amounts in one transaction.
+
+    Where nothing is in the way that is the one that writes what was read: it holds the
+    connections, and nothing comes in between. Else it is one of its own.
+    """
     commands = hold_back(run)
     if commands is not None:
         return commands, []
-    # The network is asked before the transaction opens, never inside it.
-    sync(connections(run.rule), SyncRun.Kind.PRE_AUTOMATION)
+    touched = connections(run.rule)
+    with unless_committed([run]) as committed:
+
+        def also() -> Callable[[], None]:
+            written = write_drafts(draft_all([run], at_once=True))
+            return lambda: committed.extend(written)
+
+        # The network is asked before the transaction opens, never inside it.
+        in_use = all(row.archived_at is None for row in touched)
+        sync(touched, PRE_AUTOMATION, also=also if in_use else None)
+    if committed:
+        return outcomes(committed)[run.pk]
     return steadily(lambda: commit_plan(run))
 
 
@@ -107,37 +116,53 @@ def write_plans(runs: Sequence[RuleRun], *, at_once: bool) -> dict[UUID, Outcome
 
     Several runs share no connection. Those that another worker has are left out.
     """
-    known = [{name: getattr(run, name) for name in WRITTEN} for run in runs]
-    drafts: list[Draft] = []
-    try:
+    with unless_committed(runs) as committed:
         with transaction.atomic():
+            lock([run.rule for run in runs])
             written = write_drafts(draft_all(runs, at_once=at_once))
-        drafts = written  # committed
+        committed += written
+    return outcomes(committed)
+
+
+@contextmanager
+def unless_committed(runs: Sequence[RuleRun]) -> Iterator[list[Draft]]:
+    """Let `runs` be as they were before, but for those whose drafts the list is told."""
+    known = [{name: getattr(run, name) for name in WRITTEN} for run in runs]
+    committed: list[Draft] = []
+    try:
+        yield committed
     finally:
-        kept = {each.run.pk for each in drafts}
+        kept = {each.run.pk for each in committed}
         for run, fields in zip(runs, known, strict=True):
             if run.pk not in kept:
                 take(run, fields)
+
+
+def outcomes(drafts: Iterable[Draft]) -> dict[UUID, Outcome]:
+    """Log what committed `drafts` rest on, and return what follows from each."""
     for each in drafts:
         log_readings(each.run.rule, each.accounts, each.moment)
     return {e.run.pk: (e.next_.commands, list(e.next_.steps)) for e in drafts}
 
 
 def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
-    """Decide for each of `runs` on what is held now, which nobody changes meanwhile."""
-    rules = [run.rule for run in runs]
-    switches, held, moment = lock(rules), read_again(rules), now()
+    """Decide for each of `runs` on what is held now, which nobody changes meanwhile.
+
+    To be called in a transaction that holds their connections.
+    """
+    stands, moment = read_again([run.rule for run in runs]), now()
 
     def draft(run: RuleRun) -> Draft:
-        accounts, same = held[run.rule_id]
-        decided = decide(run.rule, accounts, moment, run=run)
-        event = verdict(run, decided, dry=is_dry(run.rule)) if same else CHANGED
+        stand = stands[run.rule_id]
+        decided = decide(run.rule, stand.accounts, moment, run=run)
+        dry = is_dry(run.rule)
+        event = verdict(run, decided, dry=dry) if stand.same else CHANGED
         told = record(run, decided, event)
         run.readings = told["readings"]  # on which the first transfer is judged
-        stand = switches[run.rule_id] if at_once else None
-        begun = partial(begin_all, run, accounts, moment, stand)
+        switches = stand.switches if at_once else None
+        begun = partial(begin_all, run, stand.accounts, moment, switches)
         next_ = follow(run, event, begin=begun, **told)
-        return Draft(run, accounts, moment, decided, next_)
+        return Draft(run, stand.accounts, moment, decided, next_)
 
     return [draft(run) for run in runs]
 
@@ -222,17 +247,14 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
     return difference(moves_of(run), moves, names, run.rule.asset)
 
 
-def lock(rules: Sequence[Rule]) -> dict[UUID, dict[str, bool]]:
+def lock(rules: Iterable[Rule]) -> None:
     """Keep syncs, bookings and other planners away from the accounts of `rules`.
 
     It is a statement of its own: one that waits for a lock would read what was before.
-    Returns how the switches of each rule's workspace stand. That is held true as well,
-    and so is what is read next: who protects an account, or writes, freezes or archives
-    a rule, waits for the plan.
+    What is read next stays true as well: who protects an account waits for the plan.
     """
     touched = {row.pk for rule in rules for row in connections(rule)}
-    held = execute(LOCK, [list(touched), [rule.pk for rule in rules]])
-    return {pk: {"paused": paused, "dry": dry} for pk, paused, dry in held.fetchall()}
+    execute(LOCK, [list(touched)])
 
 
 def transfers(

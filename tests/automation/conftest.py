@@ -13,6 +13,7 @@ from django.test import TestCase
 
 from accounts import services as accounts
 from accounts.models import Account, Connection, Workspace
+from accounts.services import recording
 from automation import services, tasks
 from automation.models import Rule, RuleRun, Transfer
 from automation.services import relay
@@ -210,6 +211,33 @@ def handed_on(monkeypatch):
 
     monkeypatch.setattr(relay.Relay, "__call__", noted)
     return found
+
+
+@pytest.fixture
+def while_read(monkeypatch):
+    """Let something happen between the bank's answer and the plan that rests on it.
+
+    Where that is written `apart` from the answer, it happens in between.
+    """
+
+    def let(happen: Callable[[], Any], *, apart: bool = False) -> None:
+        read, write = services.planning.sync, recording._record
+
+        def sync(*asked, also):
+            done = read(*asked)
+            happen()
+            return done
+
+        def first(*told):
+            happen()
+            return write(*told)
+
+        if apart:
+            monkeypatch.setattr(services.planning, "sync", sync)
+        else:
+            monkeypatch.setattr(recording, "_record", first)
+
+    return let
 
 
 @pytest.fixture

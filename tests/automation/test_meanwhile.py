@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -21,20 +22,13 @@ from .conftest import gbp, leg
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def meanwhile(monkeypatch):
-    """Let something happen while the accounts of a run are read."""
-    read = services.planning.sync
+@pytest.fixture(params=["along", "apart"])
+def meanwhile(request, while_read):
+    """Let something happen while the accounts of a run are read.
 
-    def during_the_reading(what) -> None:
-        def sync(*asked):
-            done = read(*asked)
-            what()
-            return done
-
-        monkeypatch.setattr(services.planning, "sync", sync)
-
-    return during_the_reading
+    Its plan is written along with what was read, or apart from it.
+    """
+    return partial(while_read, apart=request.param == "apart")
 
 
 def test_a_rule_that_is_switched_off_while_it_is_read_for_moves_nothing(

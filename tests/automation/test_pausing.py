@@ -178,8 +178,9 @@ def test_what_was_begun_between_two_pots_is_ended_though_the_rule_is_off(
         ("target", "skipped_protected"),
     ],
 )
+@pytest.mark.parametrize("apart", [False, True])
 def test_a_plan_is_not_begun_when_it_was_stopped_while_the_bank_was_read(
-    stop, ends, alice, run, anna, moved, monkeypatch
+    stop, ends, apart, alice, run, anna, moved, while_read
 ):
     """The first transfer is claimed where the plan is written: that is guarded too."""
     alice.fill(alice.main, 100_00)
@@ -188,13 +189,7 @@ def test_a_plan_is_not_begun_when_it_was_stopped_while_the_bank_was_read(
         leg(alice.main, "source"),
         leg(alice.pots[1], "target", strategy="fixed", amount=gbp(10_00)),
     )
-    sync = services.planning.sync
-
-    def then_stop(*args):
-        sync(*args)
-        STOPS[stop](alice, anna)
-
-    monkeypatch.setattr(services.planning, "sync", then_stop)
+    while_read(lambda: STOPS[stop](alice, anna), apart=apart)
 
     assert run(rule).status == ends
     assert set(moved().values()) <= {0}

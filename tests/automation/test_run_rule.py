@@ -69,7 +69,7 @@ def test_every_balance_a_decision_rests_on_is_logged(alice, topup, run, caplog):
 def test_a_run_of_one_transfer_costs_few_statements(alice, topup, monkeypatch):
     """Besides those of the sync."""
     alice.sync()
-    monkeypatch.setattr(services.planning, "sync", lambda *_: None)
+    monkeypatch.setattr(services.planning, "sync", lambda *_, **__: None)
     run, _ = services.start_run(topup, "one", trigger_kind="manual")
 
     with CaptureQueriesContext(

@@ -16,7 +16,7 @@ from django.db import connections, transaction
 from accounts import services as accounts
 from automation import services
 from automation.models import Rule, RuleRun, Transfer
-from automation.services import planning, switches
+from automation.services import facts, planning, switches
 
 from .test_meanwhile import somebody_waits
 
@@ -105,6 +105,7 @@ STOPS = {
 def test_what_stops_a_plan_waits_for_one_that_is_being_committed(topup, anna, stop):
     with transaction.atomic():
         planning.lock([topup])
+        facts.read_again([topup])
         stopping = Other(lambda: STOPS[stop](topup, anna))
         assert not stopping.done
     stopping.end()

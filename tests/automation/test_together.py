@@ -613,15 +613,14 @@ def test_a_rule_reads_the_same_beside_others_as_alone(people, rules):
         rule.cooldown_seconds = 60
     together_ = facts.read_again(rules)
     for rule in rules:
-        accounts, same = facts.read_again([rule])[rule.pk]
-        beside, same_too = together_[rule.pk]
-        assert same is same_too is True
-        assert [told(a, "payee") for a in accounts] == [
-            told(a, "payee") for a in beside
-        ]
-        assert [a.leaving for a in accounts] == [a.leaving for a in beside]
-        assert [a.balance.total for a in accounts] == [a.balance.total for a in beside]
-        assert [a.connection for a in accounts] == [a.connection for a in beside]
+        alone, beside = facts.read_again([rule])[rule.pk], together_[rule.pk]
+        assert alone.same is beside.same is True
+        assert alone.switches == beside.switches == {"paused": False, "dry": False}
+        for one, other in zip(alone.accounts, beside.accounts, strict=True):
+            assert told(one, "payee") == told(other, "payee")
+            assert one.leaving == other.leaving
+            assert one.balance.total == other.balance.total
+            assert one.connection == other.connection
 
 
 def switch_off(rule):
@@ -647,9 +646,9 @@ def test_a_rule_that_changed_is_noticed_beside_others_as_alone(people, rules, ch
     loaded = list(Rule.objects.order_by("pk"))
     change(Rule.objects.get(pk=loaded[1].pk))
 
-    beside = {pk: same for pk, (_, same) in facts.read_again(loaded).items()}
+    beside = {pk: stand.same for pk, stand in facts.read_again(loaded).items()}
 
-    alone = {rule.pk: facts.read_again([rule])[rule.pk][1] for rule in loaded}
+    alone = {rule.pk: facts.read_again([rule])[rule.pk].same for rule in loaded}
     assert beside == alone
     assert [beside[rule.pk] for rule in loaded] == [True, False, True, True]
 
