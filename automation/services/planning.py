@@ -89,7 +89,9 @@ def plan_run(run: RuleRun) -> Outcome:
     with unless_committed([run]) as committed:
 
         def also() -> Callable[[], None]:
-            written = write_drafts(draft_all([run], at_once=True))
+            drafts = draft_all([run], at_once=True)
+            # The news of what was read wakes who waits for it, and this plan knows it.
+            written = [] if waits(drafts) else write_drafts(drafts)
             return lambda: committed.extend(written)
 
         # The network is asked before the transaction opens, never inside it.
@@ -165,6 +167,13 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
         return Draft(run, stand.accounts, moment, decided, next_)
 
     return [draft(run) for run in runs]
+
+
+def waits(drafts: Iterable[Draft]) -> bool:
+    """Say whether one of the runs is to look once more, later or when there is more."""
+    due = RuleRun.Status.DUE
+    told = [(each.run, each.next_.fields or {}) for each in drafts]
+    return any(fields.get("status", run.status) == due for run, fields in told)
 
 
 def write_drafts(drafts: Sequence[Draft]) -> list[Draft]:

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, connections
+from django.utils.timezone import now
 
 from accounts.models import DriftSetting, SyncRun
 from automation.models import Transfer
@@ -141,6 +142,25 @@ def test_beside_a_busy_account_the_plan_waits_and_the_reading_is_kept(
 
     assert second.transfers.get().error_code == "account_busy"
     assert SyncRun.objects.filter(kind="pre_automation", status="ok").count() >= 2
+
+
+def test_a_run_that_found_too_little_is_not_waked_by_its_own_reading(alice, run):
+    """Else it would look again at once, for as long as each look finds another balance."""
+    rule = alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[0], "target", strategy="fixed", amount=gbp(50_00)),
+        on_short="retry_next",
+    )
+    alice.fill(alice.main, 10_00)  # of which its own reading brings the news
+
+    short = run(rule, kind="daily")
+
+    assert (short.status, short.outcome) == ("due", "skipped_funds")
+    short.refresh_from_db()
+    assert short.next_attempt_at > now()
+    synced = SyncRun.objects.filter(kind="pre_automation")
+    assert synced.count() == 1
 
 
 def test_a_sync_that_protects_an_account_is_committed_before_its_plan_is_made(
