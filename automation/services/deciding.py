@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
+from accounts.models import Account
 from accounts.services import audit
 from automation import machine
 from automation.machine import events as transfer_events
@@ -18,7 +19,7 @@ from automation.machine import run as events
 from automation.machine.endings import CANCELLED
 from automation.models import Rule, RuleRun, Transfer
 
-from .locks import in_order
+from .locks import hold, in_order
 from .plans import note
 from .rows import run_state, run_step, save_run, with_cooldowns
 from .runs import transfers_of
@@ -142,6 +143,7 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
     A run that goes on is left to go on.
     """
     with transaction.atomic():
+        hold_ends(run_id)
         run = locked(run_id)
         if run.status in (Status.PLANNED, Status.RUNNING):
             return run
@@ -162,6 +164,16 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
         write_down("run.resumed", run, before)
     log.info("run_resumed", run=str(run.pk), user=user.pk, status=run.status)
     return run
+
+
+def hold_ends(run_id: UUID | str) -> None:
+    """Keep planners away from the accounts that money of a run leaves and comes to.
+
+    What they read of these would no longer be true: more leaves and comes once it goes on.
+    """
+    ends = Transfer.objects.filter(run=run_id).values_list("source", "target")
+    accounts = {pk for pair in ends for pk in pair}
+    hold(Account.objects.filter(pk__in=accounts).values("connection"))
 
 
 def overtaken(run: RuleRun) -> bool:

@@ -39,7 +39,7 @@ FROM automation_rule r JOIN accounts_workspace w ON w.id = r.workspace_id
 WHERE r.id = ANY(%s) ORDER BY r.id FOR SHARE OF w FOR KEY SHARE OF r
 """
 # Of one rule along with its accounts. The connections are held by then: who is waited for
-# here has not changed what those hold.
+# here has not changed what those hold, or what leaves them and comes to them.
 ALONE = f"""
 WITH standing AS ({STANDING})
 SELECT standing.*, found.* FROM standing LEFT JOIN ({{wanted}}) AS found ON true
@@ -104,6 +104,7 @@ def read_again(rules: Sequence[Rule]) -> dict[UUID, Stand]:
 
 
 def stand(rule: Rule, accounts: list[Account], state: Sequence[Any]) -> Stand:
+    """Return how `rule` stands by its row of STANDING, which `state` begins with."""
     _, in_use, updated, succeeded, paused, dry = state[: len(STATE)]
     same = in_use and rule.updated == updated
     # One that cools down and has succeeded meanwhile is not as it was either.

@@ -259,8 +259,9 @@ def changes(run: RuleRun, decided: Plan, moves: events.Moves) -> str:
 def lock(rules: Iterable[Rule]) -> None:
     """Keep syncs, bookings and other planners away from the accounts of `rules`.
 
-    It is a statement of its own: one that waits for a lock would read what was before.
-    What is read next stays true as well: who protects an account waits for the plan.
+    It is a statement of its own: one that waits for these would read what was before.
+    What is read next stays true as well: who protects an account, or resumes a run that
+    takes money out of one or brings it there, waits for the plan.
     """
     touched = {row.pk for rule in rules for row in connections(rule)}
     execute(LOCK, [list(touched)])

@@ -126,6 +126,23 @@ def test_nothing_is_planned_or_begun_by_who_waited_for_a_stop(topup, anna, moved
     assert not Transfer.objects.exclude(status="pending").exists()
 
 
+def test_who_plans_while_a_run_is_resumed_knows_what_that_brings(
+    alice, bank, topup, run, orders, anna
+):
+    bank.fault("refuse", **orders)
+    refused = run(topup)
+    second, _ = services.start_run(topup, "two", trigger_kind="api")
+    with transaction.atomic():
+        services.resume_run(refused.pk, user=anna)
+        worker = Other(lambda: services.execute_run(second.pk))
+    worker.end()
+
+    second.refresh_from_db()
+    assert (second.status, second.transfers.count()) == ("nothing_to_do", 0)
+    services.execute_run(refused.pk)
+    assert alice.holds(alice.pots[0]) == 300_00
+
+
 def test_archiving_twice_is_archiving_once(topup, anna):
     services.archive_rule(topup, user=anna)
     first = Rule.objects.get()
