@@ -45,8 +45,9 @@ Also = Callable[[], Callable[[], None]]
 def record(entries: Sequence[Entry], also: Also | None = None) -> None:
     """Write `entries` together; one that cannot be judged or written spoils no other.
 
-    So does `also` in the same transaction, if all goes well. Else `entries` are written
-    without it.
+    So does `also` in the same transaction, if all goes well. If the database, or what was
+    heard, stands in the way, `entries` are written without it; what else it raises, such as
+    that its time is over, is raised, and nothing is written.
     """
     if also is not None and _recorded(entries, also):
         return
@@ -67,7 +68,8 @@ def _recorded(entries: Sequence[Entry], also: Also) -> bool:
         _record(entries, also)
     except (Error, *FAULTS) as error:
         # Each of both is done by itself from here, where what is wrong is told again.
-        log.info("What follows is not written along", error=str(error))
+        told = not isinstance(error, IntegrityError)  # else most often a busy account
+        log.info("What follows is written apart", error=str(error), exc_info=told)
         return False
     return True
 
@@ -79,7 +81,7 @@ def _refuse(entry: Entry, error: Exception) -> None:
 
 
 def _record(entries: Sequence[Entry], also: Also | None = None) -> None:
-    committed: Callable[[], None] | None = None
+    then: Callable[[], None] | None = None
     ids = sorted(entry.connection_id for entry in entries)
     with transaction.atomic():
         states = {row[0]: State(*row[1:]) for row in ask(statements.LOCK, ids)}
@@ -113,9 +115,9 @@ def _record(entries: Sequence[Entry], also: Also | None = None) -> None:
             send = partial(movements_read.send, sender=Transaction, accounts=moved)
             transaction.on_commit(send, robust=True)
         if also is not None and _go_along(present, entries):
-            committed = also()
-    if committed is not None:
-        committed()
+            then = also()
+    if then is not None:
+        then()
     _log(present)
 
 

@@ -81,6 +81,7 @@ def test_what_nobody_expects_of_it_is_raised(person, following):
         read([owner], following)
 
     assert (following.written, following.committed) == (0, 0)
+    assert not SyncRun.objects.filter(kind=KIND).exists()
 
 
 def test_it_follows_from_a_failure_as_well(person, bank, following):
@@ -107,13 +108,14 @@ def test_nothing_follows_once_a_connection_was_put_away(person, following, monke
 
 
 def test_it_follows_once_where_all_that_was_heard_is_written_together(
-    people, following
+    workspace, following
 ):
-    owners = [owner for _, owner in people(2, pots=0)]
+    nowhere = {"workspace": workspace, "provider": "nowhere"}
+    owners = [Connection.objects.create(**nowhere) for _ in range(2)]
 
-    assert read(owners, following) == ["ok", "ok"]
+    assert read(owners, following) == ["failed", "failed"]
 
-    assert (following.known, following.committed) == ([2], 1)
+    assert (following.known, following.committed) == ([0], 1)
 
 
 def test_it_does_not_follow_where_one_of_them_cannot_even_be_asked(person, following):

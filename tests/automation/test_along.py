@@ -111,7 +111,7 @@ def test_what_is_wrong_with_a_plan_is_told_and_the_reading_kept(topup, run, fail
     assert not Transfer.objects.exists()
 
 
-def test_a_run_that_fails_there_is_as_it_was_and_goes_on_later(
+def test_a_run_that_fails_there_goes_on_later(
     topup, run, failing, let_time_pass, moved
 ):
     failing(KeyError("odd"), KeyError("odd"))

@@ -1,4 +1,8 @@
-"""Carries out runs as `automation.services` does: the same commits, in the same order."""
+"""Carries out runs as `automation.services` does: the same commits, in the same order.
+
+A reading and the plan that rests on it are two commits here, as where they cannot be one:
+more may come in between.
+"""
 
 from __future__ import annotations
 
