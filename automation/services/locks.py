@@ -5,8 +5,9 @@ several rows of one kind in the order of their primary keys. An UPDATE of many r
 them in any order, so they are locked first: `in_order`.
 
 1. Connections: who syncs, plans, books a move, protects an account, or resumes a run that
-   moves their money, each alone. Who leaves money in doubt to a person does it alone as well: others may take money out of
-   the account from then on, and nobody must have read just before what leaves it.
+   moves their money, each alone. Who leaves money in doubt to a person does it alone as
+   well: others may take money out of the account from then on, and nobody must have read
+   just before what leaves it.
 2. Workspaces: shared by who plans or sends; alone by who pauses or writes a rule.
 3. Accounts: weakly (FOR KEY SHARE) by who sends, FOR UPDATE by who protects one: a
    person, or a sync that finds it drifting.
