@@ -171,9 +171,9 @@ def hold_ends(run_id: UUID | str) -> None:
 
     What they read of these would no longer be true: more leaves and comes once it goes on.
     """
-    ends = Transfer.objects.filter(run=run_id).values_list("source", "target")
-    accounts = {pk for pair in ends for pk in pair}
-    hold(Account.objects.filter(pk__in=accounts).values("connection"))
+    moves = Transfer.objects.filter(run=run_id).order_by()
+    ends = Q(pk__in=moves.values("source")) | Q(pk__in=moves.values("target"))
+    hold(Account.objects.filter(ends).values("connection"))
 
 
 def overtaken(run: RuleRun) -> bool:
