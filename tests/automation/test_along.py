@@ -15,8 +15,6 @@ from automation.services import planning
 from .conftest import gbp, leg
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
 PROTECTED = "SELECT FROM accounts_account WHERE id = %s AND protected_at IS NOT NULL"
 COUNTS = """
 SELECT (SELECT count(*) FROM accounts_syncrun WHERE kind = 'pre_automation'),
@@ -123,27 +121,6 @@ def test_a_run_that_fails_there_goes_on_later(
     assert list(moved().values()) == [1]
 
 
-def test_beside_a_busy_account_the_plan_waits_and_the_reading_is_kept(
-    alice, bank, run, orders
-):
-    alice.fill(alice.main, 100_00)
-    rules = [
-        alice.rule(
-            "topup",
-            leg(alice.main, "source"),
-            leg(pot, "target", strategy="fixed", amount=gbp(10_00)),
-        )
-        for pot in alice.pots[:2]
-    ]
-    bank.fault("drop_before", **orders)
-    run(rules[0])
-
-    second = run(rules[1])
-
-    assert second.transfers.get().error_code == "account_busy"
-    assert SyncRun.objects.filter(kind="pre_automation", status="ok").count() >= 2
-
-
 def test_a_run_that_found_too_little_is_not_waked_by_its_own_reading(alice, run):
     """Else it would look again at once, for as long as each look finds another balance."""
     rule = alice.rule(
@@ -159,8 +136,7 @@ def test_a_run_that_found_too_little_is_not_waked_by_its_own_reading(alice, run)
     assert (short.status, short.outcome) == ("due", "skipped_funds")
     short.refresh_from_db()
     assert short.next_attempt_at > now()
-    synced = SyncRun.objects.filter(kind="pre_automation")
-    assert synced.count() == 1
+    assert SyncRun.objects.filter(kind="pre_automation").count() == 1
 
 
 def test_a_sync_that_protects_an_account_is_committed_before_its_plan_is_made(
@@ -177,6 +153,6 @@ def test_a_sync_that_protects_an_account_is_committed_before_its_plan_is_made(
     drifting = {"path": "/balance", "value": {"total_balance": 1}}
     alice.bank.fault("replace", times=6, **drifting)
     alice.sync()
-    assert run(rule).status == "skipped_protected"
 
+    assert run(rule).status == "skipped_protected"
     assert drafted == [True]

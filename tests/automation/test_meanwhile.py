@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils.timezone import now
 
-from accounts.models import Workspace
+from accounts.models import SyncRun, Workspace
 from automation import machine, services
 from automation.machine import events
 from automation.models import Rule, RuleRun, Transfer
@@ -140,10 +140,13 @@ def test_a_plan_that_is_written_anew_beside_a_busy_account_keeps_its_moves(
     ]
     bank.fault("drop_before", **orders)
     run(rules[0])
+    readings = SyncRun.objects.filter(kind="pre_automation", status="ok")
+    before = readings.count()
 
     second = run(rules[1])
 
     assert second.transfers.get().error_code == "account_busy"
+    assert readings.count() == before + 1  # it was to be written along with the plan
     kept = RuleRun.objects.get(pk=second.pk)
     assert [move["money"]["minor"] for move in kept.moves] == ["1000"]
 
