@@ -58,14 +58,17 @@ def make_many(rule, source, target):
 
 
 def forget():
-    """Let PostgreSQL know nothing of the tables, as before it looks at them first.
+    """Let PostgreSQL know nothing of the tables, as in a new installation.
 
-    It may have looked by itself, while they were empty between two tests.
+    It may have looked at them by itself, while they were empty between two tests,
+    and their indexes are as large as all that was ever rolled back made them.
     """
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         for model in (RuleRun, Transfer):
             table = model._meta.db_table
             cursor.execute("SELECT pg_clear_relation_stats('public', %s)", [table])
+            cursor.execute(f"REINDEX TABLE {connection.ops.quote_name(table)}")
 
 
 def analyze():
