@@ -45,13 +45,15 @@ class MinorUnits(models.DecimalField):
         return int(decimal)
 
     def get_db_prep_save(self, value, connection):
-        # Django would round a float or a fraction; an amount is exact or refused.
-        if value is not None and not hasattr(value, "resolve_expression"):
-            try:
-                whole(value)
-            except MoneyError as error:
-                raise ValidationError(str(error)) from error
-        return super().get_db_prep_save(value, connection)
+        # Django would round a float or a fraction; an amount is exact or refused. As an
+        # integer its type would depend on its size, and so would that of a statement
+        # which it is given beside.
+        if value is None or hasattr(value, "resolve_expression"):
+            return super().get_db_prep_save(value, connection)
+        try:
+            return Decimal(whole(value))
+        except MoneyError as error:
+            raise ValidationError(str(error)) from error
 
 
 class ExactSum(models.Field):

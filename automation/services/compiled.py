@@ -9,26 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from types import NoneType
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import (
-    CharField,
-    DateTimeField,
-    Field,
-    Model,
-    QuerySet,
-    TextField,
-    UUIDField,
-)
+from django.db.models import Field, Model, QuerySet
 from psycopg.sql import Literal
 
 from accounts.services import grouped
 
+from .columns import Write, quoted, reader, writer
 from .making import Maker
 from .prepared import MARK, execute
 
@@ -134,7 +127,7 @@ def several(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
 
 
 Change = tuple[Model, Mapping[str, Any]]  # a row, and what is to be written to it
-Column = tuple[str, Field, type | None]
+Column = tuple[str, Field, Write]
 
 
 class Exchange:
@@ -167,7 +160,7 @@ class Exchange:
             written |= {pk for (pk,) in answer.fetchall()}
         return written
 
-    @property
+    @cached_property
     def in_order(self) -> str:
         """Return the statement that locks rows in the order of their keys."""
         table = connection.ops.quote_name(self.model._meta.db_table)
@@ -197,7 +190,7 @@ class Exchange:
         found = maker(rows := answer.fetchall(), answer.db)
         return [model for model in found if model is not None] if rows else None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return the name of the column that tells rows apart, as SQL holds it."""
         return quoted(self.model._meta.pk)
@@ -216,8 +209,8 @@ class Exchange:
         sql, new, old = self.shaped(*self.kind(changes[0]), len(changes))
         given: list[object] = []
         for row, fields in changes:
-            given += [held(key_of(fields[n], c), c, t) for n, c, t in new]
-            given += [held(getattr(row, n), c, t) for n, c, t in old]
+            given += [write(fields[name]) for name, _, write in new]
+            given += [write(getattr(row, name)) for name, _, write in old]
         return sql, given
 
     def shape(
@@ -253,7 +246,7 @@ class Insertion:
 
     def __init__(self, model: type[Model], follows: str) -> None:
         self.model, self.follows = model, model._meta.get_field(follows)
-        self.columns = [(c, plain(c)) for c in model._meta.local_concrete_fields]
+        self.columns = model._meta.local_concrete_fields
         self.shaped = cache(self.shape)
 
     def __call__(
@@ -265,12 +258,7 @@ class Insertion:
         inserted. Each change is followed by one row at least. Raises IntegrityError.
         """
         sql, values = exchange.statement(changes)
-        given = [
-            held(value, column, as_given)
-            for new in rows
-            for column, as_given in self.columns
-            for value in (column.pre_save(new, add=True),)
-        ]
+        given = [write(read(new)) for new in rows for read, write in self.ways]
         known = f"WITH known AS ({sql} RETURNING t.{exchange.key}) "
         whole, given = known + self.shaped(len(rows)), [*values, *given]
         answer = execute(whole, given, anew=len(changes) > 1)
@@ -280,10 +268,15 @@ class Insertion:
             new._state.db = DEFAULT_DB_ALIAS
         return written
 
+    @cached_property
+    def ways(self) -> list[tuple[Callable[[Model], Any], Write]]:
+        """Return of each column what reads it from a row, and what writes that."""
+        return [(reader(column), writer(column)) for column in self.columns]
+
     def shape(self, number: int) -> str:
         """Return the SQL that inserts so many rows: all columns of one, then the next."""
-        names = ", ".join(quoted(column) for column, _ in self.columns)
-        row = typed([column for column, _ in self.columns])
+        names = ", ".join(quoted(column) for column in self.columns)
+        row = typed(self.columns)
         table, follows = self.model._meta.db_table, quoted(self.follows)
         return (
             f"INSERT INTO {connection.ops.quote_name(table)} ({names}) "
@@ -293,21 +286,11 @@ class Insertion:
 
 
 def columns_of(model: type[Model], names: Iterable[str]) -> list[Column]:
-    """Return columns of `model`: the name, the field, and what it holds as given."""
+    """Return columns of `model`: the name, the field, and what writes a value to it."""
     fields = [
         (n, model._meta.pk if n == "pk" else model._meta.get_field(n)) for n in names
     ]
-    return [(name, field, plain(field)) for name, field in fields]
-
-
-def quoted(column: Field) -> str:
-    return connection.ops.quote_name(column.column)
-
-
-def key_of(value: object, column: Field) -> object:
-    """Return `value`, or of a row that a column refers to its key."""
-    is_row = isinstance(value, Model)
-    return value.prepare_database_save(column) if is_row else value
+    return [(name, field, writer(field)) for name, field in fields]
 
 
 def typed(columns: Iterable[Field]) -> str:
@@ -317,19 +300,3 @@ def typed(columns: Iterable[Field]) -> str:
     """
     casts = (str(column.db_type(connection)).partition("(")[0] for column in columns)
     return f"({', '.join(f'%s::{cast}' for cast in casts)})"
-
-
-# What columns hold as it is given. Of all else Django says how they hold it.
-PLAIN = {CharField: str, TextField: str, UUIDField: UUID, DateTimeField: datetime}
-
-
-def plain(column: Field) -> type | None:
-    """Return the type of values that `column` holds as they are given."""
-    return PLAIN.get(type(getattr(column, "target_field", column)))
-
-
-def held(value: object, column: Field, as_given: type | None) -> object:
-    """Return `value` as `column` holds it in the database."""
-    if value is None or type(value) is as_given:
-        return value
-    return column.get_db_prep_save(value, connection)

@@ -29,6 +29,7 @@ RUNS = Compiled(
 
 SWAP = Exchange(RuleRun, "status", "lease_until", "attempts")
 INSERT = Insertion(Transfer, "run")
+PREPARED_AFTER = 5  # times that a statement is asked
 
 
 @pytest.fixture
@@ -268,6 +269,20 @@ def test_an_exchange_finds_nothing_where_somebody_was_faster(two):
 def test_an_exchange_refuses_what_a_column_cannot_hold(two):
     with pytest.raises(ValidationError):
         SWAP(two[0], {"amount": 1.5})
+
+
+@pytest.mark.django_db
+def test_whole_numbers_of_any_size_are_written_by_one_statement(two):
+    for size in (1, 2**20, 2**40, 2**80) * (PREPARED_AFTER + 1):
+        assert SWAP(two[0], {"amount": size, "dry": True}) == 1
+
+    assert RuleRun.objects.get(pk=two[0].pk).amount == 2**80
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT parameter_types::text FROM pg_prepared_statements "
+            'WHERE statement LIKE \'%%"amount" = v.v0, "dry" = v.v1 %%\''
+        )
+        assert len(cursor.fetchall()) == 1
 
 
 @pytest.fixture
