@@ -13,6 +13,7 @@ from automation.machine import Command, Part, TransferState, events
 from automation.models import RuleRun, Transfer
 from automation.rules.draft import LIVE_SECONDS
 
+from .attributes import attributes
 from .funds import judge, oldest
 from .rows import KEPT, part_of, take, transfer_state
 
@@ -34,7 +35,7 @@ def begin(run: RuleRun, rows: Sequence[Transfer], accounts: Sequence[Account]) -
             balance.leaving = account.leaving
             balances[account.pk] = balance
     if sending := begun(run, row, part, balances):
-        take(row, {name: getattr(sending, name) for name in KEPT})
+        take(row, attributes(sending, KEPT))
         row.begun = True
 
 

@@ -23,6 +23,7 @@ from automation.machine.run import Moves
 from automation.models import Rule, RuleLeg, RuleRun, Transfer, Trigger
 from automation.rules import Plan, dedupe_id
 
+from .attributes import attributes
 from .beginning import begin
 from .facts import connections, decide, read, read_again
 from .instead import start_instead
@@ -129,7 +130,7 @@ def write_plans(runs: Sequence[RuleRun], *, at_once: bool) -> dict[UUID, Outcome
 @contextmanager
 def unless_committed(runs: Sequence[RuleRun]) -> Iterator[list[Draft]]:
     """Let `runs` be as they were before, but for those whose drafts the list is told."""
-    known = [{name: getattr(run, name) for name in WRITTEN} for run in runs]
+    known = [attributes(run, WRITTEN) for run in runs]
     committed: list[Draft] = []
     try:
         yield committed

@@ -20,6 +20,7 @@ from automation.machine.endings import CANCELLED
 from automation.machine.run import Progress, Step, Terms
 from automation.models import Rule, RuleRun, Transfer
 
+from .attributes import attributes
 from .booking import book
 from .compiled import Exchange, Insertion
 from .plans import happened, moves_of, told_moves
@@ -81,7 +82,7 @@ def transfer_state(row: Transfer, part: Part) -> TransferState:
         horizon=horizon(row.source.provider),
         part=part,
         expires_at=row.expires_at,
-        **{name: getattr(row, name) for name in KEPT},
+        **attributes(row, KEPT),
     )
 
 
@@ -174,8 +175,7 @@ def busy(error: DatabaseError) -> bool:
 
 def run_state(run: RuleRun) -> RunState:
     late = timedelta(seconds=run.rule.max_lateness_seconds)
-    known = {name: getattr(run, name) for name in RUN_KEPT}
-    deadline = run.scheduled_for + late
+    known, deadline = attributes(run, RUN_KEPT), run.scheduled_for + late
     return RunState(deadline, **known, moves=moves_of(run), terms=terms(run.rule))
 
 
@@ -222,15 +222,15 @@ def with_cooldowns(commands: Collection[RunCommand]) -> Write:
 
 
 def changed(
-    row: Transfer | RuleRun, after: TransferState | RunState, names: Sequence[str]
+    row: Transfer | RuleRun, after: TransferState | RunState, names: tuple[str, ...]
 ) -> Iterator[tuple[str, Any]]:
     """Yield name and value of what `after` makes of `row`.
 
     Also what others change meanwhile who leave the rest as it was: who wakes it.
     """
-    for name in names:
-        value = getattr(after, name)
-        if name == "next_attempt_at" or value != getattr(row, name):
+    known = attributes(row, names)
+    for name, value in attributes(after, names).items():
+        if name == "next_attempt_at" or value != known[name]:
             yield name, value
 
 

@@ -29,6 +29,7 @@ from providers.errors import (
 from providers.wire import Call, before
 
 from .asking import ask, failure
+from .attributes import attributes
 from .funds import check
 from .locks import hold
 from .relay import Relay
@@ -129,7 +130,7 @@ class Drive:
     def commit(self, after: machine.TransferState, commands: Sequence[Command]) -> bool:
         """Write the new state and what belongs to it, all or nothing."""
         rows = [row for row in (self.row, self.before) if row is not None]
-        known = [{name: getattr(row, name) for name in KEPT} for row in rows]
+        known = [attributes(row, KEPT) for row in rows]
         try:
             with nullcontext() if self.all_at_once(commands) else transaction.atomic():
                 if after.needs_person and not self.row.needs_person:

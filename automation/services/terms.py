@@ -17,15 +17,18 @@ from automation.rules.known import STALE_SECONDS
 from automation.rules.localtime import midnight, zone_of
 from automation.rules.terms import POT
 
+from .attributes import attributes
 from .condition_document import stored_conditions
 from .pay import pay_cycle
 
 DROPS = timedelta(days=30)
 AHEAD = timedelta(minutes=1)  # by which clocks may differ
 UNKNOWN_AGE = 10 * STALE_SECONDS
-SAME = ("role", "order", "strategy", "amount", "share", "keep", "keep_share", "floor")
-BOUNDS = ("target", "cap", "max_share", "min_move", "low", "high")
-MORE = ("due", "unit", "multiplier", "accounts")
+OF_LEG = (
+    *("role", "order", "strategy", "amount", "share", "keep", "keep_share", "floor"),
+    *("target", "cap", "max_share", "min_move", "low", "high"),
+    *("due", "unit", "multiplier", "accounts"),
+)
 LIMITS = ("min_move", "per_move", "per_run", "per_day", "per_rule")
 
 
@@ -51,12 +54,11 @@ def rule_spec(rule: Rule, *, now: datetime | None = None) -> RuleSpec:
 
 
 def leg_spec(leg: RuleLeg) -> Leg:
-    known = {name: getattr(leg, name) for name in (*SAME, *BOUNDS, *MORE)}
-    return Leg(account=str(leg.account_id or ""), **known)
+    return Leg(account=str(leg.account_id or ""), **attributes(leg, OF_LEG))
 
 
 def limits(rule: Rule, now: datetime | None) -> Limits:
-    bounds = {name: getattr(rule, name) for name in LIMITS}
+    bounds = attributes(rule, LIMITS)
     if now is None or (rule.per_day is None and rule.per_rule is None):
         return Limits(**bounds)
     today, ever = moved(rule, now)
