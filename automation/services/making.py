@@ -39,10 +39,14 @@ class Maker:
         return [self.make(self.values(row, mine)) for row in rows]
 
     def values(self, row: Row, mine: BaseDatabaseWrapper) -> Row:
-        """Return a row as its columns read it: money whole, JSON as what it says."""
+        """Return a row as its columns read it: money whole, JSON as what it says.
+
+        Nothing is nothing to each of them.
+        """
         values = list(row)
         for place, read, column in self.read:
-            values[place] = read(values[place], column, mine)
+            if values[place] is not None:
+                values[place] = read(values[place], column, mine)
         return values
 
 

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from psycopg.adapt import Dumper
+from psycopg.postgres import types
 from psycopg.types.datetime import TimestamptzLoader
 
 MOST = 1_000  # values: a statement with more comes seldom, and never twice alike
@@ -40,11 +43,22 @@ class Cursor(psycopg.RawCursor):
         super()._send_query_prepared(name, pgq, **more)
 
 
+class KeysDumper(Dumper):
+    """Writes lists of keys; psycopg works out anew each time what a list holds."""
+
+    oid = types["uuid"].array_oid
+
+    def dump(self, obj: list[UUID]) -> bytes:
+        """Return the keys in braces."""
+        return b"{%b}" % b",".join([b"%032x" % key.int for key in obj])
+
+
 def execute(sql: str, values: Sequence[Any], *, anew: bool = False) -> CursorWrapper:
     """Return the answer to a statement, to be read before anything else is asked.
 
-    What joins many values to a table is planned `anew` each time: the best way to do that
-    depends on how large the table is by now, which a plan that is kept does not notice.
+    A list among `values` is one of keys. What joins many values to a table is planned
+    `anew` each time: the best way to do that depends on how large the table is by now,
+    which a plan that is kept does not notice.
     """
     mine = connections[DEFAULT_DB_ALIAS]
     if len(values) > MOST:
@@ -86,5 +100,6 @@ def cursor_for(statement: str, mine: BaseDatabaseWrapper) -> CursorWrapper:
 def open_cursor(raw: psycopg.Connection) -> Cursor:
     """Open a cursor that reads moments as psycopg does, much faster than Django."""
     cursor = Cursor(raw)
+    cursor.adapters.register_dumper(list, KeysDumper)
     cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
     return cursor
