@@ -11,6 +11,7 @@ from decimal import (
     Inexact,
     InvalidOperation,
 )
+from functools import lru_cache
 
 # Python's default of 28 digits loses wei and uint256; NUMERIC(78,0) holds 78.
 EXACT = Context(prec=160, traps=[Inexact, InvalidOperation, DivisionByZero])
@@ -61,10 +62,9 @@ class Asset:
     @classmethod
     def parse(cls, text: str) -> Asset:
         """Return the asset written in `text`; raises MoneyError."""
-        found = ASSET.fullmatch(text) if isinstance(text, str) else None
-        if found is None:
+        if not isinstance(text, str):
             raise MoneyError(f"{text!r:.60} is not an asset such as GBP/2")
-        return cls(found["code"], int(found["decimals"]))
+        return _asset(text)
 
     def minor(self, value: str | int | Decimal) -> int:
         """Return `value` whole units as minor units; raises MoneyError unless exact."""
@@ -92,6 +92,14 @@ class Asset:
 
     def __str__(self) -> str:
         return f"{self.code}/{self.decimals}"
+
+
+@lru_cache(maxsize=1_000)
+def _asset(text: str) -> Asset:
+    found = ASSET.fullmatch(text)
+    if found is None:
+        raise MoneyError(f"{text!r:.60} is not an asset such as GBP/2")
+    return Asset(found["code"], int(found["decimals"]))
 
 
 def _check_decimal(text: str) -> None:
