@@ -71,10 +71,8 @@ SHARED = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
-    structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
-    structlog.processors.UnicodeDecoder(),
 ]
 UNTOLD = ("timestamp", "logger", "level", "event", "exception", "stack")
 
@@ -102,6 +100,9 @@ class NotHealth(logging.Filter):
 
 def configure(form: str, level: str) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING; `form` is `text` or `json`."""
+    # No line says them, and each record would look them up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # as the documentation of `logging` has it
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -136,9 +137,23 @@ def configure(form: str, level: str) -> dict[str, Any]:
     }
 
 
+class Formatter(structlog.stdlib.ProcessorFormatter):
+    """Renders lines of ours without a copy of each record, which structlog makes first."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of `record`, which stays as it is for other handlers."""
+        logger = getattr(record, "_logger", None)
+        if logger is None:  # of somebody who does not log by structlog
+            return super().format(record)
+        told: Any = {**record.msg, "_record": record, "_from_structlog": True}
+        for process in self.processors:
+            told = process(logger, record._name, told)
+        return told
+
+
 def _formatter(form: str) -> dict[str, Any]:
     return {
-        "()": structlog.stdlib.ProcessorFormatter,
+        "()": Formatter,
         "foreign_pre_chain": SHARED,
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

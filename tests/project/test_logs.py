@@ -162,6 +162,33 @@ def test_traceback_is_written_without_its_secret(written):
     assert SECRET not in line
 
 
+def test_a_mapping_that_somebody_else_logs_is_written_with_its_traceback(written):
+    def fail(_, theirs):
+        try:
+            int("x")
+        except ValueError:
+            theirs.exception({"token": SECRET})
+
+    line = written("text", fail)
+
+    assert line.startswith("error") and "ValueError" in line
+    assert SECRET not in line
+
+
+def test_two_handlers_write_the_same_line(written):
+    def tell(ours, theirs):
+        *_, first = theirs.handlers
+        second = logging.StreamHandler(first.stream)
+        second.setFormatter(first.formatter)
+        theirs.addHandler(second)
+        try:
+            ours.info("synced", account="a")
+        finally:
+            theirs.removeHandler(second)
+
+    assert written("text", tell) == 2 * "info    synced account=a\n"
+
+
 def test_monitors_do_not_fill_the_log(written):
     def ask(ours, theirs):
         ours.info("request_finished", request="GET /health/ready", code=200)
