@@ -32,7 +32,7 @@ class Job(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with acting(lambda: Actor(self.name, "job")):
-            return super().__call__(*args, **kwargs)
+            return self.run(*args, **kwargs)  # the worker keeps its request already
 
 
 app = Celery("balsync", task_cls=Job)

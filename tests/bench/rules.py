@@ -41,6 +41,7 @@ from automation.models import Rule, RuleRun, Transfer
 from automation.rules import Holding, Leg, RuleSpec, plan
 from automation.services import asking, funds, planning, sending, together
 from automation.services.routes import place
+from balsync_project.celery import app
 from balsync_project.garbage import IN_BULK, collect_rarely
 from tests.bench import storage
 from tests.bench.sync import bank
@@ -57,6 +58,8 @@ PLANS = 10_000  # a second
 ABREAST = (1, 2, 5, 10, 20)  # runs of as many customers, due together
 LEAST = 10  # times that they are measured
 CONSOLE = Console(width=118)
+# A worker has the tasks themselves by these names.
+ALONE, TOGETHER = tasks.execute_run.name, tasks.execute_runs.name
 
 
 def main(argv: Sequence[str]) -> None:
@@ -454,9 +457,9 @@ def carry_out(ids: Sequence[str]) -> None:
     """Do as a worker what a message of `tasks.queue_runs` says."""
     close_old_connections()
     if len(ids) > 1:
-        tasks.execute_runs(ids)
+        app.tasks[TOGETHER](ids)
     else:
-        tasks.execute_run(*ids)
+        app.tasks[ALONE](*ids)
 
 
 def anew(ids: Sequence[str]) -> None:
