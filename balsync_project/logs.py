@@ -99,10 +99,9 @@ class NotHealth(logging.Filter):
 
 
 def configure(form: str, level: str) -> dict[str, Any]:
-    """Set structlog up and return Django's LOGGING; `form` is `text` or `json`."""
+    """Set logging and structlog up, and return Django's LOGGING; `form`: `text` or `json`."""
     # No line says them, and each record would look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # as the documentation of `logging` has it
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -143,11 +142,12 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of `record`, which stays as it is for other handlers."""
         logger = getattr(record, "_logger", None)
-        if logger is None:  # of somebody who does not log by structlog
+        method = getattr(record, "_name", None)
+        if logger is None or method is None:  # of somebody who logs without structlog
             return super().format(record)
         told: Any = {**record.msg, "_record": record, "_from_structlog": True}
         for process in self.processors:
-            told = process(logger, record._name, told)
+            told = process(logger, method, told)
         return told
 
 

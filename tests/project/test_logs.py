@@ -175,6 +175,14 @@ def test_a_mapping_that_somebody_else_logs_is_written_with_its_traceback(written
     assert SECRET not in line
 
 
+@pytest.mark.parametrize("whose", [0, 1])
+def test_who_asks_for_the_stack_is_told_it(written, whose):
+    def tell(*logs):
+        logs[whose].warning("Here", stack_info=True)
+
+    assert "in tell" in written("text", tell)
+
+
 def test_two_handlers_write_the_same_line(written):
     def tell(ours, theirs):
         *_, first = theirs.handlers
