@@ -32,7 +32,8 @@ class Job(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with acting(lambda: Actor(self.name, "job")):
-            return self.run(*args, **kwargs)  # the worker keeps its request already
+            # A worker keeps its request already, and nobody asks for it elsewhere.
+            return self.run(*args, **kwargs)
 
 
 app = Celery("balsync", task_cls=Job)

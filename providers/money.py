@@ -63,7 +63,7 @@ class Asset:
     def parse(cls, text: str) -> Asset:
         """Return the asset written in `text`; raises MoneyError."""
         if not isinstance(text, str):
-            raise MoneyError(f"{text!r:.60} is not an asset such as GBP/2")
+            raise _no_asset(text)
         return _asset(text)
 
     def minor(self, value: str | int | Decimal) -> int:
@@ -98,8 +98,12 @@ class Asset:
 def _asset(text: str) -> Asset:
     found = ASSET.fullmatch(text)
     if found is None:
-        raise MoneyError(f"{text!r:.60} is not an asset such as GBP/2")
+        raise _no_asset(text)
     return Asset(found["code"], int(found["decimals"]))
+
+
+def _no_asset(text: object) -> MoneyError:
+    return MoneyError(f"{text!r:.60} is not an asset such as GBP/2")
 
 
 def _check_decimal(text: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 def attributes(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
     """Return what `thing` has under two or more `names`."""
-    return dict(zip(names, reader(names)(thing), strict=True))
+    return dict(zip(names, getter(names)(thing), strict=True))
 
 
 @cache
-def reader(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+def getter(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
     return attrgetter(*names)

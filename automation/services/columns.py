@@ -1,4 +1,4 @@
-"""What columns hold of values in the database, known once for each column."""
+"""What columns hold of values in the database, worked out before there are values."""
 
 from __future__ import annotations
 
@@ -59,9 +59,10 @@ def writer(column: Field) -> Write:
 
 def makers(column: Field) -> dict[type, Write]:
     """Return what makes of values of a type what `column` holds of them."""
-    if isinstance(column, JSONField) and column.encoder is None:
+    if type(column) is JSONField and column.encoder is None:
         return {list: Jsonb, dict: Jsonb}
-    number = connection.ops.integerfield_type_map.get(column.get_internal_type())
+    # Django's own go by the names of their types; others may have a word of their own.
+    number = connection.ops.integerfield_type_map.get(type(column).__name__)
     return {int: number} if number else {}
 
 
@@ -71,6 +72,6 @@ def reader(column: Field) -> Callable[[Model], Any]:
     Few columns have a word in that.
     """
     silent = type(column).pre_save is Field.pre_save
-    if isinstance(column, DateTimeField):
+    if type(column) is DateTimeField:
         silent = not (column.auto_now or column.auto_now_add)
     return attrgetter(column.attname) if silent else partial(column.pre_save, add=True)
