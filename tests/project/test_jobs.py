@@ -21,7 +21,7 @@ def asked():
 
 
 def test_a_job_acts_under_its_own_name_and_knows_its_message(asked):
-    who, message = asked.apply(task_id="a message").get()
+    who, message = asked.apply(task_id="a message", throw=True).result
 
     assert (who.name, who.via) == ("tests.asked", "job")
     assert message == "a message"
