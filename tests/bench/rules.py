@@ -326,7 +326,8 @@ def runs_table(remote: Any, count: int, owners: Sequence[UUID]) -> Table:
             f"{median(naive.cpu):.1f}",
             f"{min(naive.cpu):.1f}",
         )
-    fresh = median(product(rules["topup"], count // 4, owners, "fresh", anew).wall)
+    few = max(count // 4, 1)
+    fresh = median(product(rules["topup"], few, owners, "fresh", anew).wall)
     table.caption = (
         f"A create() takes {min(rows):.2f} to {max(rows):.2f} ms here; a run with one "
         f"transfer may take as long as {GOAL:.1f}. On a connection of its own it takes "
