@@ -156,7 +156,7 @@ class Exchange:
                     f"AND (SELECT count(*) FROM held) > 0 RETURNING t.{self.key}"
                 )
                 given = [[row.pk for row, _ in alike], *given]
-            answer = execute(whole, given, anew=len(alike) > 1)
+            answer = execute(whole, given, joined=len(alike))
             written |= {pk for (pk,) in answer.fetchall()}
         return written
 
@@ -261,7 +261,7 @@ class Insertion:
         given = [write(read(new)) for new in rows for read, write in self.ways]
         known = f"WITH known AS ({sql} RETURNING t.{exchange.key}) "
         whole, given = known + self.shaped(len(rows)), [*values, *given]
-        answer = execute(whole, given, anew=len(changes) > 1)
+        answer = execute(whole, given, joined=len(changes))
         written = {pk for (pk,) in answer.fetchall()}
         for new in rows:
             new._state.adding = getattr(new, self.follows.attname) not in written

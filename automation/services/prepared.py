@@ -23,6 +23,7 @@ from psycopg.postgres import types
 from psycopg.types.datetime import TimestamptzLoader
 
 MOST = 1_000  # values: a statement with more comes seldom, and never twice alike
+FEW = 5  # rows of values that are looked for by their keys, however large a table is
 KEPT = 100  # statements, as many as psycopg itself keeps prepared
 MARK = re.compile("%%|%s")
 
@@ -53,12 +54,13 @@ class KeysDumper(Dumper):
         return b"{%b}" % b",".join([b"%032x" % key.int for key in obj])
 
 
-def execute(sql: str, values: Sequence[Any], *, anew: bool = False) -> CursorWrapper:
+def execute(sql: str, values: Sequence[Any], *, joined: int = 1) -> CursorWrapper:
     """Return the answer to a statement, to be read before anything else is asked.
 
-    A list among `values` is one of keys. What joins many values to a table is planned
-    `anew` each time: the best way to do that depends on how large the table is by now,
-    which a plan that is kept does not notice.
+    A list among `values` is one of keys. Where more than a few rows of values are
+    `joined` to a table, that is planned anew each time: the best way to do it depends on
+    how large the table is by now, which a plan that is kept does not notice. To plan it
+    takes longer than to do it, so that a few are not worth it.
     """
     mine = connections[DEFAULT_DB_ALIAS]
     if len(values) > MOST:
@@ -67,7 +69,7 @@ def execute(sql: str, values: Sequence[Any], *, anew: bool = False) -> CursorWra
         return cursor
     statement = numbered(sql)
     cursor = cursor_for(statement, mine)
-    cursor.cursor.anew = anew
+    cursor.cursor.anew = joined > FEW
     cursor.execute(statement, values)
     return cursor
 

@@ -115,7 +115,7 @@ def finish(
         *([[row.pk for row, _ in lasts]] if several else ()),
         *(*values, *amounts, *theirs, *told),
     ]
-    found = sorted_out(execute(sql, given, anew=several).fetchall())
+    found = sorted_out(execute(sql, given, joined=len(endings)).fetchall())
     announce([row for row, _ in lasts], found["entered"])
     succeeded = {pk for pk, *_ in found["ended"]}
     if not several and succeeded and not found["waits"]:

@@ -6,6 +6,7 @@ import gc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from decimal import Decimal
+from functools import partial
 from uuid import UUID, uuid4
 from weakref import ref
 
@@ -19,7 +20,7 @@ from accounts.models import Account
 from automation.models import RuleRun, Transfer
 from automation.services import runs
 from automation.services.compiled import Compiled, Exchange, Insertion
-from automation.services.prepared import KEPT, MOST, Cursor, execute
+from automation.services.prepared import FEW, KEPT, MOST, Cursor, execute
 
 RUNS = Compiled(
     lambda moment, *ids: RuleRun.objects.select_related("rule").filter(
@@ -367,15 +368,17 @@ def test_an_insertion_cuts_nothing_off(transfers, name, value):
 
 
 @pytest.mark.django_db
-def test_what_joins_many_values_to_a_table_is_planned_each_time(two):
+def test_what_joins_many_values_to_a_table_is_planned_each_time(topup):
+    start = partial(runs.start_run, topup, trigger_kind="manual")
+    many = [start(str(number))[0] for number in range(FEW + 1)]
     for number in range(8):
-        assert len(SWAP.all_of([(run, {"reason": f"{number}"}) for run in two])) == 2
-        assert SWAP(two[0], {"reason": f"alone {number}"})
+        for some in (many, many[:FEW], many[:1]):
+            told = [(run, {"reason": f"{len(some)}: {number}"}) for run in some]
+            assert len(SWAP.all_of(told)) == len(some)
 
     known = execute("SELECT statement FROM pg_prepared_statements", []).fetchall()
-    mine = [sql for (sql,) in known if 'UPDATE "automation_rulerun"' in sql]
-    assert mine
-    assert not any("FOR NO KEY UPDATE" in sql for sql in mine)
+    kept = [sql for (sql,) in known if 'UPDATE "automation_rulerun"' in sql]
+    assert {sql.count("::uuid") for sql in kept} == {FEW, 1}
 
 
 @pytest.mark.django_db
