@@ -6,13 +6,18 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import structlog
+from django.db.models import OuterRef, QuerySet
 
 from accounts.models import Account, Discrepancy, Severity
-from automation.machine.proof import FOREIGN, NAMES, Finding
+from automation.machine.proof import FOREIGN, NAMES, UNKNOWN, Finding
+from automation.models import RuleLeg, RuleRun
 
 log = structlog.get_logger("automation.proof")
 Status = Discrepancy.Status
 DECIDED = (Status.ACCEPTED, Status.IGNORED)
+# Entries under ids like ours that no transfer has: somebody else moves this money too, or
+# the database is an older one. What a rule does now may be done already.
+STRANGE = (FOREIGN, UNKNOWN)
 
 
 def record(
@@ -65,3 +70,27 @@ def open_one(account: Account, finding: Finding, moment: datetime) -> None:
         expected=str(finding.expected),
         actual=str(finding.actual),
     )
+
+
+def strange(rules: QuerySet[RuleLeg]) -> QuerySet[Discrepancy]:
+    """Return what is open of STRANGE at the connections of the accounts of legs `rules`."""
+    return Discrepancy.objects.filter(
+        name__in=STRANGE,
+        status=Status.OPEN,
+        account__connection__in=rules.values("account__connection"),
+    )
+
+
+def strange_to_runs() -> QuerySet[Discrepancy]:
+    """Return, within a query of runs, what is open of STRANGE where their rules move."""
+    return strange(RuleLeg.objects.filter(rule=OuterRef(OuterRef("rule"))))
+
+
+def doubted(run: RuleRun) -> str:
+    """Return why `run` may not be begun before a person has decided, or nothing."""
+    if not run.strange:
+        return ""
+    row = strange(RuleLeg.objects.filter(rule=run.rule_id)).first()
+    if row is None:
+        return ""  # somebody has just decided
+    return f"{row}: somebody else may move this money too. Accept or ignore that first"

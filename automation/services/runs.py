@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists
 from django.utils.timezone import now
 
 from accounts.services import audit
@@ -22,6 +23,7 @@ from automation.rules import Plan
 
 from .compiled import Compiled, padded
 from .driving import drive
+from .findings import doubted, strange_to_runs
 from .line import in_line, waits_for
 from .locks import hold
 from .planning import legs_with_accounts, plan_run
@@ -113,6 +115,7 @@ def load_all(ids: Iterable[UUID]) -> list[RuleRun]:
 LOADED = Compiled(
     lambda runs, moment: (
         in_line(RuleRun.objects.select_related("rule__workspace"), moment)
+        .annotate(strange=Exists(strange_to_runs()))
         .filter(pk__in=runs)
         .order_by()
     )
@@ -160,7 +163,7 @@ def claim(run: RuleRun) -> Sequence[RunCommand]:
 
     Both are written or neither: nobody would look again at what a quarantined run left.
     """
-    event = events.Claim(held_up(run) or waits_for(run))
+    event = events.Claim(held_up(run) or doubted(run) or waits_for(run))
     if run.attempts < events.ATTEMPTS:
         return apply(run, event, write=take_on) or ()
     with transaction.atomic():

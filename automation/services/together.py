@@ -143,9 +143,9 @@ def abreast(runs: Iterable[RuleRun], rested: Rested) -> list[tuple[RuleRun, Foll
 
 
 def begins(run: RuleRun) -> bool:
-    """Say whether `run` begins for the first time, and has nobody to wait for."""
+    """Say whether `run` begins for the first time, and waits for nothing."""
     fresh = run.status == RuleRun.Status.DUE and run.attempts == 0
-    return fresh and not run.depends and not run.behind
+    return fresh and not (run.depends or run.behind or run.strange)
 
 
 def as_read(ready: dict[UUID, RuleRun], ends: float) -> Iterator[list[RuleRun]]:

@@ -21,11 +21,11 @@ from automation.machine.proof import (
     prove,
     strangers,
 )
-from automation.models import Transfer
+from automation.models import RuleRun, Transfer
 from automation.services import proving
 from tests.guards import unguarded
 
-from .conftest import gbp, leg
+from .conftest import Person, gbp, leg
 
 NOON = datetime(2026, 1, 25, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -257,6 +257,61 @@ def test_a_row_that_was_lost_is_unknown_and_another_installation_is_foreign(
     ]
     grades = Discrepancy.objects.filter(status="open").values_list("name", "severity")
     assert dict(grades) == {"transfer_foreign": "warning", "transfer_unknown": "error"}
+
+
+def go_elsewhere(person):
+    """Let another installation move 5.00 into the first pot."""
+    ends = [services.routes.place(a) for a in (person.main, person.pots[0])]
+    name = made("elsewhere")
+    services.asking.call(
+        person.connection, lambda a: a.transfer(*ends, 5_00, dedupe_id=name)
+    )
+
+
+def lose_the_rows(_):
+    with unguarded():
+        Transfer.objects.all().delete()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("happen", [go_elsewhere, lose_the_rows])
+def test_nothing_is_begun_where_somebody_else_may_move_the_money(
+    alice, bank, workspace, done, run, happen
+):
+    happen(alice)
+    prove_now(alice)
+    alice.fill(alice.pots[0], 0)
+
+    waiting = run(done.run.rule, "two", kind="daily")
+
+    assert (waiting.status, waiting.attempts) == ("due", 0)
+    assert "Accept or ignore that first" in waiting.reason
+    assert alice.holds(alice.pots[0]) == 0
+    Discrepancy.objects.filter(status="open").decide("accepted", None)
+    RuleRun.objects.update(next_attempt_at=None)
+    assert services.execute_run(waiting.pk).status == "succeeded"
+
+
+@pytest.mark.django_db
+def test_money_elsewhere_moves_on_while_somebody_moves_here(bank, alice, done, run):
+    go_elsewhere(alice)
+    prove_now(alice)
+    bob = Person(bank, alice.workspace, "bob")
+    bob.fill(bob.main, 100_00)
+    give = leg(bob.pots[0], "target", strategy="fixed", amount=gbp(10_00))
+    rule = bob.rule("topup", leg(bob.main, "source"), give)
+    mine = services.start_run(done.run.rule, "two", trigger_kind="daily")[0]
+    his = services.start_run(rule, "two", trigger_kind="daily")[0]
+
+    tasks.execute_runs([str(mine.pk), str(his.pk)])
+
+    assert status_of(mine, his) == ["due", "succeeded"]
+
+
+def status_of(*runs) -> list[str]:
+    for run in runs:
+        run.refresh_from_db()
+    return [run.status for run in runs]
 
 
 @pytest.mark.django_db
