@@ -42,6 +42,13 @@ def ask(row: Transfer) -> machine.Event:
     return recognise(entries, wanted(row, entries, first - SKEW))
 
 
+def found_among_synced(row: Transfer) -> machine.Event | None:
+    """Return what entries that were synced before prove of `row`; None if none names it."""
+    named = Transaction.objects.filter(dedupe_id=str(row.pk), declined="")
+    entries = [entry_of(entry, row) for entry in named]
+    return recognise(entries, wanted(row, entries, row.created)) if entries else None
+
+
 def outer(row: Transfer) -> Account:
     """Return the account whose ledger tells of `row`: the one that is no pot."""
     return row.source if row.source.parent_id is None else row.target

@@ -32,6 +32,10 @@ STATE = (
     "r.last_success_at",
     "w.paused_at IS NOT NULL",
     "w.dry_run",
+    """EXISTS (
+      SELECT FROM accounts_transaction m
+      WHERE m.dedupe_id = ANY(%s::uuid[]::text[]) AND m.dedupe_id <> ''
+      AND m.declined = '')""",
 )
 STANDING = f"""
 SELECT {", ".join(STATE)}
@@ -50,12 +54,14 @@ SELECT standing.*, found.* FROM standing LEFT JOIN ({{wanted}}) AS found ON true
 class Stand:
     """What a decision about a rule rests on, as it is stored.
 
-    `same` says whether the rule is in use, and as it was loaded.
+    `same` says whether the rule is in use, and as it was loaded; `made` whether a bank
+    has told of a transfer under one of the names that were asked for.
     """
 
     accounts: list[Account]
     same: bool
     switches: Mapping[str, bool]
+    made: bool
 
 
 def used(rule: Rule) -> list[Account]:
@@ -87,16 +93,17 @@ def read(rule: Rule) -> list[Account]:
     return related(HELD(*named(rule)))
 
 
-def read_again(rules: Sequence[Rule]) -> dict[UUID, Stand]:
+def read_again(rules: Sequence[Rule], names: Sequence[UUID] = ()) -> dict[UUID, Stand]:
     """Return how each of `rules` stands, and hold that true: see STANDING.
 
-    To be called in a transaction that holds their connections. Several rules are `plain`.
+    To be called in a transaction that holds their connections. Several rules are `plain`,
+    and are asked about transfers under `names` together.
     """
     if len(rules) > 1:
-        return read_together(rules)
+        return read_together(rules, names)
     (rule,) = rules
     maker, wanted, asked = HELD.statement(*named(rule))
-    answer = execute(ALONE.format(wanted=wanted), [[rule.pk], *asked])
+    answer = execute(ALONE.format(wanted=wanted), [list(names), [rule.pk], *asked])
     rows = answer.fetchall()
     found = maker([row[len(STATE) :] for row in rows], answer.db)
     accounts = related(account for account in found if account is not None)
@@ -105,12 +112,12 @@ def read_again(rules: Sequence[Rule]) -> dict[UUID, Stand]:
 
 def stand(rule: Rule, accounts: list[Account], state: Sequence[Any]) -> Stand:
     """Return how `rule` stands by its row of STANDING, which `state` begins with."""
-    _, in_use, updated, succeeded, paused, dry = state[: len(STATE)]
+    _, in_use, updated, succeeded, paused, dry, made = state[: len(STATE)]
     same = in_use and rule.updated == updated
     # One that cools down and has succeeded meanwhile is not as it was either.
     if rule.cooldown_seconds:
         same = same and rule.last_success_at == succeeded
-    return Stand(accounts, same, {"paused": paused, "dry": dry})
+    return Stand(accounts, same, {"paused": paused, "dry": dry}, made)
 
 
 def plain(rule: Rule) -> bool:
@@ -118,9 +125,10 @@ def plain(rule: Rule) -> bool:
     return not asked(rule) and not any(leg.accounts for leg in rule.all_legs)
 
 
-def read_together(rules: Sequence[Rule]) -> dict[UUID, Stand]:
+def read_together(rules: Sequence[Rule], names: Sequence[UUID]) -> dict[UUID, Stand]:
     """Read at once what several plain rules want to know."""
-    states = execute(STANDING, [[rule.pk for rule in rules]]).fetchall()
+    given = [list(names), [rule.pk for rule in rules]]
+    states = execute(STANDING, given).fetchall()
     stored = {pk: (pk, *more) for pk, *more in states}
     wanted = {rule.pk: named(rule)[1] for rule in rules}
     ids = padded({pk for accounts in wanted.values() for pk in accounts})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import CharField, Exists, QuerySet, UUIDField, Value
+from django.db.models.functions import Cast
 from django.utils.timezone import now
 
-from accounts.models import Balance, SyncRun
+from accounts.models import Balance, SyncRun, Transaction
 from accounts.services import sync
 from automation import machine
 from automation.machine import events
@@ -17,20 +18,28 @@ from automation.rules import part_up
 from automation.rules.draft import LIVE_SECONDS, STALE_SECONDS
 from providers.money import pretty
 
+from .asking import found_among_synced
 from .compiled import Compiled
 from .terms import UNKNOWN_AGE, age, largest_drops, log_readings
 
 
 def check(run: RuleRun, row: Transfer) -> machine.Event:
-    """Return whether `row` may be sent; reads the balances again before it says no."""
+    """Return whether `row` may be sent; reads the balances again before it says no.
+
+    What a bank has told of under its name though it was never sent from here was sent by
+    somebody whose rows are lost: it is not sent once more.
+    """
     balances = readings(row)
-    if oldest(row, balances) <= LIVE_SECONDS:
-        event = told(run, row, balances)
-        if isinstance(event, events.Affordable):
-            return event
-    # They are old, or from just before the money came in.
-    sync([row.source.connection], SyncRun.Kind.PRE_AUTOMATION)
-    return told(run, row, readings(row))
+    young = oldest(row, balances) <= LIVE_SECONDS
+    event = told(run, row, balances) if young else None
+    if not isinstance(event, events.Affordable):
+        # They are old, or from just before the money came in.
+        sync([row.source.connection], SyncRun.Kind.PRE_AUTOMATION)
+        event = told(run, row, balances := readings(row))
+    affordable = isinstance(event, events.Affordable)
+    if affordable and row.first_sent_at is None and balances[row.source_id].made:
+        return found_among_synced(row) or event
+    return event
 
 
 def told(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine.Event:
@@ -64,7 +73,12 @@ def readings(row: Transfer) -> dict[UUID, Balance]:
 def held(transfer: UUID, source: UUID, target: UUID) -> QuerySet[Balance]:
     others = Transfer.objects.exclude(pk=transfer)
     begun = others.exclude(status=Transfer.Status.PENDING)
-    rows = Balance.objects.annotate(leaving=begun.sum_leaving("pk", "as_of"))
+    named = Transaction.objects.exclude(dedupe_id="").filter(
+        dedupe_id=Cast(Value(transfer, UUIDField()), CharField()), declined=""
+    )
+    rows = Balance.objects.annotate(
+        leaving=begun.sum_leaving("pk", "as_of"), made=Exists(named)
+    )
     return rows.filter(pk__in=[source, target])
 
 

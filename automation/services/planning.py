@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.timezone import now
 
-from accounts.models import Account, SyncRun
+from accounts.models import Account, SyncRun, Transaction
 from accounts.services import steadily, sync
 from automation.machine import RunCommand, RunState
 from automation.machine import run as events
@@ -48,6 +48,15 @@ CHANGED = events.Planned(
 LOCK = """
 SELECT FROM accounts_connection WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
+# Its rows are lost: the database is an older one, or another has the same identity.
+MADE_BEFORE = {
+    "outcome": RuleRun.Status.SKIPPED_DUPLICATE.value,
+    "reason": "The bank has made a transfer of this occurrence, which is not known here",
+    "moves": (),
+    "retry": False,
+    "ask": False,
+    "instead": "",
+}
 Outcome = tuple[Sequence[RunCommand], list[Transfer]]
 
 
@@ -153,13 +162,16 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
 
     To be called in a transaction that holds their connections.
     """
-    stands, moment = read_again([run.rule for run in runs]), now()
+    names = {name: run.pk for run in runs for name in names_of(run)}
+    stands, moment = read_again([run.rule for run in runs], list(names)), now()
+    made = made_of(names) if any(s.made for s in stands.values()) else set()
 
     def draft(run: RuleRun) -> Draft:
         stand = stands[run.rule_id]
         decided = decide(run.rule, stand.accounts, moment, run=run)
-        dry = is_dry(run.rule)
-        event = verdict(run, decided, dry=dry) if stand.same else CHANGED
+        if run.pk in made:
+            decided = replace(decided, **MADE_BEFORE)
+        event = verdict(run, decided, dry=is_dry(run.rule)) if stand.same else CHANGED
         told = record(run, decided, event)
         run.readings = told["readings"]  # on which the first transfer is judged
         switches = stand.switches if at_once else None
@@ -168,6 +180,21 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
         return Draft(run, stand.accounts, moment, decided, next_)
 
     return [draft(run) for run in runs]
+
+
+def names_of(run: RuleRun) -> list[UUID]:
+    """Return the names that the first steps of its moves would have."""
+    rule = run.rule
+    return [
+        dedupe_id(settings.INSTALLATION_ID, rule.pk, run.key, number, 0)
+        for number in range(len(rule.all_legs))
+    ]
+
+
+def made_of(names: Mapping[UUID, UUID]) -> set[UUID]:
+    """Return, of the runs in `names`, those of which a bank has told a transfer."""
+    told = Transaction.objects.filter(dedupe_id__in=map(str, names), declined="")
+    return {names[UUID(n)] for n in told.values_list("dedupe_id", flat=True)}
 
 
 def waits(drafts: Iterable[Draft]) -> bool:

@@ -119,7 +119,8 @@ class Abreast:
     def claimed(self, turn: Turn) -> machine.RunState | None:
         """Return what a run becomes that begins, and shares nothing."""
         run = turn.run
-        run.depends, run.behind = False, bool(turn.world.rows.waits_for(run))
+        run.depends = run.strange = False
+        run.behind = bool(turn.world.rows.waits_for(run))
         if not begins(run):
             return None
         after, commands = machine.step(run_state(run), events.Claim(), self.stage.now)
