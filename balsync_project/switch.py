@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,12 +20,13 @@ from automation import services, tasks
 
 
 def switches(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return each workspace of the user: whether it is paused, and who may say."""
+    """Return each workspace of the user: whether money moves there, and who may say."""
     rows = admin.site.get_model_admin(Workspace).get_queryset(request)
     return [
         {
             "workspace": row,
             "since": show.exact(row.paused_at) if row.paused_at else "",
+            "dry": row.dry_run or settings.DRY_RUN,
             "allowed": may(request, Role.OPERATOR, row.pk),
             "url": reverse("pause", args=[row.pk]),
         }

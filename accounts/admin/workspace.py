@@ -55,7 +55,7 @@ class WorkspaceAdmin(ScopedAdmin):
     may_change = True
     change_role = Role.ADMIN
     form = WorkspaceForm
-    fields = ["name", "base_asset"]
+    fields = ["name", "base_asset", "dry_run"]
     list_display = ["name", "people", "created"]
     search_fields = ["name"]
     inlines = [MembershipInline]

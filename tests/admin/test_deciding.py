@@ -181,3 +181,25 @@ def test_a_viewer_protects_nothing(viewer, home):
     assert (
         verb(home.bills, "protect") not in viewer.get(page(home.bills)).content.decode()
     )
+
+
+def test_a_dry_run_is_a_setting_of_the_workspace_and_the_first_page_says_so(
+    owner, home
+):
+    rows = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    told = {"name": "Home", "base_asset": "", **rows}
+    assert "Dry run" not in text(owner.get("/admin/"))
+
+    assert owner.post(page(home.workspace), told | {"dry_run": "on"}).status_code == 302
+
+    home.workspace.refresh_from_db()
+    assert home.workspace.dry_run
+    assert "Dry run: rules in Home plan and explain" in text(owner.get("/admin/"))
+    assert owner.post(page(home.workspace), told).status_code == 302
+    assert "Dry run" not in text(owner.get("/admin/"))
+
+
+def test_the_first_page_says_that_the_whole_installation_is_a_dry_run(owner, settings):
+    settings.DRY_RUN = True
+
+    assert "Dry run" in text(owner.get("/admin/"))

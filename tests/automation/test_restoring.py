@@ -143,3 +143,21 @@ def test_only_what_a_bank_has_made_counts(alice, rule, declined, status):
     )
 
     assert services.execute_run(run.pk).status == status
+
+
+def test_what_became_due_meanwhile_is_done_with_in_a_dry_run(
+    alice, bank, rule, backup, settings
+):
+    bank.configure(shows_dedupe=False, shows_metadata=False)
+    restore = backup()
+    dispatched()
+
+    restore()
+    settings.DRY_RUN = True
+    (told,) = dispatched()
+    settings.DRY_RUN = False
+
+    assert (told.status, told.dry) == ("nothing_to_do", True)
+    assert dispatched() == []
+    assert services.execute_run(told.pk).status == "nothing_to_do"
+    assert alice.holds(alice.pots[0]) == 10_00
