@@ -11,4 +11,4 @@ class AutomationConfig(AppConfig):
     verbose_name = "Automation"
 
     def ready(self) -> None:
-        from . import events, receivers  # noqa: F401, PLC0415  # ready() may import
+        from . import events, receivers, watches  # noqa: F401, PLC0415  # ready() may import
