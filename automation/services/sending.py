@@ -49,6 +49,9 @@ from .switches import Stopped, freeze, guard, resting
 
 log = structlog.get_logger("automation.transfers")
 PROMPT = timedelta(seconds=Provider.deadline)  # from the intent to what came of it
+# From the intent to the order: who pauses all moves after the one waits no longer for the
+# other.
+AT_ONCE = timedelta(seconds=5)
 
 
 class Drive:
@@ -318,11 +321,11 @@ LATE = events.NotSent("too_late", "The worker was held up")
 def latest(row: Transfer) -> datetime | None:
     """Return the moment from which a worker that was held up must not send any more.
 
-    Its lease is over then, or the reading on which the source could pay is too old.
-    None: it must not send at all.
+    The intent is too old then, or the reading on which the source could pay is. None: it
+    must not send at all.
     """
-    lease, reading = row.next_attempt_at, row.good_until
-    return None if lease is None or reading is None else min(lease, reading)
+    intent, reading = row.sent_at, row.good_until
+    return None if intent is None or reading is None else min(intent + AT_ONCE, reading)
 
 
 def text(receipt: Receipt) -> str | None:

@@ -58,6 +58,61 @@ def test_nothing_is_sent_with_a_new_token_for_which_one_waited_too_long(
     assert not bank.moved(str(transfer.pk))
 
 
+@pytest.fixture
+def emptied(alice):
+    """Return a rule that empties a pot, whose reading is good for minutes."""
+    alice.fill(alice.pots[0], 80_00)
+    return alice.rule(
+        "sweep", leg(alice.pots[0], "source", strategy="all"), leg(alice.main, "target")
+    )
+
+
+def test_nothing_is_sent_five_seconds_after_that_was_committed(
+    alice, emptied, run, bank, anna, let_time_pass, monkeypatch
+):
+    """All moves may have been paused since: the worker was held up before it asked."""
+    with monkeypatch.context() as patched:
+        order = sending.Drive.order
+
+        def held_up(drive):
+            services.pause(alice.workspace, user=anna)
+            later = drive.row.sent_at + timedelta(seconds=5)
+            patched.setattr(sending, "now", lambda: later)
+            return order(drive)
+
+        patched.setattr(sending.Drive, "order", held_up)
+        run(emptied)
+
+    transfer = Transfer.objects.get()
+    assert (transfer.status, transfer.error_code) == ("pending", "too_late")
+    assert (transfer.may_have_moved, transfer.first_sent_at) == (False, None)
+    assert not bank.moved(str(transfer.pk))
+    services.unpause(alice.workspace, user=anna)
+    let_time_pass()
+    assert services.execute_run(transfer.run_id).status == "succeeded"
+    assert len(bank.moved(str(transfer.pk))) == 1
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(3, 1), (6, 0)])
+def test_a_token_that_is_renewed_for_long_lets_no_order_leave_during_a_pause(
+    seconds, times, alice, emptied, run, bank, anna, orders, monkeypatch
+):
+    bank.fault("refuse", code="authentication_failed", **orders)
+    refresh = calling.refresh
+    with ExitStack() as slept:
+
+        def slowly(connection):
+            refresh(connection)
+            services.pause(alice.workspace, user=anna)
+            later = now() + timedelta(seconds=seconds)
+            slept.enter_context(time_machine.travel(later))
+
+        monkeypatch.setattr(calling, "refresh", slowly)
+        run(emptied)
+
+    assert len(bank.moved(str(Transfer.objects.get().pk))) == times
+
+
 def test_a_run_is_given_up_together_with_its_transfers(
     alice, topup, run, bank, let_time_pass, monkeypatch
 ):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.db import DataError, connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
@@ -36,6 +37,12 @@ def topped_up(person, amount=300_00):
         leg(person.pots[0], "target", strategy="to_target", target=gbp(amount)),
         name=person.connection.label,
     )
+
+
+def emptied(person):
+    """Return a rule that empties a pot, whose reading is good for minutes."""
+    source = leg(person.pots[0], "source", strategy="all")
+    return person.rule("sweep", source, leg(person.main, "target"))
 
 
 @pytest.fixture
@@ -176,6 +183,34 @@ def test_what_is_written_is_what_each_would_have_written_alone(people, rules):
 def balances_of(person):
     mine = Balance.objects.filter(account__connection=person.connection)
     return mine.order_by("account__external_id")
+
+
+def test_orders_that_were_held_up_beside_others_leave_later_or_never(
+    people, moved, monkeypatch
+):
+    """From when their intents were written all moves may have been paused."""
+    for person in people:
+        person.fill(person.pots[0], 80_00)
+    runs = started([emptied(person) for person in people])
+    call_each = together.call_each
+
+    def held_up(orders):
+        with time_machine.travel(now() + timedelta(seconds=6)):
+            yield from call_each(orders)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(together, "call_each", held_up)
+        side_by_side(runs)
+
+    late = Transfer.objects.values_list("status", "error_code", "attempts")
+    assert list(late) == [("pending", "too_late", 1)] * 4
+    assert list(moved().values()) == [0] * 4
+    assert ends(runs) == ["running"] * 4
+    assert {run.attempts for run in runs} == {0}
+    soon = now() + timedelta(seconds=20)
+    with time_machine.travel(soon):
+        sweep()
+    assert list(moved().values()) == [1] * 4
 
 
 def test_a_message_that_comes_twice_moves_nothing_twice(rules, moved):
