@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
+from django.utils.timezone import now
 
 from accounts.events import KINDS
-from accounts.models import Event
+from accounts.models import Delivery, Event
 from accounts.services import events
 from automation.models import Rule, RuleRun
 from tests.accounts.events.conftest import household
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +106,39 @@ def test_run_that_is_over_before_it_began_is_told_as_well(home):
     run = run_of(home, "missed")
 
     assert [event.subject_id for event in Event.objects.all()] == [run.pk]
+
+
+def test_each_announcement_of_a_plan_is_told_with_its_own_figures(home, settings):
+    """The second as well where people have just been told the first."""
+    settings.MAIL_URL = "mailto://127.0.0.1:9?from=us@example.com"
+    events.add_channel(home.preference, "email", "mail", "me@example.com")
+    run, first = run_of(home, "due"), now()
+    told = {"notice_until": first, "reason": "Would move £10.00"}
+    assert become(run, "notified", **told) == [("run_notified", "once")]
+    later = {"notice_until": first + MINUTE, "reason": "£900.00 instead of £10.00"}
+
+    assert become(run, "notified", **later) == [("run_notified", "once")] * 2
+    become(run, "notified", lease_until=None, next_attempt_at=first)
+
+    texts = Event.objects.order_by("created").values_list("text", flat=True)
+    assert [text.split(" – ")[1] for text in texts] == [told["reason"], later["reason"]]
+    events.route()
+    assert {row.status for row in Delivery.objects.all()} == {"pending"}
+    assert Delivery.objects.count() == 4
+
+
+def test_each_plan_that_waits_for_approval_is_a_question_of_its_own(home):
+    asked, begun = now(), ("run_awaiting_approval", "began")
+    run = run_of(home, "due")
+    first = {"planned_at": asked, "reason": "Would move £300.00"}
+    assert become(run, "awaiting_approval", **first) == [begun]
+    RuleRun.objects.update(approved_at=asked)  # nobody looks before it changes
+    anew = {"planned_at": asked + MINUTE, "approved_at": None, "reason": "Now £200.00"}
+
+    told = become(run, "awaiting_approval", **anew)
+
+    assert sorted(told) == [begun, begun, ("run_awaiting_approval", "ended")]
+    assert "Now £200.00" in Event.objects.filter(phase="began").latest("created").text
 
 
 def test_end_that_is_rolled_back_is_not_told(home):
