@@ -80,7 +80,11 @@ def common(seen: Moves, now: Moves, tolerance: int) -> Moves | None:
 
 
 def changed(state: RunState, event: Planned, now: datetime) -> Result:
-    """Move nothing of a plan that nobody saw: ask or announce again, or end."""
+    """Move nothing of a plan that nobody saw: ask or announce again, or end.
+
+    It is announced until the first notice, given at the last moment, would be over: it may
+    change each time.
+    """
     why = f"The plan has changed: {event.change}"
     if state.status == Status.DUE:
         # Somebody asked for one plan and no other.
@@ -88,6 +92,9 @@ def changed(state: RunState, event: Planned, now: datetime) -> Result:
     told = replace(event, reason=why)
     if state.approved_at is not None or event.ask or state.terms.approval:
         return ask(state, told, now)
+    if now > state.deadline + state.terms.notice:
+        late = f"{why}. It is too late to announce it again"
+        return finish(state, Status.MISSED, late, now), ()
     return announce(state, told, now)
 
 

@@ -244,6 +244,24 @@ def test_a_plan_that_changed_during_its_notice_is_announced_again(alice, topup, 
     assert again(anew).status == "succeeded"
 
 
+def test_a_plan_that_changes_each_time_is_not_announced_for_ever(alice, topup, run):
+    told = run(demand(topup, notice_seconds=86_400))
+    announced = 0
+    while told.status == "notified" and announced < 10:
+        announced += 1
+        its_notice_is_over(told)
+        RuleRun.objects.update(scheduled_for=now() - announced * 24 * HOUR)
+        alice.fill(alice.pots[0], announced * 10_00)
+        told = again(told)
+
+    assert (told.status, announced) == ("missed", 2)  # the first notice, and one more
+    assert "£280.00 instead of £290.00" in told.reason
+    assert "too late to announce it again" in told.reason
+    assert steps(told)[-1] == "missed"
+    assert steps(told).count("announced") == 2
+    assert not Transfer.objects.exists()
+
+
 def test_what_must_be_approved_is_not_announced_as_well(topup, run, anna):
     waiting = run(demand(topup, approval="always", notice_seconds=600))
     assert waiting.status == "awaiting_approval"
