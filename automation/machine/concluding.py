@@ -68,7 +68,8 @@ def conclusion(steps: Sequence[Step], reason: str) -> tuple[str, str]:
     moves = [s for s in steps if s.part != Part.BACK]
     moved = sum(s.status == events.Status.DONE for s in moves)
     whole = sum(s.status == events.Status.DONE and s.part != Part.FIRST for s in moves)
-    if any(s.status == events.Status.STRANDED for s in steps):
+    between = [s for s in steps if s.status == events.Status.STRANDED]
+    if any(s.needs_person for s in between):
         return Status.STRANDED, "Money waits between two pots: a person must decide"
     if moved == len(moves):
         return Status.SUCCEEDED, reason
@@ -77,6 +78,7 @@ def conclusion(steps: Sequence[Step], reason: str) -> tuple[str, str]:
     text = f"{whole} of {sum(s.part != Part.FIRST for s in moves)} moves were made"
     text += f"; {cancelled} were cancelled" if cancelled else ""
     text += f"; {unclear} wait for a person" if unclear else ""
+    text += "; what lies between two pots stays there" if between else ""
     if cancelled and not whole and not unclear:
         return Status.CANCELLED, text
     return Status.PARTIAL if whole else Status.FAILED, text
@@ -117,7 +119,7 @@ def resume(state: RunState, event: Resume, now: datetime) -> Result:
         return state, ()
     if any(step.open for step in event.steps):
         return wait(state, now), ()
-    return conclude(state, event.steps, state.reason, now) if given_up else (state, ())
+    return conclude(state, event.steps, state.reason, now)
 
 
 def plan_anew(state: RunState, now: datetime) -> RunState:

@@ -382,7 +382,8 @@ def test_a_skip_ends_the_run_with_its_reason():
     ],
 )
 def test_how_a_run_ends_follows_from_its_transfers(steps, status):
-    state, _ = after(planned(), r.Progress([r.Step(s) for s in steps]))
+    told = [r.Step(s, needs_person=s == "stranded") for s in steps]
+    state, _ = after(planned(), r.Progress(told))
 
     assert state.status == status
 

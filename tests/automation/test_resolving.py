@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 
+from accounts.models import Condition
+from accounts.services.events import look_for_conditions
 from automation import services
 from automation.machine import Command, Part, TransferState, step
 from automation.machine import events as e
@@ -220,3 +222,29 @@ def test_stranded_money_that_stays_leaves_the_queue(stranded, person, moved):
     stranded.refresh_from_db()
     assert (stranded.status, stranded.needs_person) == ("stranded", False)
     assert moved() == before
+
+
+@pytest.mark.django_db
+def test_a_run_whose_stranded_money_stays_waits_for_nobody(stranded, person):
+    look_for_conditions()
+    assert Condition.objects.get(kind="run_stranded").holds
+
+    run = services.resolve(stranded, user=person, happened=False)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert (
+        run.reason == "0 of 1 moves were made; what lies between two pots stays there"
+    )
+    look_for_conditions()
+    assert not Condition.objects.get(kind="run_stranded").holds
+
+
+@pytest.mark.django_db
+def test_a_run_that_no_longer_waits_for_a_word_may_be_let_go(stranded, person):
+    """It was left so before its end followed from that word."""
+    services.resolve(stranded, user=person, happened=False)
+    Transfer.objects.update(expires_at=now())
+    RuleRun.objects.update(status="stranded", reason="A person must decide")
+
+    assert services.resume_run(stranded.run_id, user=person).status == "failed"
