@@ -24,7 +24,8 @@ class HappenedForm(forms.Form):
     reference = inputs.text(
         label="The bank's reference",
         max_length=100,
-        help_text="The id of the entry, as the bank shows it.",
+        help_text="The id of the entry, as the bank shows it. Where the bank says that it "
+        "moved another amount, that is booked.",
     )
     note = inputs.text(required=False, max_length=500)
 

@@ -79,7 +79,7 @@ def conclusion(steps: Sequence[Step], reason: str) -> tuple[str, str]:
     text += f"; {cancelled} were cancelled" if cancelled else ""
     text += f"; {unclear} wait for a person" if unclear else ""
     text += "; what lies between two pots stays there" if between else ""
-    if cancelled and not whole and not unclear:
+    if cancelled and not moved and not unclear:
         return Status.CANCELLED, text
     return Status.PARTIAL if whole else Status.FAILED, text
 

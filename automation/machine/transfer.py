@@ -47,7 +47,7 @@ LEASE = timedelta(seconds=45)  # a worker silent for this long has died
 BACKOFF = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 60))
 HOLD = timedelta(seconds=60)  # until money is looked for again
 TURN = timedelta(seconds=15)  # for another transfer of the account, if nobody wakes it
-BUSY = "account_busy"
+BUSY, CONTRADICTION = "account_busy", "contradiction"
 REREAD = timedelta(minutes=10)  # between readings while a person is waited for
 
 
@@ -197,7 +197,7 @@ def contradicted(state: TransferState, evidence: Evidence, why: str) -> Result:
         needs_person=True,
         reference=evidence.reference,
         next_attempt_at=None,
-        error_code="contradiction",
+        error_code=CONTRADICTION,
         error=why,
     )
     return unclear, (Command.FREEZE, Command.ALERT)

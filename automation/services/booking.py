@@ -102,10 +102,11 @@ def entries(moved: Sequence[tuple[Transfer, Told]]) -> tuple[str, list[Any]]:
     """
     given: list[Any] = [Source.CACHE.value]
     for row, told in moved:
+        amount = row.amount if row.accepted is None else row.accepted
         for account, sign in ((row.source, -1), (row.target, 1)):
             known = told.get(account.external_id)
             # As an integer the type of each value would depend on its size.
-            given += [row.pk, account.pk, Decimal(sign * row.amount)]
+            given += [row.pk, account.pk, Decimal(sign * amount)]
             given.append(None if known is None else Decimal(known))
     return ", ".join([ENTRY] * (2 * len(moved))), given
 

@@ -72,6 +72,22 @@ def open_one(account: Account, finding: Finding, moment: datetime) -> None:
     )
 
 
+def accept(account: Account, finding: Finding, *, user, moment: datetime) -> None:
+    """Keep a difference that `user` knows of: no proof tells of the same one any more."""
+    Discrepancy.objects.create(
+        account=account,
+        name=finding.name,
+        subject=finding.subject,
+        expected=finding.expected,
+        actual=finding.actual,
+        severity=Severity.ERROR,
+        status=Status.ACCEPTED,
+        last_seen_at=moment,
+        decided_by=user,
+        decided_at=moment,
+    )
+
+
 def strange(rules: QuerySet[RuleLeg]) -> QuerySet[Discrepancy]:
     """Return what is open of STRANGE at the connections of the accounts of legs `rules`."""
     return Discrepancy.objects.filter(

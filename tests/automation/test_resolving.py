@@ -8,17 +8,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, transaction
+from django.db.models import F
 from django.utils.timezone import now
 
-from accounts.models import Condition
+from accounts.models import AuditEvent, Balance, Condition, Discrepancy
 from accounts.services.events import look_for_conditions
 from automation import services
 from automation.machine import Command, Part, TransferState, step
 from automation.machine import events as e
 from automation.models import Resolution, RuleRun, Transfer
+from automation.services import proving
 
 from .conftest import leg, sweep
 
+DAY = timedelta(days=1)
 NOW = datetime(2026, 1, 25, 9, tzinfo=UTC)
 WAITING = TransferState(
     amount=500,
@@ -183,6 +186,101 @@ def test_a_word_is_never_changed_or_forgotten(waiting, person):
     ):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             act()
+
+
+# -- where the bank moved another amount
+
+
+@pytest.fixture
+def less(alice, monkeypatch):
+    """Let the bank move a pound less than it is told, and say so."""
+    adapter = type(alice.connection.adapter)
+    transfer = adapter.transfer
+
+    def one_less(self, source, target, amount, *, dedupe_id):
+        return transfer(self, source, target, amount - 1_00, dedupe_id=dedupe_id)
+
+    monkeypatch.setattr(adapter, "transfer", one_less)
+    return monkeypatch
+
+
+def contradicted(bank, alice, let_time_pass) -> tuple[Transfer, str]:
+    """Return the first transfer once a person must look at it, and the bank's entry."""
+    for _ in range(2):  # a balance that disagrees is looked up in the bank's ledger
+        let_time_pass()
+        sweep()
+    alice.sync()
+    row = Transfer.objects.get(step=0)
+    assert (row.needs_person, row.error_code) == (True, "contradiction")
+    (entry,) = bank.moved(str(row.pk))
+    return row, entry.id
+
+
+@pytest.mark.django_db
+def test_what_the_bank_moved_instead_is_booked_where_a_person_accepts_it(
+    bank, alice, topup, run, less, person, let_time_pass, monkeypatch
+):
+    run(topup)
+    row, entry = contradicted(bank, alice, let_time_pass)
+    Balance.objects.update(as_of=F("as_of") - DAY, fetched_at=F("fetched_at") - DAY)
+    Balance.objects.filter(account=alice.pots[0]).update(total=0, available=0)
+    Balance.objects.filter(account=alice.main).update(total=1000_00, available=1000_00)
+
+    done = services.resolve(row, user=person, happened=True, reference=entry)
+
+    row.refresh_from_db()
+    assert (row.status, row.amount, done.status) == ("done", 300_00, "succeeded")
+    assert Balance.objects.get(account=alice.main).total == 701_00
+    assert Balance.objects.get(account=alice.pots[0]).total == 299_00
+    assert Resolution.objects.get().reference == entry
+    told = AuditEvent.objects.get(action="transfer.resolved")
+    assert (told.old["amount"], told.new["amount"]) == ("30000", "29900")
+    monkeypatch.setattr(proving, "LAG", timedelta(0))
+    services.prove_connection(alice.connection)
+    known = Discrepancy.objects.get()
+    assert (known.subject, known.status) == (str(row.pk), "accepted")
+    assert (known.expected, known.actual) == (-300_00, -299_00)
+    assert known.decided_by == person
+
+
+@pytest.mark.django_db
+def test_a_bank_that_names_another_amount_is_believed_by_its_own_entry_alone(
+    bank, alice, topup, run, less, person, let_time_pass
+):
+    run(topup)
+    row, _ = contradicted(bank, alice, let_time_pass)
+    by_hand = bank.move(alice.main.external_id, alice.pots[0].external_id, 298_00)
+    for reference in (by_hand.id, "tx_unheard_of"):
+        with pytest.raises(services.ReferenceWrong):
+            services.resolve(row, user=person, happened=True, reference=reference)
+        alice.sync()
+
+    row.refresh_from_db()
+    assert (row.status, row.needs_person) == ("unknown", True)
+
+
+@pytest.mark.django_db
+def test_nothing_is_sent_on_of_what_did_not_come_whole(
+    bank, alice, run, less, person, moved, let_time_pass
+):
+    """The next step would take the rest out of the account between the two pots."""
+    alice.fill(alice.main, 50_00)
+    alice.fill(alice.pots[0], 80_00)
+    source = leg(alice.pots[0], "source", strategy="all")
+    run(alice.rule("sweep", source, leg(alice.pots[1], "target")))
+    row, entry = contradicted(bank, alice, let_time_pass)
+    less.undo()
+
+    services.resolve(row, user=person, happened=True, reference=entry)
+    let_time_pass()
+    sweep()
+
+    ends = Transfer.objects.order_by("step").values_list("status", "error_code")
+    assert list(ends) == [("done", ""), ("expired", "cancelled")]
+    assert sorted(moved().values()) == [0, 1]
+    assert alice.holds(alice.main) == 50_00 + 79_00
+    ended = RuleRun.objects.get()
+    assert (ended.status, ended.reason[:22]) == ("failed", "0 of 1 moves were made")
 
 
 @pytest.fixture
