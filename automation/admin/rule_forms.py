@@ -79,10 +79,14 @@ class RuleForm(forms.Form):
     )
     on_stale = choice([*ON_STALE.items()], label="If a balance is too old")
     max_staleness_seconds = SpanField(
-        initial=300, label="A balance is too old after", help_text="At most 15 min."
+        initial=300,
+        min_value=1,
+        label="A balance is too old after",
+        help_text="At most 15 min.",
     )
     max_lateness_seconds = SpanField(
         initial=21600,
+        min_value=60,
         label="It may start late by",
         help_text="If it could not run in time; later it is missed.",
     )

@@ -20,9 +20,10 @@ MONEY = (
 )
 SHARES = ("share", "keep_share", "max_share")
 LIMITS = tuple(f.name for f in fields(Limits) if not f.name.startswith("spent"))
-SECONDS = {
-    "max_staleness_seconds": (300, 0, 900),
-    "max_lateness_seconds": (21600, 0, 2_678_400),
+SECONDS = {  # by default, at least, at most
+    # What was read just now is a second old, for ages are rounded up.
+    "max_staleness_seconds": (300, 1, 900),
+    "max_lateness_seconds": (21600, 60, 2_678_400),
     "cooldown_seconds": (0, 0, 31_622_400),
     "plan_ttl_seconds": (21600, 60, 2_678_400),
     "notice_seconds": (0, 0, 604_800),

@@ -189,6 +189,8 @@ REFUSED = [
     ({"triggers-0-weekday": ""}, "triggers-0-weekday"),
     ({"triggers-0-hour": "25"}, "triggers-0-hour"),
     ({"max_staleness_seconds": "901"}, "max_staleness_seconds"),
+    ({"max_staleness_seconds": "0 s"}, "max_staleness_seconds"),
+    ({"max_lateness_seconds": "59 s"}, "max_lateness_seconds"),
     ({"legs-1-strategy": "share"}, "legs-1-strategy"),
     ({"name": ""}, "name"),
     ({"pay_day": "32"}, "pay_day"),

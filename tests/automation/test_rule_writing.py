@@ -246,6 +246,18 @@ CASES = {
         "max_staleness_seconds",
         "out_of_range",
     ),
+    "stale at once": (
+        ("max_staleness_seconds",),
+        0,
+        "max_staleness_seconds",
+        "out_of_range",
+    ),
+    "late at once": (
+        ("max_lateness_seconds",),
+        59,
+        "max_lateness_seconds",
+        "out_of_range",
+    ),
     "conditions": (("conditions",), {"all": []}, "conditions", "empty"),
     "conditions text": (("conditions",), "yes", "conditions", "not_an_object"),
     "two groups": (("conditions",), {"all": [], "any": []}, "conditions", "invalid"),
@@ -434,6 +446,25 @@ def test_a_rule_whose_accounts_would_be_refused_today_is_switched_off(alice, dat
         services.write_rule(alice.workspace, told, rule=kept)
     rule.refresh_from_db()
     assert not rule.enabled
+
+
+def test_a_rule_from_when_nothing_could_be_young_enough_is_told_when_it_is_written(
+    alice, data
+):
+    rule = services.write_rule(alice.workspace, data)
+    Rule.objects.update(max_staleness_seconds=0, max_lateness_seconds=0)
+    rule.refresh_from_db()
+
+    told = services.rule_data(rule)
+    assert services.preview(rule).outcome == "skipped_stale"
+    assert "max_lateness_seconds: 0" in services.export_rules(alice.workspace)
+    with pytest.raises(services.RuleInvalid) as caught:
+        services.write_rule(alice.workspace, told, rule=rule)
+
+    assert {p.field: p.message for p in caught.value.problems} == {
+        "max_staleness_seconds": "A whole number from 1 to 900",
+        "max_lateness_seconds": "A whole number from 60 to 2678400",
+    }
 
 
 def test_what_no_database_holds_is_refused_by_name(alice, data):

@@ -352,6 +352,16 @@ MISTAKES = {
         "rules.0.legs.0.account",
         "invalid_reference",
     ),
+    "always too old": (
+        lambda r: r.update(max_staleness_seconds=0),
+        "rules.0.max_staleness_seconds",
+        "out_of_range",
+    ),
+    "always too late": (
+        lambda r: r.update(max_lateness_seconds=59),
+        "rules.0.max_lateness_seconds",
+        "out_of_range",
+    ),
     "no name": (lambda r: r.pop("name"), "rules.0.name", "missing_name"),
     "a name as a number": (lambda r: r.update(name=5), "rules.0.name", "invalid"),
 }
