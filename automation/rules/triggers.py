@@ -112,10 +112,12 @@ def occurrence(
     """Return the occurrence of a label: its key is the period, whatever moved it."""
     clock = f"{label.hour:02}:{label.minute:02}"
     reason = f"{trigger.kind} at {label.day} {clock}, {zone.key}"
-    if label.day != label.period and trigger.kind == "date_range":
-        reason += f", in the window from {label.period}"
-    elif label.day != label.period:
-        reason += f", moved from {label.period} to a business day"
+    moved = label.day != label.period
+    if trigger.kind == "date_range":
+        # A window is the same one at whatever hour its days are tried.
+        reason += f", in the window from {label.period}" if moved else ""
+        return Occurrence(f"{trigger.kind}:{label.period}", at, reason)
+    reason += f", moved from {label.period} to a business day" if moved else ""
     return Occurrence(f"{trigger.kind}:{label.period}T{clock} {zone.key}", at, reason)
 
 

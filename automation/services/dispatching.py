@@ -23,13 +23,13 @@ from automation.schedules import (
     next_at,
     next_window,
     refresh_due,
-    tries,
 )
 
 from .movements import Found, salaries, settled
 from .plans import note
 from .runs import fitting
 from .sights import crossings, successes
+from .windows import runs_in
 
 log = structlog.get_logger("automation.schedules")
 BATCH = 500  # triggers claimed at a time
@@ -138,27 +138,31 @@ def start_all(
     due: Sequence[tuple[Trigger, Occurrence]], moment: datetime
 ) -> list[RuleRun]:
     """Commit a run for each occurrence that has none yet; return those to carry out."""
-    for trigger, found in due:
-        if may_try_again(trigger):
-            set_aside(trigger, found)
+    due = [(trigger, found) for trigger, found in due if opens(trigger, found, moment)]
     runs = [run_of(trigger, found, moment) for trigger, found in due]
     RuleRun.objects.bulk_create(runs, BATCH, ignore_conflicts=True)
     # Whose key was taken is not there under its own id.
     made = RuleRun.objects.filter(pk__in=[run.pk for run in runs])
     created = set(made.values_list("pk", flat=True)) if runs else set()
-    for (trigger, _), run in zip(due, runs, strict=True):
-        if run.pk not in created and may_try_again(trigger):
-            trigger.next_at = next_window(trigger, moment)
-        elif run.pk in created and run.status == RuleRun.Status.MISSED:
+    for run in runs:
+        if run.pk in created and run.status == RuleRun.Status.MISSED:
             log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id))
     return [
         run for run in runs if run.pk in created and run.status == RuleRun.Status.DUE
     ]
 
 
-def may_try_again(trigger: Trigger) -> bool:
-    """Tell whether a later day of a window may do what its first day did not."""
-    return trigger.kind == Trigger.Kind.DATE_RANGE and tries(trigger)
+def opens(trigger: Trigger, found: Occurrence, moment: datetime) -> bool:
+    """Tell whether `found` may start a run: a window that has had its run is over.
+
+    While that run is under way, another day of the window may still be needed.
+    """
+    if trigger.kind != Trigger.Kind.DATE_RANGE:
+        return True
+    begun = runs_in(trigger, found)
+    if any(run.status not in RuleRun.UNFINISHED for run in begun):
+        trigger.next_at = next_window(trigger, moment)
+    return not begun
 
 
 def run_of(trigger: Trigger, found: Occurrence, moment: datetime) -> RuleRun:
@@ -178,18 +182,3 @@ def run_of(trigger: Trigger, found: Occurrence, moment: datetime) -> RuleRun:
         run.reason = f"It was due {late} earlier, which is too late to catch up"
         run.finished_at, run.trace = moment, [note("missed", run.reason)]
     return run
-
-
-def set_aside(trigger: Trigger, found: Occurrence) -> None:
-    """Free the key of a window in which nothing was done yet, for another day's try.
-
-    What was skipped for its conditions, or missed, has made no transfer under its key.
-    """
-    undone = [RuleRun.Status.SKIPPED_CONDITION, RuleRun.Status.MISSED]
-    rows = RuleRun.objects.filter(
-        rule=trigger.rule_id,
-        key=fitting(found.key),
-        status__in=undone,
-        scheduled_for__lt=found.at,
-    )
-    rows.update(key=fitting(f"{found.key}, before {found.at:%Y-%m-%d}"))

@@ -239,7 +239,9 @@ def expected(
             at = clock.first_showing(day, hour, minute)
             if before < at <= end:
                 before = at
-                yield f"{period}T{hour:02}:{minute:02}", at
+                # A window has one name, at whatever hour its days are tried.
+                one = shape.trigger.kind == "date_range"
+                yield f"{period}" if one else f"{period}T{hour:02}:{minute:02}", at
         day += DAY
 
 
@@ -255,7 +257,7 @@ def check(
         each = next_occurrence(shape.trigger, zone=zone, after=after, tries=shape.tries)
         if each is None or each.at > end:
             break
-        got.append((each.key.partition(":")[2].rpartition(" ")[0], each.at))
+        got.append((each.key.partition(":")[2].partition(" ")[0], each.at))
         after = each.at
     if got != wanted:
         differ = sorted(set(got) ^ set(wanted), key=lambda pair: pair[1])

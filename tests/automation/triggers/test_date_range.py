@@ -34,6 +34,19 @@ def written(alice, rule_with):
     return write
 
 
+@pytest.fixture
+def change(alice):
+    """Write a rule for windows anew at some moment, with other words."""
+
+    def write(rule, at, trigger, more=()):
+        told = services.rule_data(rule) | dict(more)
+        told["triggers"] = [WINDOW | trigger]
+        with time_machine.travel(at, tick=False):
+            services.write_rule(alice.workspace, told, rule=rule)
+
+    return write
+
+
 def look(moment):
     return services.dispatch_due_rules(moment)
 
@@ -47,7 +60,7 @@ def test_it_is_due_on_the_first_day_and_then_in_the_next_window(written):
     assert rule.next_due_at == day(1, 28, 9, 0)
 
     (run,) = look(day(1, 28))
-    assert run.key == "date_range:2027-01-28T09:00 Europe/London"
+    assert run.key == "date_range:2027-01-28"
     end(run, "skipped_funds", day(1, 28))
 
     assert [look(day(month, n)) for month, n in ((1, 29), (2, 3))] == [[], []]
@@ -60,7 +73,7 @@ def test_written_within_a_window_it_waits_for_the_next(written):
 
 def test_with_conditions_each_day_of_the_window_is_tried_under_its_one_key(written):
     rule = written(conditional=True)
-    key = "date_range:2027-01-28T09:00 Europe/London"
+    key = "date_range:2027-01-28"
     for n in (28, 29):
         (run,) = look(day(1, n))
         assert (run.key, look(day(1, n, 10))) == (key, [])
@@ -73,12 +86,12 @@ def test_with_conditions_each_day_of_the_window_is_tried_under_its_one_key(writt
     assert [look(day(month, n)) for month, n in ((1, 31), (2, 1), (2, 3))] == [[]] * 3
     history = RuleRun.objects.order_by("created").values_list("key", "status")
     assert list(history) == [
-        (f"{key}, before 2027-01-29", "skipped_condition"),
-        (f"{key}, before 2027-01-30", "skipped_condition"),
+        (f"{key}, before 2027-01-29 09:00", "skipped_condition"),
+        (f"{key}, before 2027-01-30 09:00", "skipped_condition"),
         (key, "succeeded"),
     ]
     (run,) = look(day(2, 28))
-    assert run.key.startswith("date_range:2027-02-28")
+    assert run.key == "date_range:2027-02-28"
     assert rule.runs.count() == 4
 
 
@@ -142,3 +155,91 @@ def test_it_comes_back_as_it_was_written(written):
     (told,) = services.rule_data(written())["triggers"]
 
     assert told == WINDOW | {"hour": 9, "minute": 0}
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize(
+    ("trigger", "rule", "hour"),
+    [({"hour": 10}, {}, 10), ({}, {"timezone": "America/New_York"}, 14)],
+)
+def test_a_window_that_has_fired_does_not_at_another_hour(
+    written, change, conditional, trigger, rule, hour
+):
+    kept = written(conditional=conditional)
+    (run,) = look(day(1, 28))
+    end(run, "succeeded", day(1, 28))
+
+    change(kept, day(1, 28, 9, 30), trigger, rule)
+
+    assert [look(day(1, n, hour)) for n in (28, 29, 30)] == [[]] * 3
+    assert len(look(day(2, 28, hour))) == 1
+
+
+def test_a_window_that_did_nothing_yet_is_tried_at_each_new_hour(written, change):
+    kept = written(conditional=True)
+    for hour in (9, 10, 11):
+        change(kept, day(1, 28, hour - 1), {"hour": hour})
+        (run,) = look(day(1, 28, hour))
+        end(run, "skipped_condition", day(1, 28, hour))
+
+    assert set(RuleRun.objects.values_list("key", flat=True)) == {
+        "date_range:2027-01-28, before 2027-01-28 10:00",
+        "date_range:2027-01-28, before 2027-01-28 11:00",
+        "date_range:2027-01-28",
+    }
+
+
+def test_windows_of_one_rule_that_begin_on_one_day_are_one_window(written):
+    kept = written(conditional=True)
+    told = services.rule_data(kept)
+    with time_machine.travel(START, tick=False):
+        triggers = [WINDOW, WINDOW | {"end_day": 30, "hour": 18}]
+        kept = services.write_rule(
+            kept.workspace, told | {"triggers": triggers}, rule=kept
+        )
+    (run,) = look(day(1, 28))
+    end(run, "skipped_condition", day(1, 28))
+    (run,) = look(day(1, 28, 18))
+    end(run, "succeeded", day(1, 28, 18))
+
+    assert [look(day(1, n, hour)) for n in (29, 30) for hour in (9, 18)] == [[]] * 4
+    assert len(look(day(2, 28))) == 1
+
+
+OLD_KEY = "date_range:2027-01-28T09:00 Europe/London"  # of windows before an upgrade
+
+
+@pytest.mark.parametrize(
+    ("status", "more"), [("succeeded", 0), ("running", 0), ("skipped_condition", 1)]
+)
+def test_a_run_under_the_key_of_an_older_balsync_is_its_windows_run(
+    written, status, more
+):
+    written(conditional=True)
+    (run,) = look(day(1, 28))
+    RuleRun.objects.update(key=OLD_KEY, status=status)
+
+    assert len(look(day(1, 29))) == more
+    run.refresh_from_db()
+    assert run.key == OLD_KEY + ", before 2027-01-29 09:00" * more
+
+
+def test_days_that_an_older_balsync_set_aside_leave_the_window_open(written):
+    written(conditional=True)
+    (run,) = look(day(1, 28))
+    end(run, "skipped_condition", day(1, 28))
+    RuleRun.objects.update(key=f"{OLD_KEY}, before 2027-01-29")
+
+    assert [each.key for each in look(day(1, 29))] == ["date_range:2027-01-28"]
+
+
+@pytest.mark.parametrize("status", ["due", "running"])
+def test_a_day_that_is_still_under_way_leaves_the_next_one_open(written, status):
+    written(conditional=True, max_lateness_seconds=2 * 86_400)
+    (run,) = look(day(1, 28))
+    RuleRun.objects.update(status=status)
+    assert look(day(1, 29)) == []
+
+    end(run, "skipped_condition", day(1, 29, 12))
+
+    assert len(look(day(1, 30))) == 1
