@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .conditions import OPERATORS, WORDS, judge
 from .draft import Draft
 from .known import teller
 from .terms import Compare, Conditions
+
+DOUBT = "Nobody knows whether the conditions hold"
+
+
+def in_doubt(told: Iterable[str]) -> bool:
+    """Tell by the texts of a trace whether nobody knew if the conditions hold."""
+    return any(text.startswith(DOUBT) for text in told)
 
 
 class Gate:
@@ -22,8 +31,7 @@ class Gate:
         if found:
             draft.say("condition", None, "The conditions hold")
         elif found is None:
-            text = f"Nobody knows whether the conditions hold: {self.doubt}"
-            draft.block("stale", None, text)
+            draft.block("stale", None, f"{DOUBT}: {self.doubt}")
         else:
             draft.instead = conditions.otherwise
             text = "The conditions do not hold"

@@ -33,6 +33,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from .finding import SILENT, Candidate, candidates, found_at
+from .gate import in_doubt
 from .outlays import Ledger
 from .past import Course, Past
 from .planner import plan
@@ -200,9 +201,17 @@ class Walk:
         """Decide about everything that a trigger makes due now."""
         for found in found_at(self, index, candidate):
             before = self.rows.get(found.key)
-            # A window of days is tried on each of them until its conditions hold.
-            if before is None or before.outcome == CONDITION:
+            if before is None or self.did_nothing(before, candidate.at):
                 self.decide(index, found, candidate.at)
+
+    def did_nothing(self, row: Row, at: datetime) -> bool:
+        """Tell whether a window of days is to be tried on another one.
+
+        Its conditions did not hold, or nobody knew that until it was too late.
+        """
+        if row.outcome == STALE and at > row.due + self.stretch.lateness:
+            return in_doubt(step.text for step in row.trace)
+        return row.outcome == CONDITION
 
     def decide(self, index: int, due: Occurrence, at: datetime) -> None:
         """Plan one occurrence on what was known at `at`, and make its moves."""

@@ -20,7 +20,7 @@ from automation.rules.replay import (
     TooManyOccurrences,
     replay,
 )
-from automation.rules.terms import PayCycle
+from automation.rules.terms import Compare, Conditions, PayCycle
 
 from .words import MAIN, current, known, leg, pot, rule
 
@@ -151,6 +151,40 @@ def test_what_was_unknown_is_tried_again_when_it_is_read():
     (row,) = found.rows
     assert (row.due, row.at) == (START + 9 * HOUR, START + 11 * HOUR)
     assert row.outcome == "planned"
+
+
+WINDOW = TriggerSpec("date_range", start_day=1, end_day=3, hour=9)
+RICH = Compare("available", ">=", 150_00, MAIN, "GBP/2")
+WHEN_RICH = replace(SWEEP, conditions=Conditions(RICH))
+
+
+@pytest.mark.parametrize(
+    "main", [[(DAY + 8 * HOUR, 150_00)], [(timedelta(), 100_00), (DAY, 150_00)]]
+)
+def test_a_window_is_played_on_the_first_day_whose_conditions_are_known_to_hold(main):
+    found = played(past(main), WINDOW, spec=WHEN_RICH, days=4)
+
+    (row,) = found.rows
+    assert (row.due, row.outcome) == (START + DAY + 9 * HOUR, "planned")
+
+
+def test_a_window_whose_conditions_held_is_not_played_again():
+    """Nobody read the pot that the money would have gone to."""
+    unread = past([(timedelta(), 150_00)], [(DAY, 0)])
+
+    found = played(unread, WINDOW, spec=WHEN_RICH, days=4)
+
+    assert totals(found) == [("skipped_stale", 0)]
+
+
+def test_a_day_of_a_window_that_is_still_tried_is_not_played_beside_another():
+    late = past([(DAY + 10 * HOUR, 150_00)])
+
+    found = played(late, WINDOW, spec=WHEN_RICH, days=4, lateness=2 * DAY)
+
+    assert [(row.due, row.at, row.total) for row in found.rows] == [
+        (START + 9 * HOUR, START + DAY + 10 * HOUR, 50_00)
+    ]
 
 
 def test_what_is_read_too_late_is_not_caught_up():

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db.models import F
+from django.utils.timezone import now
 
+from accounts.models import Balance
 from automation import services
 from automation.models import RuleRun, Trigger
 from tests.automation.conftest import gbp
@@ -243,3 +246,48 @@ def test_a_day_that_is_still_under_way_leaves_the_next_one_open(written, status)
     end(run, "skipped_condition", day(1, 29, 12))
 
     assert len(look(day(1, 30))) == 1
+
+
+@pytest.fixture
+def unreadable(alice, bank):
+    """Let nothing be read on a day, from morning until it is too late."""
+
+    def carry_out(run):
+        ago, due = timedelta(days=1), run.scheduled_for
+        Balance.objects.update(fetched_at=F("fetched_at") - ago, as_of=F("as_of") - ago)
+        bank.fault("refuse", times=None, method="GET")
+        assert services.execute_run(run.pk).status == "due"
+        late = {"scheduled_for": now() - ago, "next_attempt_at": now()}
+        RuleRun.objects.filter(pk=run.pk).update(**late)
+        bank.calm()
+        ended = services.execute_run(run.pk)
+        RuleRun.objects.filter(pk=run.pk).update(scheduled_for=due)
+        return ended.status
+
+    return carry_out
+
+
+def test_where_nobody_knew_whether_the_conditions_hold_the_next_day_is_tried(
+    alice, written, unreadable
+):
+    alice.fill(alice.main, 600_00)
+    written(conditional=True)
+    (run,) = look(day(1, 28))
+    assert unreadable(run) == "skipped_stale"
+
+    (run,) = look(day(1, 29))
+
+    assert run.key == "date_range:2027-01-28"
+    assert services.execute_run(run.pk).status == "succeeded"
+    assert look(day(1, 30)) == []
+    assert alice.holds(alice.pots[0]) == 10_00
+
+
+def test_where_the_conditions_held_on_a_day_no_other_is_tried(written, unreadable):
+    always = {"field": "date", "op": ">", "value": "2020-01-01"}
+    written(conditions={"all": [always]})
+    (run,) = look(day(1, 28))
+
+    assert unreadable(run) == "skipped_stale"
+
+    assert [look(day(1, n)) for n in (29, 30)] == [[], []]
