@@ -35,6 +35,7 @@ class Draft(Known):
         asked: Sequence[str],
         preview: bool,
         older: bool,
+        later: date | None,
     ) -> None:
         super().__init__(rule, holdings, now, preview=preview, older=older)
         self.all_legs = spread(rule, holdings)
@@ -47,6 +48,7 @@ class Draft(Known):
         self.trace: list[Step] = []
         self.blocks: dict[str, str] = {}
         self.retry = False
+        self.later = later
         self.instead = ""
 
     def legs(self, *roles: str) -> list[Leg]:

@@ -10,11 +10,18 @@ from .known import teller
 from .terms import Compare, Conditions
 
 DOUBT = "Nobody knows whether the conditions hold"
+NOT_HELD = "The conditions do not hold"
+INSTEAD = ": another rule runs instead"
 
 
 def in_doubt(told: Iterable[str]) -> bool:
     """Tell by the texts of a trace whether nobody knew if the conditions hold."""
     return any(text.startswith(DOUBT) for text in told)
+
+
+def gave_way(told: Iterable[str]) -> bool:
+    """Tell by the texts of a trace whether another rule runs instead."""
+    return f"{NOT_HELD}{INSTEAD}" in told
 
 
 class Gate:
@@ -33,12 +40,15 @@ class Gate:
         elif found is None:
             draft.block("stale", None, f"{DOUBT}: {self.doubt}")
         else:
-            draft.instead = conditions.otherwise
-            text = "The conditions do not hold"
-            if draft.instead:
-                text += ": another rule runs instead"
-            draft.block("condition", None, text)
+            draft.block("condition", None, self.in_vain(conditions))
         return bool(found)
+
+    def in_vain(self, conditions: Conditions) -> str:
+        """Say that the conditions do not hold, and what happens instead, if anything."""
+        if self.draft.later is not None:
+            return f"{NOT_HELD}: they are looked at again on {self.draft.later}"
+        self.draft.instead = conditions.otherwise
+        return f"{NOT_HELD}{INSTEAD}" if self.draft.instead else NOT_HELD
 
     def answer(self, test: Compare) -> bool | None:
         """Return whether one comparison holds, and say so; None is unknown."""

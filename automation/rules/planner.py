@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -36,6 +36,7 @@ def plan(
     amount: int | None = None,
     preview: bool = False,
     older: bool = False,
+    later: date | None = None,
 ) -> Plan:
     """Return what `rule` would do with `holdings`, in minor units, and why.
 
@@ -43,7 +44,8 @@ def plan(
     from each account and not rounded up yet, `amount` that of the transaction that made
     it due. A preview also plans a disabled rule, and takes a current account's older
     reading, since a run reads it again; with `older` somebody approved of acting on
-    readings of up to 15 minutes. Raises RuleError for a rule that `problems` refuses,
+    readings of up to 15 minutes. Conditions that do not hold are looked at again on the
+    day `later`, if there is one. Raises RuleError for a rule that `problems` refuses,
     never for any holdings.
     """
     terms = checked(rule)
@@ -59,6 +61,7 @@ def plan(
             asked=terms.asked,
             preview=preview,
             older=older,
+            later=later,
         )
 
     found = decide(draft(older), terms)

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from zoneinfo import ZoneInfo
@@ -39,6 +39,7 @@ from .past import Course, Past
 from .planner import plan
 from .terms import Holding, Move, Plan, RuleSpec, Step
 from .trigger_terms import Occurrence, TriggerSpec
+from .triggers import next_try
 
 MOST_DAYS = 400
 MOST_OCCURRENCES = 2000
@@ -247,7 +248,14 @@ class Walk:
             spent=self.ledger.spent(at, due.happened, self.last_success),
             payments=self.ledger.payments(at),
             amount=due.amount,
+            later=self.later(due, at),
         )
+
+    def later(self, due: Occurrence, at: datetime) -> date | None:
+        """Return the next day on which the window of `due` is tried, if that is one."""
+        zone = self.rule.timezone
+        days = [next_try(t, due.key, zone=zone, after=at) for t in self.triggers]
+        return min(filter(None, days), default=None)
 
     def cools_until(self, at: datetime) -> datetime | None:
         """Return until when the rule rests after its last success; None if it does not."""

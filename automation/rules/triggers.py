@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from .labels import ENDED, LABELS, Label, Labels, window_days
@@ -19,6 +19,7 @@ __all__ = [
     "TriggerSpec",
     "newest_occurrence",
     "next_occurrence",
+    "next_try",
     "occurrences",
 ]
 
@@ -44,6 +45,19 @@ def next_occurrence(
     again = tries and trigger.kind == "date_range"
     labels = window_days if again else LABELS[trigger.kind]
     return by_wall_clock(trigger, labels, zone_of(zone), after)
+
+
+def next_try(
+    trigger: TriggerSpec, key: str, *, zone: str, after: datetime
+) -> date | None:
+    """Return the first day after `after` on which the window under `key` is tried again."""
+    if trigger.kind != "date_range":
+        return None
+    found = next_occurrence(trigger, zone=zone, after=after, tries=True)
+    # Keys of older versions go on with an hour and a zone.
+    if found is None or not key.startswith(found.key):
+        return None
+    return found.at.astimezone(zone_of(zone)).date()
 
 
 def newest_occurrence(

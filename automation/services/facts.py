@@ -20,6 +20,7 @@ from .condition_document import stored_conditions
 from .prepared import execute
 from .spending import gather
 from .terms import holdings, largest_drops, rule_spec
+from .windows import later_day
 
 Ids = tuple[UUID, ...]
 # Rules as they are stored, and how the switches of their workspaces stand. Both stay so
@@ -205,6 +206,8 @@ def decide(
     )
     known = gather(rule, accounts, moment, run=run, preview=preview)
     spec, facts = rule_spec(rule, now=moment), known.planned_with(run)
+    if run is not None and rule.conditions:
+        facts["later"] = later_day(run)
     found = plan(spec, held, now=moment, preview=preview, **facts)
     if found.ask:
         older = plan(spec, held, now=moment, preview=preview, older=True, **facts)

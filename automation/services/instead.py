@@ -7,11 +7,14 @@ from django.utils.timezone import now
 from automation.models import Rule, RuleRun, Trigger
 from automation.rules import Plan
 
+from .windows import occasion
+
 
 def start_instead(run: RuleRun, decided: Plan) -> None:
     """Commit the run of the rule that `run` gives way to, once; the sweeper takes it.
 
-    A person who asked for the one by hand has asked for the other.
+    A window of days gives way once. A person who asked for the one by hand has asked for
+    the other.
     """
     if not decided.instead or run.status != RuleRun.Status.SKIPPED_CONDITION:
         return
@@ -21,7 +24,7 @@ def start_instead(run: RuleRun, decided: Plan) -> None:
     for rule in mine.filter(pk=decided.instead):
         RuleRun.objects.get_or_create(
             rule=rule,
-            key=f"else:{run.pk}",
+            key=f"else:{occasion(run)}",
             defaults={
                 "trigger_kind": kind,
                 "requested_by": run.requested_by,

@@ -155,6 +155,17 @@ def test_where_they_do_not_hold_another_rule_may_run_instead():
     assert planned(when(UNKNOWN, "rule-2"), *HOUSE).instead == ""
 
 
+def test_where_they_are_looked_at_again_nothing_runs_instead():
+    """No window is tried on a later day than that."""
+    tomorrow = date(2026, 12, 21)
+
+    found = planned(when(NO, "rule-2"), *HOUSE, later=tomorrow)
+
+    assert (found.outcome, found.instead) == ("skipped_condition", "")
+    assert found.reason.endswith("do not hold: they are looked at again on 2026-12-21")
+    assert planned(when(YES, "rule-2"), *HOUSE, later=tomorrow).moves
+
+
 def test_the_trace_tells_every_comparison_and_what_came_of_it():
     found = planned(when(Group("any", (NO, has(">=", 50)))), *HOUSE)
 

@@ -168,6 +168,15 @@ def test_a_window_is_played_on_the_first_day_whose_conditions_are_known_to_hold(
     assert (row.due, row.outcome) == (START + DAY + 9 * HOUR, "planned")
 
 
+def test_a_window_that_is_never_rich_is_given_up_on_its_last_day():
+    spec = replace(SWEEP, conditions=Conditions(RICH, "another"))
+
+    (row,) = played(past([(timedelta(), 0)]), WINDOW, spec=spec, days=2).rows
+    assert row.reason.endswith("do not hold: they are looked at again on 2026-03-03")
+    (row,) = played(past([(timedelta(), 0)]), WINDOW, spec=spec, days=4).rows
+    assert row.reason.endswith("do not hold: another rule runs instead")
+
+
 def test_a_window_whose_conditions_held_is_not_played_again():
     """Nobody read the pot that the money would have gone to."""
     unread = past([(timedelta(), 150_00)], [(DAY, 0)])

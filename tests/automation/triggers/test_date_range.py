@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from accounts.models import Balance
 from automation import services
 from automation.models import RuleRun, Trigger
-from tests.automation.conftest import gbp
+from tests.automation.conftest import gbp, leg
 
 pytestmark = pytest.mark.django_db
 WINDOW = {"kind": "date_range", "start_day": 28, "end_day": 3}
@@ -291,3 +291,120 @@ def test_where_the_conditions_held_on_a_day_no_other_is_tried(written, unreadabl
     assert unreadable(run) == "skipped_stale"
 
     assert [look(day(1, n)) for n in (29, 30)] == [[], []]
+
+
+@pytest.fixture
+def other(alice):
+    """The rule that runs where the conditions of the first do not hold."""
+    return alice.rule(
+        "topup",
+        leg(alice.main, "source"),
+        leg(alice.pots[1], "target", strategy="fixed", amount=gbp(5_00)),
+    )
+
+
+@pytest.fixture
+def either(alice, written, other):
+    """Write a rule for a window, with the other one instead."""
+    alice.fill(alice.main, 100_00)
+    rich = {"account": str(alice.main.pk), "field": "available", "op": ">="}
+    rich |= {"value": gbp(500_00)}
+    return written(conditions={"all": [rich], "else": str(other.pk)})
+
+
+def live_through(*moments):
+    """Let beat look at each moment, and carry out all that is due then."""
+    for moment in moments:
+        look(moment)
+        while unfinished := RuleRun.objects.unfinished():
+            services.execute_run(unfinished[0].pk)
+
+
+DAYS = [*(day(1, n) for n in range(28, 32)), *(day(2, n) for n in range(1, 4))]
+
+
+def test_instead_of_a_window_another_rule_runs_once_when_all_days_are_over(
+    alice, either, other
+):
+    live_through(*DAYS[:-1])
+    assert not other.runs.exists()
+
+    live_through(DAYS[-1], day(2, 4))
+
+    assert other.runs.get().key == f"else:{either.pk}:date_range:2027-01-28"
+    assert (alice.holds(alice.pots[0]), alice.holds(alice.pots[1])) == (0, 5_00)
+
+
+def test_nothing_runs_instead_of_a_window_whose_conditions_hold_on_its_last_day(
+    alice, either, other
+):
+    live_through(*DAYS[:-1])
+    alice.fill(alice.main, 600_00)
+    live_through(DAYS[-1], day(2, 4))
+
+    assert not other.runs.exists()
+    assert (alice.holds(alice.pots[0]), alice.holds(alice.pots[1])) == (10_00, 0)
+
+
+def test_a_day_whose_conditions_do_not_hold_says_when_they_are_looked_at_again(either):
+    live_through(*DAYS)
+
+    first, *_, last = either.runs.order_by("created")
+    assert first.reason == (
+        "The conditions do not hold: they are looked at again on 2027-01-29"
+    )
+    assert first.reason == first.trace[-1]["text"]
+    assert last.reason == "The conditions do not hold: another rule runs instead"
+
+
+def test_a_window_that_gave_way_is_over_whatever_becomes_of_its_days(
+    alice, either, other, change
+):
+    live_through(*DAYS)
+    alice.fill(alice.main, 600_00)
+    change(either, day(2, 3, 10), {"hour": 18, "end_day": 5})
+
+    live_through(day(2, 3, 18), day(2, 4, 18), day(2, 5, 18))
+
+    assert other.runs.count() == 1
+    assert alice.holds(alice.pots[0]) == 0
+
+
+def test_a_window_that_gave_way_before_an_upgrade_is_over(alice, either):
+    (run,) = look(day(1, 28))
+    told = "The conditions do not hold: another rule runs instead"
+    trace = [{"step": "condition", "account": None, "text": told, "amount": None}]
+    end(run, "skipped_condition", day(1, 28))
+    key = f"{OLD_KEY}, before 2027-01-29"
+    RuleRun.objects.filter(pk=run.pk).update(key=key, trace=trace)
+    alice.fill(alice.main, 600_00)
+
+    live_through(*DAYS[1:])
+
+    assert alice.holds(alice.pots[0]) == 0
+
+
+def test_of_windows_that_begin_on_one_day_the_last_try_of_all_decides(
+    alice, either, other
+):
+    told = services.rule_data(either)
+    triggers = [WINDOW, WINDOW | {"hour": 18}]
+    with time_machine.travel(START, tick=False):
+        told |= {"triggers": triggers}
+        services.write_rule(alice.workspace, told, rule=either)
+    for moment in DAYS:
+        live_through(moment)
+        assert not other.runs.exists()
+        live_through(moment.replace(hour=18))
+
+    assert other.runs.count() == 1
+
+
+def test_who_asks_by_hand_within_a_window_asks_for_the_other_rule_at_once(
+    either, other, run
+):
+    live_through(DAYS[0])
+
+    run(either)
+
+    assert other.runs.count() == 1
