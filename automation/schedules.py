@@ -10,15 +10,20 @@ from django.db.models import Min, OuterRef, Subquery
 from django.utils.timezone import now
 
 from .models import Rule, Trigger
+from .rules.calendar import CalendarError
+from .rules.cron import CronError
+from .rules.localtime import ZoneError
 from .rules.triggers import (
     ELAPSED,
     LABELS,
     Occurrence,
+    TriggerError,
     TriggerSpec,
     newest_occurrence,
     next_occurrence,
 )
 
+BROKEN = (CalendarError, CronError, TriggerError, ZoneError)
 INSTANT = timedelta(microseconds=1)
 CLOCKS = frozenset({*LABELS, *ELAPSED})
 # These wait for facts: news wakes them, and they look by themselves should it be lost.
@@ -116,6 +121,16 @@ def next_window(trigger: Trigger, after: datetime) -> datetime | None:
         trigger_spec(trigger), zone=trigger.rule.timezone, after=after
     )
     return found.at if found else None
+
+
+def occurs(trigger: Trigger, key: str, moment: datetime) -> bool:
+    """Tell whether `trigger`, as it is written now, is due under `key` at `moment`."""
+    zone, before = trigger.rule.timezone, moment - INSTANT
+    try:
+        found = next_occurrence(trigger_spec(trigger), zone=zone, after=before)
+    except BROKEN:
+        return False
+    return found is not None and (found.key, found.at) == (key, moment)
 
 
 def refresh_due(rules: Iterable[UUID]) -> None:

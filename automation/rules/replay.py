@@ -39,7 +39,7 @@ from .past import Course, Past
 from .planner import plan
 from .terms import Holding, Move, Plan, RuleSpec, Step
 from .trigger_terms import Occurrence, TriggerSpec
-from .triggers import next_try
+from .triggers import beside, next_try
 
 MOST_DAYS = 400
 MOST_OCCURRENCES = 2000
@@ -202,6 +202,9 @@ class Walk:
         """Decide about everything that a trigger makes due now."""
         for found in found_at(self, index, candidate):
             before = self.rows.get(found.key)
+            if before and before.trigger == "monthly" and before.due != found.at:
+                found = beside(found)  # another trigger's, moved to another day
+                before = self.rows.get(found.key)
             if before is None or self.did_nothing(before, candidate.at):
                 self.decide(index, found, candidate.at)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ __all__ = [
     "Occurrence",
     "TriggerError",
     "TriggerSpec",
+    "beside",
     "newest_occurrence",
     "next_occurrence",
     "next_try",
@@ -133,6 +135,11 @@ def occurrence(
         return Occurrence(f"{trigger.kind}:{label.period}", at, reason)
     reason += f", moved from {label.period} to a business day" if moved else ""
     return Occurrence(f"{trigger.kind}:{label.period}T{clock} {zone.key}", at, reason)
+
+
+def beside(found: Occurrence) -> Occurrence:
+    """Return `found` under a key of its own: its day has fired already, moved to another."""
+    return replace(found, key=f"{found.key}, too")
 
 
 # Elapsed time: no wall clock, so no gap and no repeated hour.

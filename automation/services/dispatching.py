@@ -13,11 +13,10 @@ from django.db.models import DateTimeField, Value
 from django.db.models.functions import Now
 
 from automation.models import RuleRun, Trigger
-from automation.rules.calendar import CalendarError
-from automation.rules.cron import CronError
-from automation.rules.localtime import ZoneError, zone_of, zones
-from automation.rules.triggers import Occurrence, TriggerError
+from automation.rules.localtime import zone_of, zones
+from automation.rules.triggers import Occurrence, beside
 from automation.schedules import (
+    BROKEN,
     LOOKS,
     newest_due,
     next_at,
@@ -26,6 +25,7 @@ from automation.schedules import (
 )
 
 from .movements import Found, salaries, settled
+from .periods import is_anothers
 from .plans import note
 from .runs import fitting
 from .sights import crossings, successes
@@ -35,7 +35,6 @@ log = structlog.get_logger("automation.schedules")
 BATCH = 500  # triggers claimed at a time
 SLICE = 4.0  # seconds of one beat, after which no other batch is begun
 LOOK_AGAIN = timedelta(minutes=10)  # for facts, should the news of them be lost
-BROKEN = (CalendarError, CronError, TriggerError, ZoneError)
 WRITTEN = ["next_at", "seen_at", "armed", "problem"]
 
 SIGHTS: dict[str, Callable[[Sequence[Trigger], datetime], Found]] = {
@@ -139,17 +138,27 @@ def start_all(
 ) -> list[RuleRun]:
     """Commit a run for each occurrence that has none yet; return those to carry out."""
     due = [(trigger, found) for trigger, found in due if opens(trigger, found, moment)]
+    made, taken = start(due, moment)
+    apart = [(trigger, beside(f)) for trigger, f in taken if is_anothers(trigger, f)]
+    if apart:
+        made += start(apart, moment)[0]
+    for run in made:
+        if run.status == RuleRun.Status.MISSED:
+            log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id))
+    return [run for run in made if run.status == RuleRun.Status.DUE]
+
+
+def start(
+    due: Sequence[tuple[Trigger, Occurrence]], moment: datetime
+) -> tuple[list[RuleRun], list[tuple[Trigger, Occurrence]]]:
+    """Commit a run for each key that has none; also return those of `due` that had."""
     runs = [run_of(trigger, found, moment) for trigger, found in due]
     RuleRun.objects.bulk_create(runs, BATCH, ignore_conflicts=True)
     # Whose key was taken is not there under its own id.
     made = RuleRun.objects.filter(pk__in=[run.pk for run in runs])
     created = set(made.values_list("pk", flat=True)) if runs else set()
-    for run in runs:
-        if run.pk in created and run.status == RuleRun.Status.MISSED:
-            log.warning("run_missed", run=str(run.pk), rule=str(run.rule_id))
-    return [
-        run for run in runs if run.pk in created and run.status == RuleRun.Status.DUE
-    ]
+    taken = [pair for pair, run in zip(due, runs, strict=True) if run.pk not in created]
+    return [run for run in runs if run.pk in created], taken
 
 
 def opens(trigger: Trigger, found: Occurrence, moment: datetime) -> bool:

@@ -196,6 +196,19 @@ def test_a_day_of_a_window_that_is_still_tried_is_not_played_beside_another():
     ]
 
 
+def test_two_triggers_that_name_one_day_are_played_on_the_day_of_each():
+    """The fourth Saturday of March 2026 is the 28th, which is moved to the Friday."""
+    moved = TriggerSpec("monthly", day="28", business_day="previous", hour=9)
+    fourth = TriggerSpec("monthly", weekday=6, nth="4", hour=9)
+
+    found = played(past([(timedelta(), 150_00)]), moved, fourth, days=31, carry=False)
+
+    assert [row.due - START for row in found.rows] == [
+        26 * DAY + 9 * HOUR,
+        27 * DAY + 9 * HOUR,
+    ]
+
+
 def test_what_is_read_too_late_is_not_caught_up():
     found = played(past([(11 * HOUR, 150_00)]), days=1, lateness=HOUR)
 
