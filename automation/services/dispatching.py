@@ -29,7 +29,7 @@ from .periods import is_anothers
 from .plans import note
 from .runs import fitting
 from .sights import crossings, successes
-from .windows import runs_in
+from .windows import is_over, runs_in
 
 log = structlog.get_logger("automation.schedules")
 BATCH = 500  # triggers claimed at a time
@@ -169,7 +169,7 @@ def opens(trigger: Trigger, found: Occurrence, moment: datetime) -> bool:
     if trigger.kind != Trigger.Kind.DATE_RANGE:
         return True
     begun = runs_in(trigger, found)
-    if any(run.status not in RuleRun.UNFINISHED for run in begun):
+    if any(map(is_over, begun)):
         trigger.next_at = next_window(trigger, moment)
     return not begun
 

@@ -42,6 +42,11 @@ def did_nothing(run: RuleRun) -> bool:
     return run.status == Status.MISSED
 
 
+def is_over(run: RuleRun) -> bool:
+    """Tell whether no other day of the window of `run` is needed."""
+    return run.status not in RuleRun.UNFINISHED and not did_nothing(run)
+
+
 def set_aside(run: RuleRun, found: Occurrence) -> None:
     """Free the key of a window in which nothing was done yet, for another try."""
     key = f"{run.key}{SET_ASIDE}{found.at:%Y-%m-%d %H:%M}"

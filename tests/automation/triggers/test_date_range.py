@@ -98,6 +98,17 @@ def test_with_conditions_each_day_of_the_window_is_tried_under_its_one_key(writt
     assert rule.runs.count() == 4
 
 
+def test_a_day_that_is_looked_at_twice_leaves_the_next_one_open(written):
+    written(conditional=True)
+    (run,) = look(day(1, 28))
+    end(run, "skipped_condition", day(1, 28))
+    Trigger.objects.update(next_at=day(1, 28, 9, 0))
+
+    assert look(day(1, 28)) == []
+
+    assert len(look(day(1, 29))) == 1
+
+
 def test_a_window_in_which_the_conditions_never_held_is_over(written):
     written(conditional=True)
     tried = 0
