@@ -25,7 +25,6 @@ def autosort(draft: Draft) -> None:
     if not spare:
         text = f"{draft.name(source.account)} has nothing to spare"
         draft.block("funds", source.account, text)
-        return
     cups = [Cup(draft, source, leg, spare) for leg in draft.legs(*TIERS)]
     left = waterfall(draft, cups, spare)
     for cup in cups:

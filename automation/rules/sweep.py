@@ -31,10 +31,11 @@ def given(draft: Draft, source: Leg, target: Leg, room: int | None) -> int:
     if lacking == 0:
         return 0
     spare = draft.spare(source)
-    if not spare:
+    exact = source.strategy in EXACT
+    if not (spare or exact):
         return nothing(draft, source)
     wanted = asked(source, draft.available(source.account), lacking or spare)
-    if wanted > spare and source.strategy in EXACT:
+    if wanted > spare and exact:
         wanted = short(draft, source, wanted, spare)
     wanted = min(wanted, spare)
     amount = within(wanted, source.cap, room)

@@ -70,6 +70,29 @@ def test_a_short_run_waits_for_the_next_sync_that_brings_something(alice, run):
     assert alice.holds(alice.pots[0]) == 50_00
 
 
+@pytest.mark.parametrize("kind", ["autosort", "sweep"])
+def test_a_run_that_finds_nothing_to_spare_waits_like_one_that_finds_a_penny(
+    kind, alice, run
+):
+    fixed = {"strategy": "fixed", "amount": gbp(50_00)}
+    gives, gets = (fixed, {}) if kind == "sweep" else ({}, fixed)
+    alice.fill(alice.main, 100_00)
+    rule = alice.rule(
+        kind,
+        leg(alice.main, "source", keep=gbp(100_00), **gives),
+        leg(alice.pots[0], "target" if kind == "sweep" else "priority", **gets),
+        on_short="retry_next",
+    )
+    short = run(rule, kind="daily")
+    assert (short.status, short.outcome) == ("due", "skipped_funds")
+
+    alice.fill(alice.main, 500_00)
+    synced(alice)
+
+    assert again(short).status == "succeeded"
+    assert alice.holds(alice.pots[0]) == 50_00
+
+
 def test_a_short_run_looks_again_when_another_run_brings_something(alice, run):
     alice.fill(alice.main, 10_00)
     alice.fill(alice.pots[1], 60_00)

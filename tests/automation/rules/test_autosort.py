@@ -351,3 +351,29 @@ def test_full_pots_are_nothing_to_do():
 
     assert found.outcome == "nothing_to_do"
     assert found.reason == "p needs nothing"
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_a_leg_is_short_alike_of_nothing_and_of_a_penny(spare):
+    found = sorted_out(
+        100_00 + spare,
+        leg("rent", "priority", "fixed", amount=50_00),
+        leg("isa", "investment", "equal"),
+        source=leg("hold", "source", keep=100_00),
+        on_short="retry_next",
+    )
+
+    assert (found.outcome, found.moves, found.retry) == ("skipped_funds", (), True)
+    assert "It is tried again after the next sync" in said(found)
+
+
+def test_with_nothing_to_spare_nobody_waits_who_lacks_nothing():
+    found = sorted_out(
+        0,
+        leg("rent", "priority", "to_target", target=50_00),
+        pots=[pot("rent", 50_00)],
+        on_short="retry_next",
+    )
+
+    assert (found.outcome, found.retry) == ("skipped_funds", False)
+    assert found.reason == "hold has nothing to spare"

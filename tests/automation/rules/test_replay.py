@@ -207,6 +207,23 @@ def test_two_triggers_that_name_one_day_are_played_on_the_day_of_each():
         26 * DAY + 9 * HOUR,
         27 * DAY + 9 * HOUR,
     ]
+@pytest.mark.parametrize("kind", ["autosort", "sweep"])
+def test_what_finds_nothing_to_spare_is_tried_again_at_the_next_reading(kind):
+    fixed = {"strategy": "fixed", "amount": 50_00}
+    gives, gets = (fixed, {}) if kind == "sweep" else ({}, fixed)
+    spec = rule(
+        kind,
+        leg(MAIN, "source", keep=100_00, **gives),
+        leg("rent", "target" if kind == "sweep" else "priority", **gets),
+        on_short="retry_next",
+    )
+
+    found = played(
+        past([(timedelta(), 100_00), (11 * HOUR, 500_00)]), spec=spec, days=1
+    )
+
+    assert totals(found) == [("planned", 50_00)]
+    assert found.rows[0].at == START + 11 * HOUR
 
 
 def test_what_is_read_too_late_is_not_caught_up():

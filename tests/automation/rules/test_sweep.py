@@ -167,3 +167,20 @@ def test_limits_trim_a_sweep_and_the_trace_says_so():
 
     assert amount(found) == 300
     assert "One move may be at most £3.00" in said(found)
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_a_source_is_short_alike_of_nothing_and_of_a_penny(spare):
+    source = leg("spare", "source", "fixed", amount=50_00, keep=100_00)
+
+    found = swept(source, 100_00 + spare, on_short="retry_next")
+
+    assert (found.outcome, found.moves, found.retry) == ("skipped_funds", (), True)
+    assert "It is tried again after the next sync" in said(found)
+
+
+@pytest.mark.parametrize("strategy", ["all", "above"])
+def test_a_source_that_names_no_amount_is_never_short(strategy):
+    source = leg("spare", "source", strategy, keep=100_00)
+
+    assert not swept(source, 100_00, on_short="retry_next").retry
