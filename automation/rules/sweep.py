@@ -35,13 +35,13 @@ def given(draft: Draft, source: Leg, target: Leg, room: int | None) -> int:
     if not (spare or exact):
         return nothing(draft, source)
     wanted = asked(source, draft.available(source.account), lacking or spare)
-    if wanted > spare and exact:
-        wanted = short(draft, source, wanted, spare)
-    wanted = min(wanted, spare)
+    wanted = wanted if exact else min(wanted, spare)
     amount = within(wanted, source.cap, room)
     if amount < wanted:
         text = f"A cap cuts {draft.money(wanted)} to {draft.money(amount)}"
         draft.block("limit", source.account, text)
+    if amount > spare:
+        amount = short(draft, source, amount, spare)
     told = f"{draft.name(source.account)} gives {draft.money(amount)}"
     draft.say(source.strategy, source.account, told, amount)
     return amount

@@ -184,3 +184,26 @@ def test_a_source_that_names_no_amount_is_never_short(strategy):
     source = leg("spare", "source", strategy, keep=100_00)
 
     assert not swept(source, 100_00, on_short="retry_next").retry
+
+
+@pytest.mark.parametrize("capped", ["source", "target"])
+@pytest.mark.parametrize("policy", ["refuse", "partial", "retry_next"])
+def test_a_source_that_has_what_a_cap_lets_it_give_is_not_short(capped, policy):
+    cap = {"cap": 40_00}
+    spec = rule(
+        "sweep",
+        leg(
+            "spare",
+            "source",
+            "fixed",
+            amount=100_00,
+            **cap if capped == "source" else {},
+        ),
+        leg("savings", "target", **cap if capped == "target" else {}),
+        on_short=policy,
+    )
+
+    found = planned(spec, pot("spare", 50_00), pot("savings"))
+
+    assert (amount(found), found.retry) == (40_00, False)
+    assert "A cap cuts £100.00 to £40.00" in said(found)
