@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from operator import attrgetter
 
 from .arithmetic import part_up
@@ -32,6 +33,7 @@ class Draft(Known):
         spent: Mapping[str, int],
         payments: Mapping[str, Sequence[int]],
         amount: int | None,
+        before: Sequence[Move],
         asked: Sequence[str],
         preview: bool,
         older: bool,
@@ -43,6 +45,7 @@ class Draft(Known):
         self.spent = spent
         self.payments = payments
         self.amount = amount
+        self.before = before
         self.asked = asked
         self.wants: list[tuple[Move, int]] = []
         self.trace: list[Step] = []
@@ -50,6 +53,16 @@ class Draft(Known):
         self.retry = False
         self.later = later
         self.instead = ""
+
+    @cached_property
+    def served(self) -> frozenset[str]:
+        """Return the accounts of the legs whose part of this occurrence was moved."""
+        gives = self.rule.kind == "sweep"
+        return frozenset(m.source if gives else m.target for m in self.before)
+
+    def gone(self, account: str = "") -> int:
+        """Return how much this occurrence has moved, in all or out of one account."""
+        return sum(m.amount for m in self.before if account in ("", m.source))
 
     def legs(self, *roles: str) -> list[Leg]:
         """Return the legs of `roles`: roles as given, then by order, then as written."""
@@ -98,7 +111,8 @@ class Draft(Known):
     def spare(self, leg: Leg) -> int:
         """Return how much may leave a source: what is above its reserve, never less than 0."""
         available = self.available(leg.account)
-        shared = part_up(available, leg.keep_share) if leg.keep_share else 0
+        whole = available + self.gone(leg.account)
+        shared = part_up(whole, leg.keep_share) if leg.keep_share else 0
         reserve = max(leg.keep or 0, shared, leg.floor or 0)
         spare = max(0, available - reserve)
         told = f"{self.name(leg.account)} has {self.money(available)}"
@@ -131,6 +145,10 @@ class Draft(Known):
 
     def stopped(self, account: str, *, leaving: bool) -> bool:
         """Tell whether an account cannot take part, and note the gravest reason."""
+        if account in self.served:
+            text = f"{self.name(account)} had its part of this occurrence already"
+            self.block("nothing", account, text)
+            return True
         trouble = self.trouble(account, leaving=leaving)
         if trouble is not None:
             self.block(trouble[0], account, trouble[1])

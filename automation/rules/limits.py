@@ -35,7 +35,7 @@ def budget(draft: Draft) -> dict[str, int]:
     """Return what each limit of the rule still allows."""
     limits, left = draft.rule.limits, {}
     if limits.per_run is not None:
-        left["per_run"] = limits.per_run
+        left["per_run"] = max(0, limits.per_run - draft.gone())
     if limits.per_day is not None:
         left["per_day"] = max(0, limits.per_day - limits.spent_today)
     if limits.per_rule is not None:

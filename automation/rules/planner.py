@@ -16,7 +16,7 @@ from .identity import written
 from .limits import trim
 from .problems import terms_problems
 from .sweep import sweep
-from .terms import Holding, Plan, RuleError, RuleSpec
+from .terms import Holding, Move, Plan, RuleError, RuleSpec
 from .topup import topup
 
 KINDS: Mapping[str, Callable[[Draft], None]] = MappingProxyType(
@@ -34,6 +34,7 @@ def plan(
     spent: Mapping[str, int] = NOTHING,
     payments: Mapping[str, Sequence[int]] = NO_PAYMENTS,
     amount: int | None = None,
+    before: Sequence[Move] = (),
     preview: bool = False,
     older: bool = False,
     later: date | None = None,
@@ -42,11 +43,11 @@ def plan(
 
     `spent` is what left each bills pot since payday, `payments` what was paid by card
     from each account and not rounded up yet, `amount` that of the transaction that made
-    it due. A preview also plans a disabled rule, and takes a current account's older
-    reading, since a run reads it again; with `older` somebody approved of acting on
-    readings of up to 15 minutes. Conditions that do not hold are looked at again on the
-    day `later`, if there is one. Raises RuleError for a rule that `problems` refuses,
-    never for any holdings.
+    it due, `before` what the same occurrence has moved already. A preview also plans a
+    disabled rule, and takes a current account's older reading, since a run reads it
+    again; with `older` somebody approved of acting on readings of up to 15 minutes.
+    Conditions that do not hold are looked at again on the day `later`, if there is one.
+    Raises RuleError for a rule that `problems` refuses, never for any holdings.
     """
     terms = checked(rule)
 
@@ -58,6 +59,7 @@ def plan(
             spent=spent,
             payments=payments,
             amount=amount,
+            before=before,
             asked=terms.asked,
             preview=preview,
             older=older,

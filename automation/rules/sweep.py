@@ -14,7 +14,7 @@ def sweep(draft: Draft) -> None:
     (target,) = draft.legs("target")
     if draft.stopped(target.account, leaving=False):
         return
-    room = target.cap
+    room = None if target.cap is None else max(0, target.cap - draft.gone())
     for source in draft.legs("source"):
         amount = given(draft, source, target, room)
         draft.want(source, target, amount)

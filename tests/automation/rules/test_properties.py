@@ -560,3 +560,28 @@ def test_conditions_let_all_pass_or_nothing(case, op):
     found = plan(dataclasses.replace(spec, conditions=asked), held, **known_)
 
     assert found.moves == (() if op == "<" else plan(spec, held, **known_).moves)
+
+
+@given(healthy(), st.integers(0, 10**6))
+def test_another_part_of_an_occurrence_serves_nobody_twice_and_keeps_its_limits(
+    case, more
+):
+    spec, held, known_ = case
+    earlier = plan(spec, held, **known_)
+    first = earlier.moves
+    later = {
+        name: dataclasses.replace(each, available=each.available + more)
+        for name, each in applied(held, earlier).items()
+    }
+
+    found = plan(spec, later, before=first, **known_)
+
+    check(spec, later, found)
+    gives = spec.kind == "sweep"
+    served = [m.source if gives else m.target for m in (*first, *found.moves)]
+    assert len(served) == len(set(served))
+    moved = sum(move.amount for move in (*first, *found.moves))
+    assert moved <= (spec.limits.per_run or 10**99)
+    if gives:
+        (target,) = (each for each in spec.legs if each.role == "target")
+        assert moved <= (10**99 if target.cap is None else target.cap)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from automation.rules.terms import Move
+
 from .words import current, leg, moved, planned, pot, rule, said
 
 
@@ -131,3 +133,12 @@ def test_a_pot_may_top_up_another_pot():
     found = planned(spec, pot("spare", 100), pot("bills"))
 
     assert moved(found) == {"spare>bills": 70}
+
+
+def test_a_target_that_was_paid_when_the_rule_was_another_gets_nothing_more():
+    spec = rule("topup", leg("main", "source"), leg("p", "target", "fixed", amount=5))
+
+    found = planned(spec, current(100), pot("p"), before=[Move("main", "p", 3)])
+
+    assert (found.outcome, found.moves) == ("nothing_to_do", ())
+    assert found.reason == "p had its part of this occurrence already"
