@@ -16,6 +16,8 @@ from .terms import Holding, Leg, Move, RuleSpec
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 # `astuple` copies each value; those of a leg never change.
 SAID = attrgetter(*(column.name for column in fields(Leg)))
+RETRY = "retry:"
+LONGEST_KEY = 200
 
 
 def dedupe_id(
@@ -23,6 +25,17 @@ def dedupe_id(
 ) -> UUID:
     """Return the one name of one provider call: the same after any crash or restore."""
     return uuid5(installation, f"{rule}/{occurrence}/{move}/{step}")
+
+
+def retry_key(occurrence: str) -> str:
+    """Return the key of the one run that tries again what this occurrence left short."""
+    told = f"{RETRY}{occurrence}"
+    return told if len(told) <= LONGEST_KEY else RETRY + digest(occurrence)
+
+
+def digest(key: str) -> str:
+    """Return a short name of a key that does not fit."""
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 def as_uuid(text: object) -> UUID | None:

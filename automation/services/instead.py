@@ -7,6 +7,7 @@ from django.utils.timezone import now
 from automation.models import Rule, RuleRun, Trigger
 from automation.rules import Plan
 
+from .retrying import is_retry
 from .windows import occasion
 
 
@@ -18,6 +19,8 @@ def start_instead(run: RuleRun, decided: Plan) -> None:
     """
     if not decided.instead or run.status != RuleRun.Status.SKIPPED_CONDITION:
         return
+    if is_retry(run):
+        return  # its occurrence has run
     by_hand = run.trigger_kind in Trigger.BY_HAND
     kind = run.trigger_kind if by_hand else Trigger.Kind.AFTER_RULE
     mine = Rule.objects.in_use().filter(workspace=run.rule.workspace_id)

@@ -19,6 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from automation.models import Rule, RuleLeg, RuleRun, Trigger
+from automation.rules.identity import RETRY
 
 from .locks import update_in_order
 
@@ -149,10 +150,14 @@ def upstream_of(rules: Iterable[UUID]) -> set[UUID]:
 
 
 def newest_runs(run: RuleRun, rules: set[UUID]) -> QuerySet[RuleRun]:
-    """Return the runs of `rules` that belong to the cycle of `run`, one of each."""
+    """Return the runs of `rules` that belong to the cycle of `run`, one of each.
+
+    The first part of an occurrence speaks for it, not what tries again what it left.
+    """
     late = timedelta(seconds=run.rule.max_lateness_seconds)
     span = (run.scheduled_for - late, run.scheduled_for + TOGETHER)
     rows = RuleRun.objects.filter(rule__in=rules, scheduled_for__range=span)
+    rows = rows.exclude(key__startswith=RETRY)
     rows = rows.select_related("rule").order_by("rule_id", "-scheduled_for", "-created")
     return rows.distinct("rule_id")
 

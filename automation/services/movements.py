@@ -9,7 +9,7 @@ from uuid import UUID
 
 from accounts.models import Transaction
 from automation.models import RuleLeg, RuleRun, Transfer, Trigger
-from automation.rules.identity import as_uuid
+from automation.rules.identity import RETRY, as_uuid
 from automation.rules.payday import MovementSeen, payday, transactions
 from automation.rules.triggers import Occurrence
 from automation.schedules import trigger_spec
@@ -28,6 +28,7 @@ def salaries(triggers: Sequence[Trigger], moment: datetime) -> Found:
     busy = RuleRun.objects.unfinished().filter(
         rule__in={t.rule_id for t in triggers}, trigger_kind=Trigger.Kind.PAYDAY
     )
+    busy = busy.exclude(key__startswith=RETRY)
     waiting = set(busy.values_list("rule_id", flat=True))
     found: Found = {}
     for trigger in triggers:

@@ -13,6 +13,7 @@ from automation.schedules import trigger_spec
 
 from .movements import movement
 from .pay import pay_cycle, pay_trigger
+from .retrying import last_success, parts_before
 
 LONGEST = timedelta(days=100)  # two pay cycles that are seen among salaries
 
@@ -26,7 +27,7 @@ def paid_at(
     due, or the last success of the rule: see `replenished_since`.
     """
     paid = paydays(rule, heard, moment, run)
-    return replenished_since(paid, rule.last_success_at)
+    return replenished_since(paid, last_success(rule, parts_before(run) if run else ()))
 
 
 def paydays(

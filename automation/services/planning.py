@@ -30,6 +30,7 @@ from .instead import start_instead
 from .line import blocked_by
 from .plans import difference, life, moves_of, plan_data
 from .prepared import execute
+from .retrying import is_retry, last_success, not_yet, parts_before, start_retry
 from .routes import route
 from .rows import RUN, RUN_KEPT, Following, apply, busy, follow, put_all, take
 from .spending import cover
@@ -214,6 +215,7 @@ def write_drafts(drafts: Sequence[Draft]) -> list[Draft]:
         if each.next_.steps and each.decided.covers:
             cover(each.run.rule, each.decided.covers, each.next_.steps)
         start_instead(each.run, each.decided)
+        start_retry(each.run, each.decided)
     return kept
 
 
@@ -236,31 +238,39 @@ def hold_back(run: RuleRun) -> Sequence[RunCommand] | None:
     why = held_back(run)
     if why is None:
         return None
-    return apply(run, events.Planned(*why), outcome=why[0]) or ()
+    return apply(run, why, outcome=why.outcome) or ()
 
 
-def held_back(run: RuleRun) -> tuple[str, str] | None:
-    """Return outcome and reason of a run that must not even be planned."""
+def held_back(run: RuleRun) -> events.Planned | None:
+    """Return what is decided of a run that must not even be planned."""
     rule = run.rule
     if not rule.enabled or rule.archived_at is not None:
-        return "skipped_disabled", "This rule is disabled"
+        return events.Planned("skipped_disabled", "This rule is disabled")
     if why := blocked_by(run):
-        return "skipped_condition", why
-    if run.trigger_kind in Trigger.BY_HAND or rule.last_success_at is None:
+        return events.Planned("skipped_condition", why)
+    parts = parts_before(run)
+    if why_not := not_yet(parts):
+        return why_not
+    done = last_success(rule, parts)
+    if run.trigger_kind in Trigger.BY_HAND or done is None:
         return None
-    until = rule.last_success_at + timedelta(seconds=rule.cooldown_seconds)
+    until = done + timedelta(seconds=rule.cooldown_seconds)
     if now() >= until:
         return None
-    return "skipped_not_due", f"Cooling down until {until:%Y-%m-%d %H:%M:%S} UTC"
+    why = f"Cooling down until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return events.Planned("skipped_not_due", why)
 
 
 def verdict(run: RuleRun, decided: Plan, *, dry: bool = False) -> events.Planned:
     """Return what was decided; what is stale or short may be tried again.
 
     Whoever asked by hand sees that it was stale, and can simply ask again; but who
-    approved a plan that waited has gone since.
+    approved a plan that waited has gone since. The conditions held for this occurrence
+    before a part of it was moved, and may hold again.
     """
+    again = is_retry(run)
     stale = decided.outcome == RuleRun.Status.SKIPPED_STALE
+    unmet = decided.outcome == RuleRun.Status.SKIPPED_CONDITION
     by_itself = (
         run.trigger_kind not in Trigger.BY_HAND or run.status != RuleRun.Status.DUE
     )
@@ -268,7 +278,7 @@ def verdict(run: RuleRun, decided: Plan, *, dry: bool = False) -> events.Planned
     return events.Planned(
         decided.outcome,
         decided.reason,
-        retry=(stale and by_itself) or decided.retry,
+        retry=(stale and (by_itself or again)) or (unmet and again) or decided.retry,
         ask=decided.ask,
         dry=dry,
         moves=moves,

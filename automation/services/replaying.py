@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from accounts.models import Account, BalanceSnapshot, Transaction
 from accounts.moneyjson import money
 from automation.models import Rule, RuleRun, Transfer, Trigger
+from automation.rules.identity import RETRY
 from automation.rules.localtime import midnight, zone_of
 from automation.rules.past import Flow, Followed, Past, Reading
 from automation.rules.replay import (
@@ -71,7 +72,7 @@ def past_of(rule: Rule, triggers: Sequence[Trigger], stretch: Stretch) -> Past:
     ids = {account.pk for account in accounts} | watched
     before = rule.runs.filter(
         status=RuleRun.Status.SUCCEEDED, finished_at__lt=stretch.since, dry=False
-    )
+    ).exclude(key__startswith=RETRY)
     return Past(
         accounts=holdings(accounts, now=stretch.since),
         readings=readings_of(ids, stretch),
@@ -161,7 +162,10 @@ def followed_by(triggers: Sequence[Trigger], stretch: Stretch) -> list[Followed]
         dry=False,
         finished_at__gte=stretch.since,
         finished_at__lte=stretch.until,
-    ).annotate(moved=Transfer.objects.arrived().sum_of("pk"))
+    )
+    runs = runs.exclude(key__startswith=RETRY).annotate(
+        moved=Transfer.objects.arrived().sum_of("pk")
+    )
     return [
         Followed(str(run.rule_id), str(run.pk), run.finished_at, int(run.moved))
         for run in runs

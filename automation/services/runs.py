@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -20,6 +19,7 @@ from automation.machine import events as transfer_events
 from automation.machine import run as events
 from automation.models import Rule, RuleRun, Transfer, Trigger
 from automation.rules import Plan
+from automation.rules.identity import LONGEST_KEY, digest
 
 from .compiled import Compiled, padded
 from .driving import drive
@@ -33,7 +33,6 @@ from .sending import Drive
 from .switches import held_up
 
 log = structlog.get_logger("automation.runs")
-LONGEST_KEY = 200
 
 
 def start_run(
@@ -96,7 +95,7 @@ def fitting(key: str) -> str:
     """Return `key`, or a digest of it that fits the column."""
     if 0 < len(key) <= LONGEST_KEY:
         return key
-    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+    return digest(key)
 
 
 def load(run_id: UUID | str) -> RuleRun:

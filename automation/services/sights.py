@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from accounts.models import Balance, BalanceSnapshot
 from automation.models import RuleRun, Transfer, Trigger
+from automation.rules.identity import RETRY
 from automation.rules.thresholds import Reading, crossed
 from automation.rules.triggers import Occurrence
 from automation.schedules import trigger_spec
@@ -73,7 +74,10 @@ def successes(triggers: Sequence[Trigger], moment: datetime) -> Found:
         status=RuleRun.Status.SUCCEEDED,
         dry=False,
         finished_at__gt=since,
-    ).annotate(moved=Transfer.objects.arrived().sum_of("pk"))
+    )
+    runs = runs.exclude(key__startswith=RETRY).annotate(
+        moved=Transfer.objects.arrived().sum_of("pk")
+    )
     found: Found = defaultdict(list)
     for run in runs.order_by("finished_at", "pk"):
         for trigger in triggers:

@@ -16,6 +16,7 @@ from automation.rules.known import STALE_SECONDS
 from automation.rules.outlays import REPLENISH, ROUND_UPS
 
 from .paid import paid_at
+from .retrying import moved_by, parts_before
 
 Rows = QuerySet[Transaction]
 
@@ -34,6 +35,7 @@ class Spending:
             "spent": self.spent,
             "payments": self.payments,
             "amount": run.amount if run is not None else None,
+            "before": moved_by(parts_before(run)) if run is not None else (),
         }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from automation.models import RuleRun, Transfer
+from automation.rules.identity import RETRY
 
 from .booking import ENTER, HOLD, SENT, TOLD, Told, announce, entries, sorted_out
 from .compiled import Exchange
@@ -16,12 +17,17 @@ from .waiting import WAITERS
 
 # A success without its cooldown would run again too soon. Whether anybody waits is looked
 # for on the way: that does not depend on how it ends.
-END = """
-ended AS ({ended} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at), {locks}
+# What tries a part again has succeeded with an occurrence that began them before.
+END = f"""
+ended AS (
+  {{ended}} RETURNING t.id, t.rule_id, t.trigger_id, t.finished_at, t.key
+), {{locks}}
 cooling AS (
-  UPDATE automation_rule r SET last_success_at = ended.finished_at FROM ended
-  WHERE r.id = ended.rule_id {rules} RETURNING ended.id
-), {fired} waiting AS MATERIALIZED ({waiting})"""
+  UPDATE automation_rule r SET last_success_at = CASE
+    WHEN starts_with(ended.key, '{RETRY}') THEN r.last_success_at
+    ELSE ended.finished_at END
+  FROM ended WHERE r.id = ended.rule_id {{rules}} RETURNING ended.id
+), {{fired}} waiting AS MATERIALIZED ({{waiting}})"""
 FIRED = """fired AS (
   UPDATE automation_trigger f SET last_fired_at = greatest(f.last_fired_at, v.moment)
   FROM ended JOIN (VALUES {fired}) AS v(run_id, moment) ON v.run_id = ended.id
