@@ -12,6 +12,8 @@ Where more than one reading was possible, this is the one.
   occurrence stands alone, on the balances as they really were.
 - Before an account's first stored balance it is unknown, and so stale. As in a run,
   what is stale or short is tried again at each later reading, until it is too late.
+- What a plan leaves short is tried again likewise, as a row of its own that leaves out
+  whom its occurrence has paid; without `carry` nobody knows what is left for it.
 - Nothing is late or caught up otherwise: in a replay the clock never stood still.
 - A movement is seen with the first balance that was read after it; without one, at
   once. Cooldowns, the limits of a day and of the lifetime count what came before the
@@ -34,6 +36,7 @@ from zoneinfo import ZoneInfo
 
 from .finding import SILENT, Candidate, candidates, found_at
 from .gate import in_doubt
+from .identity import retry_key
 from .outlays import Ledger
 from .past import Course, Past
 from .planner import plan
@@ -147,6 +150,15 @@ class Event:
     next: bool = field(compare=False, default=True)  # the trigger's next one follows
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What an occurrence has moved so far, and when the rule succeeded before that."""
+
+    moves: tuple[Move, ...]
+    at: datetime
+    before: datetime | None
+
+
 class Walk:
     """Goes through a stretch once, from its beginning to its end."""
 
@@ -167,6 +179,7 @@ class Walk:
         self.ledger = Ledger(rule, past.outlays, past.salaries)
         self.zone = ZoneInfo(rule.timezone)
         self.rows: dict[str, Row] = {}
+        self.begun: dict[str, Begun] = {}  # by the key of what tries the rest again
         self.moved = list(past.moved)
         self.last_success = past.last_success
         self.last_fired = dict(past.last_fired)
@@ -222,7 +235,7 @@ class Walk:
         if len(self.rows) >= MOST_OCCURRENCES and due.key not in self.rows:
             raise TooManyOccurrences
         row = Row(due.key, self.triggers[index].kind, due.at, at, due.reason, "", "")
-        if until := self.cools_until(at):
+        if until := self.cools_until(due, at):
             why = f"Cooling down until {until:%Y-%m-%d %H:%M:%S} UTC"
             self.rows[due.key] = replace(row, outcome=NOT_DUE, reason=why)
             return
@@ -236,11 +249,31 @@ class Walk:
             trace=made.trace,
         )
         if made.moves:
+            before = self.last_success
             self.succeed(index, due, at, made.moves)
-        elif made.outcome == STALE or made.retry:
+            if made.retry and self.stretch.carry:
+                self.leave(index, due, at, Begun(made.moves, at, before))
+        elif self.waits(due, made):
             self.try_again(index, due, at)
 
+    def waits(self, due: Occurrence, made: Plan) -> bool:
+        """Say whether another try may do what this one did not.
+
+        Conditions held for an occurrence a part of which was moved, and may hold again.
+        """
+        unmet = made.outcome == CONDITION and due.key in self.begun
+        return made.retry or unmet or made.outcome == STALE
+
+    def leave(self, index: int, due: Occurrence, at: datetime, now: Begun) -> None:
+        """Look once more at an occurrence that has moved a part, for what was short."""
+        known, key = self.begun.get(due.key), retry_key(due.key)
+        if known is not None:
+            now = replace(known, moves=(*known.moves, *now.moves))
+        self.begun[key] = now
+        self.decide(index, replace(due, key=key), at)
+
     def plan(self, due: Occurrence, at: datetime) -> Plan:
+        begun = self.begun.get(due.key)
         limits = replace(
             self.rule.limits, spent_today=self.on_day_of(at), spent_ever=self.ever()
         )
@@ -248,9 +281,10 @@ class Walk:
             replace(self.rule, limits=limits),
             self.course.holdings(at),
             now=at,
-            spent=self.ledger.spent(at, due.happened, self.last_success),
+            spent=self.ledger.spent(at, due.happened, self.success_before(due)),
             payments=self.ledger.payments(at),
             amount=due.amount,
+            before=begun.moves if begun else (),
             later=self.later(due, at),
         )
 
@@ -260,22 +294,30 @@ class Walk:
         days = [next_try(t, due.key, zone=zone, after=at) for t in self.triggers]
         return min(filter(None, days), default=None)
 
-    def cools_until(self, at: datetime) -> datetime | None:
+    def success_before(self, due: Occurrence) -> datetime | None:
+        """Return when the rule last succeeded, this occurrence aside."""
+        begun = self.begun.get(due.key)
+        mine = begun is not None and self.last_success == begun.at
+        return begun.before if begun and mine else self.last_success
+
+    def cools_until(self, due: Occurrence, at: datetime) -> datetime | None:
         """Return until when the rule rests after its last success; None if it does not."""
-        if self.last_success is None:
+        last = self.success_before(due)
+        if last is None:
             return None
-        until = self.last_success + self.stretch.cooldown
+        until = last + self.stretch.cooldown
         return until if at < until else None
 
     def succeed(
         self, index: int, due: Occurrence, at: datetime, moves: Sequence[Move]
     ) -> None:
-        """Make the moves; cooldowns begin with success and with nothing else."""
+        """Make the moves; cooldowns begin with success, once for an occurrence."""
         self.course.make(at, moves)
         self.ledger.cover(at, moves)
         self.moved.append((at, sum(move.amount for move in moves)))
-        self.last_success = at
-        self.last_fired[index] = due.happened or due.at
+        if due.key not in self.begun:
+            self.last_success = at
+            self.last_fired[index] = due.happened or due.at
         ends = {end for move in moves for end in (move.source, move.target)}
         for number, trigger in enumerate(self.triggers):
             if trigger.kind == "balance" and trigger.account in ends:

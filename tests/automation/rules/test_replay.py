@@ -207,6 +207,59 @@ def test_two_triggers_that_name_one_day_are_played_on_the_day_of_each():
         26 * DAY + 9 * HOUR,
         27 * DAY + 9 * HOUR,
     ]
+TWO_BILLS = rule(
+    "autosort",
+    leg(MAIN, "source"),
+    leg("rent", "bills", "fixed", amount=50_00),
+    leg("tax", "bills", "fixed", order=1, amount=30_00),
+    leg("fun", "priority", "fixed", amount=20_00),
+    on_short="retry_next",
+)
+
+
+def paid(*main: tuple[timedelta, int], **words: Any) -> Replay:
+    """Replay a day of TWO_BILLS on what the main account held."""
+    pots = ("rent", "tax", "fun")
+    stored = Past(
+        accounts=known(current(None), *(pot(name, None) for name in pots)),
+        readings={MAIN: readings(*main)}
+        | {name: readings((timedelta(), 0)) for name in pots},
+    )
+    return played(stored, spec=TWO_BILLS, days=1, **words)
+
+
+def test_what_was_short_is_paid_at_a_later_reading_and_nothing_twice():
+    found = paid((timedelta(), 60_00), (11 * HOUR, 500_00))
+
+    first, later = found.rows
+    assert [move.target for move in first.moves] == ["rent"]
+    assert [move.target for move in later.moves] == ["tax", "fun"]
+    assert (first.due, first.at) == (later.due, START + 9 * HOUR)
+    assert (later.key, later.at) == (f"retry:{first.key}", START + 11 * HOUR)
+
+
+def test_each_try_leaves_what_is_still_short_to_another_until_it_is_too_late():
+    found = paid((timedelta(), 60_00), (11 * HOUR, 95_00), (16 * HOUR, 500_00))
+
+    assert totals(found) == [
+        ("planned", 50_00),
+        ("planned", 30_00),
+        ("skipped_funds", 0),
+    ]
+
+
+def test_a_cooldown_that_the_first_part_began_does_not_forbid_the_other():
+    found = paid((timedelta(), 60_00), (11 * HOUR, 500_00), cooldown=DAY)
+
+    assert totals(found) == [("planned", 50_00), ("planned", 50_00)]
+
+
+def test_occurrences_that_stand_alone_leave_nothing_to_each_other():
+    found = paid((timedelta(), 60_00), (11 * HOUR, 500_00), carry=False)
+
+    assert totals(found) == [("planned", 50_00)]
+
+
 @pytest.mark.parametrize("kind", ["autosort", "sweep"])
 def test_what_finds_nothing_to_spare_is_tried_again_at_the_next_reading(kind):
     fixed = {"strategy": "fixed", "amount": 50_00}
