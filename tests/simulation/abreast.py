@@ -109,8 +109,8 @@ class Abreast:
         others = [turn for turn in turns if turn not in begun]
         done = [turn for turn in others if turn.run.finished_at is not None]
         for turn in list(ready):
-            if why := held_back(turn.run, self.stage.now):
-                yield from turn.worker.apply(turn.run, events.Planned(*why))
+            if why := held_back(turn.run, turn.world):
+                yield from turn.worker.apply(turn.run, why)
                 ready.remove(turn)
                 done.append(turn)
         yield from self.tell([t for t in others if t.run.finished_at is None], done)

@@ -13,9 +13,11 @@ from automation.machine import RunState, TransferState
 from automation.machine import run as run_events
 from automation.machine.events import Part
 from automation.models import RuleRun, Trigger
+from automation.rules.identity import retry_key
 from automation.services.driving import iter_open
 from automation.services.line import WAITS
 from automation.services.plans import moves_of, told_moves
+from automation.services.retrying import is_retry, parts_among
 from automation.services.rows import KEPT, RUN_KEPT
 
 from .stage import Process, Stage
@@ -142,7 +144,7 @@ class Database:
             fields["moves"] = told_moves(after.moves, run.rule.asset)
         kept.__dict__.update(fields)
         run.__dict__.update(fields)
-        if success:
+        if success and not is_retry(run):
             self.rules[run.rule_id].last_success_at = run.finished_at
         self.stage.note("run", run.pk, after.status, after.attempts, after.reason)
         return True
@@ -161,6 +163,36 @@ class Database:
             named = {"pk": pk, "rule_id": rule.pk, "key": key, "trigger_kind": kind}
             self.runs[pk] = Row(**RUN | named | {"scheduled_for": at})
         return pk
+
+    def create_retry(self, run: Any) -> None:
+        """Create the one run that tries again what `run` leaves short."""
+        key = retry_key(run.key)
+        if f"{run.rule.name}/{key}" in self.runs:
+            return
+        pk = self.create_run(run.rule, key, run.trigger_kind, run.scheduled_for)
+        again = self.stage.now + run_events.AFTER_SYNC
+        short = {"outcome": "skipped_funds", "next_attempt_at": again}
+        self.runs[pk].__dict__.update(short)
+
+    def parts_before(self, run: Any) -> list[Any]:
+        """Return the runs of this occurrence that left something to `run`."""
+        if not is_retry(run):
+            return []
+        mine = [row for row in self.runs.values() if row.rule_id == run.rule_id]
+        return parts_among(mine, run.key)
+
+    def last_success(self, rule: Any, parts: Sequence[Any]) -> datetime | None:
+        """Return when `rule` last succeeded, the occurrence of these `parts` aside."""
+        newest = rule.last_success_at
+        if not parts or parts[-1].finished_at != newest:
+            return newest
+        ends = [
+            run.finished_at
+            for run in self.runs.values()
+            if run.rule_id == rule.pk and run.status == "succeeded"
+            if not is_retry(run) and run.finished_at < newest
+        ]
+        return max(ends, default=None)
 
     def create_transfers(self, rows: Sequence[Any]) -> None:
         """Insert `rows`; one that is there already is left as it is. Raises Busy."""

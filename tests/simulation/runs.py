@@ -19,6 +19,7 @@ from automation.models import Trigger
 from automation.rules import Limits, Plan, RuleSpec, plan
 from automation.services.driving import TURN, iter_open
 from automation.services.planning import verdict
+from automation.services.retrying import moved_by, not_yet
 from automation.services.rows import KEPT, part_of, run_state, run_step
 from automation.services.terms import holding
 from providers.errors import ProviderError
@@ -40,6 +41,7 @@ class Draft:
     commands: Sequence[RunCommand]
     rows: list[Any]
     readings: list[dict[str, Any]]
+    retry: bool  # something is short
 
 
 class Worker:
@@ -174,9 +176,8 @@ class Worker:
 
     def plan_run(self, run: Any) -> Steps:
         """Read, decide, and commit all transfers with frozen amounts in one transaction."""
-        if why := held_back(run, self.world.now):
-            event = run_events.Planned(*why)
-            return (yield from self.apply(run, event)) or (), []
+        if why := held_back(run, self.world):
+            return (yield from self.apply(run, why)) or (), []
         yield from self.sync()
         return (yield from self.commit_plan(run))
 
@@ -206,7 +207,7 @@ class Worker:
         rows = list(self.transfers(run, after)) if RunCommand.DRIVE in commands else []
         if at_once and rows:
             self.begin(run, rows)
-        return Draft(after, commands, rows, readings(decided))
+        return Draft(after, commands, rows, readings(decided), decided.retry)
 
     def admit(self, run: Any, drafted: Draft) -> None:
         """Raise Busy if what is to be written may not stand beside what is there."""
@@ -219,6 +220,8 @@ class Worker:
         if not rows.save_run(run, drafted.after, readings=drafted.readings):
             return (), []
         rows.create_transfers(drafted.rows)
+        if drafted.retry and drafted.after.status == run_events.Status.PLANNED:
+            rows.create_retry(run)
         return drafted.commands, drafted.rows
 
     def begin(self, run: Any, rows: Sequence[Any]) -> None:
@@ -240,7 +243,8 @@ class Worker:
             account.balance = known = rows.balance(leg.account)
             held[leg.account] = holding(account, now, reserved=known.leaving)
             run.held[leg.account] = known
-        return plan(self.spec(rule), held, now=now)
+        before = moved_by(rows.parts_before(run))
+        return plan(self.spec(rule), held, now=now, before=before)
 
     def spec(self, rule: Any) -> RuleSpec:
         """Return what `rule` says, and what it moved today."""
@@ -332,15 +336,18 @@ def record(known: Any, held: int, asked: Any, fetched: Any) -> None:
     known.as_of, known.fetched_at, known.source = asked, fetched, "live"
 
 
-def held_back(run: Any, now: Any) -> tuple[str, str] | None:
-    rule = run.rule
+def held_back(run: Any, world: Any) -> run_events.Planned | None:
+    rule, parts = run.rule, world.rows.parts_before(run)
     if not rule.enabled:
-        return "skipped_disabled", "This rule is disabled"
-    if run.trigger_kind in Trigger.BY_HAND or rule.last_success_at is None:
+        return run_events.Planned("skipped_disabled", "This rule is disabled")
+    if why_not := not_yet(parts):
+        return why_not
+    done = world.rows.last_success(rule, parts)
+    if run.trigger_kind in Trigger.BY_HAND or done is None:
         return None
-    if now >= rule.last_success_at + timedelta(seconds=rule.cooldown_seconds):
+    if world.now >= done + timedelta(seconds=rule.cooldown_seconds):
         return None
-    return "skipped_not_due", "Cooling down"
+    return run_events.Planned("skipped_not_due", "Cooling down")
 
 
 def readings(decided: Plan) -> list[dict[str, Any]]:

@@ -155,6 +155,7 @@ def rule(chance: random.Random, number: int) -> Known:
         legs = tuple(floored(leg) for leg in legs)
     name = uuid5(INSTALLATION, f"rule {number}")
     limits = Limits(per_day=pick((None, None, None, 150_00)))
+    short = pick((None, "partial", "refuse"))
     spec = RuleSpec(
         str(name),
         f"r{number}",
@@ -163,7 +164,7 @@ def rule(chance: random.Random, number: int) -> Known:
         legs,
         limits,
         on_stale="use_floor" if careless else "skip",
-        on_short=pick((None, "partial", "refuse")),
+        on_short="retry_next" if short == "refuse" and number % 2 else short,
     )
     known = tuple(
         KnownLeg(g.account, g.role, g.keep, g.floor, g.keep_share) for g in legs

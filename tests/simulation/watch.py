@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from automation.machine import run as run_events
+from automation.rules.identity import RETRY
+from automation.services.plans import moves_of
+from automation.services.retrying import is_retry
 from providers.errors import OutcomeUnknown, ProviderError
 
 from .bank import MAIN
@@ -170,6 +173,7 @@ class Watch:
         started = all(o.started for o in self.world.story.occurrences)
         demand(started, "lost", "An occurrence never became a run")
         self.cooldowns()
+        self.occurrences()
         self.caps()
         demand(not self.world.bank.renewed_twice, "token", "A token was renewed twice")
 
@@ -227,10 +231,21 @@ class Watch:
             ends = {
                 r.finished_at
                 for r in runs
-                if r.rule_id == rule.pk and r.status == "succeeded"
+                if r.rule_id == rule.pk and r.status == "succeeded" and not is_retry(r)
             }
             since = rule.last_success_at
             demand(since is None or since in ends, "cooldown", f"{rule.name} {since}")
+
+    def occurrences(self) -> None:
+        """No leg has two parts of one occurrence, however often it is tried again."""
+        served: Counter[tuple[object, ...]] = Counter()
+        for run in self.world.rows.runs.values():
+            gives = self.world.rows.rules[run.rule_id].spec.kind == "sweep"
+            for move in moves_of(run) if self.world.rows.steps[run.pk] else ():
+                leg = move.source if gives else move.target
+                served[run.rule_id, run.key.rsplit(RETRY)[-1], leg] += 1
+        for leg, times in served.items():
+            demand(times == 1, "doubled", f"{leg} had {times} parts")
 
     def caps(self) -> None:
         """No rule moves more in a day than it may."""
