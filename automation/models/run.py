@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -169,6 +170,12 @@ class RuleRun(Row):
                 for name in ("trigger", "requested_by", "approved_by")
             ),
         ]
+
+    @property
+    def salary_at(self) -> datetime | None:
+        """Return when the salary came in that made it due; any other is no payday."""
+        other = self.trigger_kind == Trigger.Kind.TRANSACTION
+        return None if other else self.happened_at
 
     def __str__(self) -> str:
         return f"{self.rule}, {localtime(self.created):%d %b %Y, %H:%M}"

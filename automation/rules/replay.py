@@ -39,6 +39,7 @@ from .gate import in_doubt
 from .identity import retry_key
 from .outlays import Ledger
 from .past import Course, Past
+from .paydays import SALARY
 from .planner import plan
 from .terms import Holding, Move, Plan, RuleSpec, Step
 from .trigger_terms import Occurrence, TriggerSpec
@@ -239,7 +240,7 @@ class Walk:
             why = f"Cooling down until {until:%Y-%m-%d %H:%M:%S} UTC"
             self.rows[due.key] = replace(row, outcome=NOT_DUE, reason=why)
             return
-        made = self.plan(due, at)
+        made = self.plan(index, due, at)
         self.rows[due.key] = replace(
             row,
             outcome=made.outcome,
@@ -272,8 +273,9 @@ class Walk:
         self.begun[key] = now
         self.decide(index, replace(due, key=key), at)
 
-    def plan(self, due: Occurrence, at: datetime) -> Plan:
+    def plan(self, index: int, due: Occurrence, at: datetime) -> Plan:
         begun = self.begun.get(due.key)
+        salary = due.happened if self.triggers[index].kind == SALARY else None
         limits = replace(
             self.rule.limits, spent_today=self.on_day_of(at), spent_ever=self.ever()
         )
@@ -281,7 +283,7 @@ class Walk:
             replace(self.rule, limits=limits),
             self.course.holdings(at),
             now=at,
-            spent=self.ledger.spent(at, due.happened, self.success_before(due)),
+            spent=self.ledger.spent(at, salary, self.success_before(due)),
             payments=self.ledger.payments(at),
             amount=due.amount,
             before=begun.moves if begun else (),

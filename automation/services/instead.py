@@ -33,7 +33,7 @@ def start_instead(run: RuleRun, decided: Plan) -> None:
                 "requested_by": run.requested_by,
                 "scheduled_for": run.scheduled_for,
                 "amount": run.amount,
-                "happened_at": run.happened_at,
+                "happened_at": run.salary_at,
                 "next_attempt_at": now(),
             },
         )

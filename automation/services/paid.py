@@ -61,7 +61,7 @@ def salaries(
     Two that are less than `cooldown_days` apart are of one payday.
     """
     zone, spec = zone_of(rule.timezone), trigger_spec(trigger)
-    due = run.happened_at if run is not None else None
+    due = run.salary_at if run is not None else None
     until = due or midnight(moment, zone)
     rows = Transaction.objects.filter(
         account=heard, amount__gt=0, created__gte=moment - LONGEST, created__lt=until

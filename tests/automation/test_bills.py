@@ -135,6 +135,56 @@ def test_a_salary_is_a_payday_and_the_one_before_it_begins_the_period(
     assert put_back(due) == 33_00
 
 
+SALARY_OR_REFUND = [
+    {"kind": "payday", "pattern": "ACME", "look_back_days": 1},
+    {"kind": "transaction", "pattern": "REFUND"},
+]
+
+
+@pytest.fixture
+def paid_twice(alice: Person, bills: Account) -> Account:
+    """Let two salaries come in, and bills be paid in both periods."""
+    for days in (35, 3):
+        when = now() - days * DAY
+        alice.bank.pay(alice.main.external_id, 9_00, counterparty="ACME", when=when)
+    pay(alice, bills, 70_00, days_ago=20)
+    pay(alice, bills, 3_00, days_ago=1)
+    return bills
+
+
+def test_a_transaction_that_makes_a_run_due_is_no_payday(alice, paid_twice, bank):
+    rule = rule_of(alice, paid_twice, triggers=SALARY_OR_REFUND, pay_cycle=None)
+    bank.pay(alice.main.external_id, 1_00, counterparty="REFUND")
+    read_all(alice)
+    seen = services.preview(rule)
+    (due,) = services.dispatch_due_rules()
+
+    found = services.execute_run(due.pk)
+
+    assert due.trigger_kind == "transaction"
+    assert put_back(found) == sum(move.amount for move in seen.moves) == 3_00
+
+
+@pytest.mark.parametrize(("kind", "put"), [("transaction", 3_00), ("payday", 73_00)])
+def test_a_rule_that_runs_instead_takes_only_a_salary_for_one(
+    kind, put, alice, paid_twice, run
+):
+    rule = rule_of(alice, paid_twice, triggers=SALARY_OR_REFUND, pay_cycle=None)
+    never = {"field": "date", "op": "<", "value": "2000-01-01", "else": str(rule.pk)}
+    other = alice.rule(
+        "sweep",
+        leg(alice.main, "source", strategy="all"),
+        leg(alice.pots[1], "target"),
+        conditions=never,
+    )
+    run(other, kind=kind, happened_at=now() - 3 * DAY)
+
+    instead = services.execute_run(rule.runs.get().pk)
+
+    assert instead.trigger_kind == "after_rule"
+    assert put_back(instead) == put
+
+
 @pytest.mark.parametrize("triggers", [SALARY, [{"kind": "manual"}]])
 def test_without_a_known_payday_the_leg_is_left_out_not_zero(
     triggers, alice, bills, run

@@ -547,6 +547,23 @@ def test_bills_follow_salaries_where_no_calendar_says_when():
     assert totals(played(seen, spec=spec, days=1)) == [("planned", 40_00)]
 
 
+@pytest.mark.parametrize(("kind", "put"), [("transaction", 3_00), ("payday", 73_00)])
+def test_only_a_salary_that_makes_it_due_is_a_payday_of_the_bills(kind, put):
+    gone = [Outlay("a", START - 20 * DAY, 70_00), Outlay("b", START - DAY, 3_00)]
+    paid = Salaries([START - 35 * DAY, START - 3 * DAY], 7)
+    seen = past(
+        [(timedelta(), 500_00)],
+        outlays={"rent": gone},
+        salaries={"rent": paid},
+        movements={MAIN: [salary(HOUR)]},
+    )
+    spec = replace(BILLS, pay_cycle=None)
+
+    found = played(seen, TriggerSpec(kind), spec=spec, days=1)
+
+    assert [row.total for row in found.rows] == [put]
+
+
 # -- bounds
 
 
