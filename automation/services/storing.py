@@ -16,6 +16,7 @@ from automation.schedules import trigger_spec
 
 from .condition_document import written_conditions
 from .document import LIMITS, MONEY, SHARES, Document
+from .terms import leg_spec
 
 ALIKE = (
     "name",
@@ -49,10 +50,13 @@ def columns(known: Document) -> dict[str, Any]:
 
 
 def keep_legs(rule: Rule, spec: RuleSpec) -> None:
-    """Replace the legs; one that rounds up goes on from where it began.
+    """Replace the legs if they changed; one that rounds up goes on from where it began.
 
-    A new one counts the payments of today, the whole day, and later ones.
+    A new one counts the payments of today, the whole day, and later ones. What transfers
+    left open of round-ups is known only as long as the legs stay.
     """
+    if [leg_spec(leg) for leg in rule.legs.order_by("created")] == list(spec.legs):
+        return
     rounding = rule.legs.filter(strategy="round_ups")
     begun = {
         str(pk): since for pk, since in rounding.values_list("account_id", "since")
