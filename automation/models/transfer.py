@@ -28,6 +28,10 @@ class TransferQuerySet(models.QuerySet):
     def unsettled(self) -> TransferQuerySet:
         return self.filter(settled_at=None)
 
+    def standing(self) -> TransferQuerySet:
+        """Return those whose money moved, or still may; the others are void."""
+        return self.exclude(status__in=Transfer.VOID)
+
     def coming(self) -> TransferQuerySet:
         """Return those that may still be sent.
 
@@ -102,6 +106,7 @@ class Transfer(models.Model):
         EXPIRED = "expired"
 
     OPEN = (Status.PENDING, Status.SENDING, Status.UNKNOWN)
+    VOID = (Status.REFUSED, Status.REVERSED, Status.EXPIRED)
     begun = False  # True where this process has claimed it and has yet to send it
     good_until: datetime | None = None  # how long this process may send on its reading
     accepted: int | None = (
@@ -200,6 +205,11 @@ class Transfer(models.Model):
                 name="transfer_by_first_step",
             ),
         ]
+
+    @property
+    def stands(self) -> bool:
+        """Tell whether its money moved, or still may."""
+        return self.status not in self.VOID
 
     def __str__(self) -> str:
         return f"{self.source} → {self.target}"

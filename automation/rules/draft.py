@@ -32,6 +32,7 @@ class Draft(Known):
         *,
         spent: Mapping[str, int],
         payments: Mapping[str, Sequence[int]],
+        owed: Mapping[str, int],
         amount: int | None,
         before: Sequence[Move],
         asked: Sequence[str],
@@ -44,6 +45,7 @@ class Draft(Known):
         self.in_order = sorted(self.all_legs, key=BY_ORDER)
         self.spent = spent
         self.payments = payments
+        self.owed = owed
         self.amount = amount
         self.before = before
         self.asked = asked
@@ -198,7 +200,7 @@ class Draft(Known):
         if not (self.asked or unnamed or self.payments):
             return ""
         seen = [self.reading(name) for name in self.asked]
-        return besides([*legs, *seen] if unnamed else seen, self.payments)
+        return besides([*legs, *seen] if unnamed else seen, self.payments, self.owed)
 
     def reading(self, account: str) -> Holding:
         """Return what was known of an account, also when that is nothing."""

@@ -71,11 +71,16 @@ def plan_hash(
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def besides(readings: Iterable[Holding], payments: Mapping[str, Iterable[int]]) -> str:
+def besides(
+    readings: Iterable[Holding],
+    payments: Mapping[str, Iterable[int]],
+    owed: Mapping[str, int],
+) -> str:
     """Return as JSON what accounts that are no legs hold, and what was paid by card."""
     held = [[r.account, number(r.available), number(r.total)] for r in readings]
     paid = [[account, str(sum(payments[account]))] for account in sorted(payments)]
-    return "," + ENCODE([held, paid])
+    left = [[account, str(owed[account])] for account in sorted(owed) if owed[account]]
+    return "," + ENCODE([held, paid, left] if left else [held, paid])
 
 
 def written(rule: RuleSpec) -> str:

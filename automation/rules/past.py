@@ -11,7 +11,7 @@ from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from .outlays import Outlay, Salaries
+from .outlays import Outlay, Promise, Salaries
 from .payday import MovementSeen
 from .terms import Holding, Move
 
@@ -66,6 +66,7 @@ class Past:
     flows: Sequence[Flow] = ()  # the rule's own, in the stretch that is replayed
     followed: Sequence[Followed] = ()
     outlays: Mapping[str, Sequence[Outlay]] = field(default_factory=dict)
+    promises: Mapping[str, Sequence[Promise]] = field(default_factory=dict)  # before it
     salaries: Mapping[str, Salaries] = field(default_factory=dict)  # by bills pot
     closed: Mapping[str, datetime] = field(default_factory=dict)  # since when
     protected: Mapping[str, datetime] = field(default_factory=dict)

@@ -33,6 +33,7 @@ def plan(
     now: datetime,
     spent: Mapping[str, int] = NOTHING,
     payments: Mapping[str, Sequence[int]] = NO_PAYMENTS,
+    owed: Mapping[str, int] = NOTHING,
     amount: int | None = None,
     before: Sequence[Move] = (),
     preview: bool = False,
@@ -42,12 +43,13 @@ def plan(
     """Return what `rule` would do with `holdings`, in minor units, and why.
 
     `spent` is what left each bills pot since payday, `payments` what was paid by card
-    from each account and not rounded up yet, `amount` that of the transaction that made
-    it due, `before` what the same occurrence has moved already. A preview also plans a
-    disabled rule, and takes a current account's older reading, since a run reads it
-    again; with `older` somebody approved of acting on readings of up to 15 minutes.
-    Conditions that do not hold are looked at again on the day `later`, if there is one.
-    Raises RuleError for a rule that `problems` refuses, never for any holdings.
+    from each account and not rounded up yet, `owed` what was left over when earlier ones
+    were, `amount` that of the transaction that made it due, `before` what the same
+    occurrence has moved already. A preview also plans a disabled rule, and takes a current
+    account's older reading, since a run reads it again; with `older` somebody approved of
+    acting on readings of up to 15 minutes. Conditions that do not hold are looked at again
+    on the day `later`, if there is one. Raises RuleError for a rule that `problems`
+    refuses, never for any holdings.
     """
     terms = checked(rule)
 
@@ -58,6 +60,7 @@ def plan(
             now,
             spent=spent,
             payments=payments,
+            owed=owed,
             amount=amount,
             before=before,
             asked=terms.asked,

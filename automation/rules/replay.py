@@ -177,7 +177,7 @@ class Walk:
             stretch,
         )
         self.course = Course(past, carry=stretch.carry)
-        self.ledger = Ledger(rule, past.outlays, past.salaries)
+        self.ledger = Ledger(rule, past.outlays, past.salaries, past.promises)
         self.zone = ZoneInfo(rule.timezone)
         self.rows: dict[str, Row] = {}
         self.begun: dict[str, Begun] = {}  # by the key of what tries the rest again
@@ -285,6 +285,7 @@ class Walk:
             now=at,
             spent=self.ledger.spent(at, salary, self.success_before(due)),
             payments=self.ledger.payments(at),
+            owed=self.ledger.owed(at),
             amount=due.amount,
             before=begun.moves if begun else (),
             later=self.later(due, at),

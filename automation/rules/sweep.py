@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .arithmetic import part, within
 from .draft import Draft
+from .outlays import ROUND_UPS, wanted_for
 from .terms import Leg
 
-EXACT = frozenset({"fixed", "round_ups"})  # strategies that name an amount
+EXACT = frozenset({"fixed", ROUND_UPS})  # strategies that name an amount
 
 
 def sweep(draft: Draft) -> None:
@@ -64,7 +65,8 @@ def round_ups(draft: Draft, source: Leg) -> int:
         draft.block("stale", source.account, text)
         return 0
     unit, times = source.unit or 1, source.multiplier or 1
-    lacking = times * sum(-amount % unit for amount in paid)
+    owed = draft.owed.get(source.account, 0)
+    lacking = wanted_for(source, paid) + owed
     payments = "1 payment" if len(paid) == 1 else f"{len(paid)} payments"
     text = f"{payments} by card from {name}"
     if not lacking:
@@ -73,6 +75,7 @@ def round_ups(draft: Draft, source: Leg) -> int:
         return 0
     text += f", rounded up to whole {draft.money(unit)}"
     text += f", {times} times" if times > 1 else ""
+    text += f", and {draft.money(owed)} left over from before" if owed else ""
     draft.say("round_ups", source.account, f"{text}: {draft.money(lacking)}", lacking)
     return lacking
 

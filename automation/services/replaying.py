@@ -31,7 +31,7 @@ from automation.schedules import trigger_spec
 
 from .facts import read
 from .movements import fed_accounts, movement, our_own
-from .past_spending import outlays_of, salaries_of
+from .past_spending import outlays_of, promised, salaries_of
 from .plans import reading, told_moves, trace
 from .terms import holdings, rule_spec
 
@@ -80,6 +80,7 @@ def past_of(rule: Rule, triggers: Sequence[Trigger], stretch: Stretch) -> Past:
         flows=flows_of(rule, stretch),
         followed=followed_by(triggers, stretch),
         outlays=outlays_of(rule, accounts, stretch),
+        promises=promised(rule, accounts, stretch),
         salaries=salaries_of(rule, accounts, stretch),
         closed=since_when(accounts, "closed_at"),
         protected=since_when(accounts, "protected_at"),

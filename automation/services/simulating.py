@@ -65,6 +65,7 @@ def simulate(
         now=moment,
         spent=known.spent | dict(spent or {}),
         payments=known.payments,
+        owed=known.owed,
         amount=amount,
         preview=True,
     )

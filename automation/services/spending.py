@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from accounts.models import Account, Transaction
 from automation.models import Cover, Rule, RuleLeg, RuleRun, Transfer
 from automation.rules.identity import as_uuid
 from automation.rules.known import STALE_SECONDS
-from automation.rules.outlays import REPLENISH, ROUND_UPS
+from automation.rules.outlays import REPLENISH, left_open
 
 from .paid import paid_at
+from .promises import Rows, Told, open_rows, promises, told_of
 from .retrying import moved_by, parts_before
-
-Rows = QuerySet[Transaction]
 
 
 @dataclass(slots=True)
@@ -27,6 +26,7 @@ class Spending:
 
     spent: dict[str, int] = field(default_factory=dict)
     payments: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    owed: dict[str, int] = field(default_factory=dict)  # of earlier payments
     covers: dict[str, tuple[int, ...]] = field(default_factory=dict)  # transactions
 
     def planned_with(self, run: RuleRun | None) -> dict[str, Any]:
@@ -34,6 +34,7 @@ class Spending:
         return {
             "spent": self.spent,
             "payments": self.payments,
+            "owed": self.owed,
             "amount": run.amount if run is not None else None,
             "before": moved_by(parts_before(run)) if run is not None else (),
         }
@@ -48,48 +49,42 @@ def gather(
     preview: bool = False,
 ) -> Spending:
     """Return what the legs of `rule` that look at transactions want to know."""
-    found, known = Spending(), {account.pk: account for account in accounts}
-    for leg in rule.all_legs:
-        account = known.get(leg.account_id)
-        if account is None:
-            continue
-        heard = heard_of(leg, account)
-        if heard is None:
-            continue
-        if leg.strategy == ROUND_UPS:
-            rows = payments(rule, leg)
-            found.payments[str(account.pk)] = tuple(-amount for _, amount in rows)
-            found.covers[str(account.pk)] = tuple(pk for pk, _ in rows)
-        if leg.strategy == REPLENISH:
-            since = paid_at(rule, heard, moment, run)
-            if since is None or not fresh(rule, heard, moment, preview=preview):
+    found = Spending()
+    for told in told_of(rule, accounts):
+        rows = open_rows(told)
+        if told.leg.strategy == REPLENISH:
+            since = paid_at(rule, told.heard, moment, run)
+            if since is None or not fresh(rule, told.heard, moment, preview=preview):
                 continue
-            rows = outgoings(rule, account, heard, since)
-            found.spent[str(account.pk)] = sum(abs(amount) for _, amount in rows)
-            found.covers[str(account.pk)] = tuple(pk for pk, _ in rows)
+            rows = rows.filter(created__gte=since)
+        seen = counted(told, rows)
+        amounts = tuple(abs(row.amount) for row in seen)
+        owed = left_open(promises(told, counted, moment), moment)
+        if told.leg.strategy == REPLENISH:
+            found.spent[told.name] = sum(amounts) + owed
+        else:
+            found.payments[told.name], found.owed[told.name] = amounts, owed
+        found.covers[told.name] = tuple(row.pk for row in seen)
     return found
 
 
-def heard_of(leg: RuleLeg, account: Account) -> Account | None:
-    """Return the account whose transactions tell of a leg; None where none were read."""
-    if account.movements_read_at is not None:
-        return account
-    around = account.parent if leg.strategy == REPLENISH else None
-    return around if around is not None and around.movements_read_at else None
+def counted(told: Told, rows: Rows) -> Sequence[Transaction]:
+    """Return of `rows` those that a leg makes good.
+
+    A payment is not late because it settles late: each counts once it has settled.
+    """
+    if told.leg.strategy == REPLENISH:
+        return left(rows, told.account, told.heard)
+    paid = by_card(rows.filter(account=told.account), began(told.leg))
+    return list(paid.only("amount"))
 
 
 # Round-ups
 
 
-def payments(rule: Rule, leg: RuleLeg) -> list[tuple[int, int]]:
-    """Return (id, amount) of the settled card payments that were not rounded up yet.
-
-    A payment is not late because it settles late: each counts once it has settled, and
-    until a transfer of this rule has made it good.
-    """
-    rows = open_rows(rule).filter(account=leg.account_id, asset=rule.asset)
-    paid = by_card(rows, leg.since or leg.created)
-    return list(paid.values_list("pk", "amount"))
+def began(leg: RuleLeg) -> datetime:
+    """Return since when payments are rounded up."""
+    return leg.since or leg.created
 
 
 def by_card(rows: Rows, since: datetime) -> Rows:
@@ -107,21 +102,7 @@ def by_card(rows: Rows, since: datetime) -> Rows:
     return paid.exclude(~Q(counterparty=""), merchant="")
 
 
-def open_rows(rule: Rule) -> Rows:
-    """Return the transactions that moved money and that `rule` has not made good."""
-    covered = Cover.objects.standing().filter(rule=rule).values("transaction")
-    return Transaction.objects.filter(declined="").exclude(pk__in=covered)
-
-
 # Bills
-
-
-def outgoings(
-    rule: Rule, account: Account, heard: Account, since: datetime
-) -> list[tuple[int, int]]:
-    """Return (id, amount) of what left a bills pot after `since` and is not made good."""
-    rows = open_rows(rule).filter(created__gte=since, asset=rule.asset)
-    return [(row.pk, row.amount) for row in left(rows, account, heard)]
 
 
 def left(rows: Rows, account: Account, heard: Account) -> list[Transaction]:
@@ -159,7 +140,7 @@ def fresh(rule: Rule, heard: Account, moment: datetime, *, preview: bool) -> boo
 def cover(
     rule: Rule, covers: dict[str, Sequence[int]], rows: Sequence[Transfer]
 ) -> None:
-    """Note what the transfers of one plan make good; the last step of a move counts."""
+    """Note what transfers of one plan are to make good; the last step of a move counts."""
     followed = {row.depends_on_id for row in rows}
     fresh_ones = [
         Cover(rule=rule, transaction_id=pk, transfer=row)

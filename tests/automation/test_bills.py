@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils.timezone import now
 
 from accounts import services as accounts
-from accounts.models import Account
+from accounts.models import Account, Transaction
 from automation import services
-from automation.models import Rule, RuleRun
+from automation.models import Rule, RuleRun, Transfer
 
 from .conftest import Person, gbp, leg
 
@@ -42,6 +43,8 @@ def rule_of(alice: Person, bills: Account, **more) -> Rule:
     more.setdefault("timezone", "UTC")
     target = more.pop("target", None)
     words = {"target": gbp(target)} if target else {}
+    if cap := more.pop("cap", None):
+        words["cap"] = gbp(cap)
     return alice.rule(
         "autosort",
         leg(alice.main, "source"),
@@ -114,6 +117,135 @@ def test_payday_may_be_a_trigger_of_the_rule(alice, bills, run):
     pay(alice, bills, 30_00, days_ago=1)
 
     assert put_back(run(rule)) == 30_00
+
+
+def run_out(run, rule: Rule) -> list[int]:
+    """Let runs follow each other until one has nothing to do; return what each moved."""
+    moved: list[int] = []
+    while len(moved) < 9:
+        found = run(rule, f"run {len(moved)}")
+        if found.status != "succeeded":
+            return moved
+        moved.append(put_back(found))
+    return moved
+
+
+def test_what_the_source_could_not_put_back_is_put_back_by_the_next_run(
+    alice, bills, run
+):
+    rule = rule_of(alice, bills)
+    pay(alice, bills, 400_00, days_ago=3)
+    alice.fill(alice.main, 100_00)
+    assert put_back(run(rule, "one")) == 100_00
+    alice.fill(alice.main, 2000_00)
+    pay(alice, bills, 5_00)
+    seen = services.preview(rule)
+
+    second = run(rule, "two")
+
+    assert put_back(second) == sum(move.amount for move in seen.moves) == 305_00
+    assert run(rule, "three").status == "nothing_to_do"
+    assert services.preview(rule).outcome == "nothing_to_do"
+
+
+@pytest.mark.parametrize(
+    ("limit", "moved"),
+    [
+        ({"limits": {"per_run": gbp(30_00)}}, [30_00, 30_00, 30_00, 10_50]),
+        ({"limits": {"per_move": gbp(60_00)}}, [60_00, 40_50]),
+        ({"round_to": gbp(1_00)}, [100_00]),
+        ({"cap": 90_00}, [90_00, 10_50]),
+        ({"target": 480_00}, [80_50]),
+    ],
+)
+def test_what_a_limit_cuts_is_put_back_by_the_runs_that_follow(
+    limit, moved, alice, bills, run
+):
+    rule = rule_of(alice, bills, **limit)
+    pay(alice, bills, 60_25, days_ago=3)
+    pay(alice, bills, 40_25, days_ago=2)
+
+    assert run_out(run, rule) == moved
+
+
+def test_what_rounding_cuts_is_put_back_once_it_makes_a_whole(alice, bills, run):
+    rule = rule_of(alice, bills, round_to=gbp(1_00))
+    pay(alice, bills, 1_60)
+    assert put_back(run(rule, "one")) == 1_00
+    pay(alice, bills, 40)
+
+    assert put_back(run(rule, "two")) == 1_00
+
+
+def test_what_was_left_open_before_payday_is_not_forgotten_on_it(alice, bills, run):
+    rule = rule_of(alice, bills, pay_cycle={"day": str(now().day)})
+    pay(alice, bills, 40_00, days_ago=20)
+    alice.fill(alice.main, 10_00)
+    run(rule, "one")
+    Rule.objects.update(pay_cycle={"day": str((now() - DAY).day)})
+    alice.fill(alice.main, 2000_00)
+
+    assert put_back(run(rule, "two")) == 30_00
+
+
+def test_what_a_hundred_days_old_transfer_left_open_is_given_up(alice, bills, run):
+    rule = rule_of(alice, bills)
+    pay(alice, bills, 40_00, days_ago=3)
+    alice.fill(alice.main, 10_00)
+    run(rule, "one")
+    Transfer.objects.update(created=now() - 101 * DAY)
+    alice.fill(alice.main, 2000_00)
+
+    assert run(rule, "two").status == "nothing_to_do"
+
+
+def short_twice(alice: Person, bills: Account, run) -> Rule:
+    """Let two runs put back 10.00 and 12.00 of the 40.00 that were spent."""
+    rule = rule_of(alice, bills)
+    pay(alice, bills, 40_00, days_ago=3)
+    for key, there in (("one", 10_00), ("two", 12_00)):
+        alice.fill(alice.main, there)
+        run(rule, key)
+    alice.fill(alice.main, 2000_00)
+    return rule
+
+
+@pytest.mark.parametrize(("which", "open_"), [(10_00, 28_00), (12_00, 30_00)])
+def test_what_turns_out_not_to_have_moved_is_open_again(
+    which, open_, alice, bills, run
+):
+    rule = short_twice(alice, bills, run)
+    Transfer.objects.filter(amount=which).update(status="refused")
+
+    assert run_out(run, rule) == [open_]
+
+
+@pytest.mark.parametrize(("amount", "open_"), [(45_00, 23_00), (20_00, 0)])
+def test_a_corrected_amount_counts_as_it_is_now(amount, open_, alice, bills, run):
+    rule = short_twice(alice, bills, run)
+    Transaction.objects.filter(amount=40_00).update(amount=amount)
+
+    assert put_back(run(rule, "three")) == open_
+
+
+def test_what_the_bank_takes_back_is_not_open_any_more(alice, bills, run):
+    rule = short_twice(alice, bills, run)
+    Transaction.objects.filter(amount=40_00).delete()
+
+    assert services.preview(rule).moves == ()
+
+
+def test_bills_of_a_leg_that_was_short_come_back_in_a_replay(alice, bills, run):
+    rule = short_twice(alice, bills, run)
+    alice.sync()
+    daily = [{"kind": "interval", "minutes": 1440}]
+    told = services.rule_data(rule) | {"triggers": daily}
+    rule = services.write_rule(alice.workspace, told, rule=rule)
+
+    with time_machine.travel(now() + 3 * DAY):
+        found = services.replay(rule, now() - 2 * DAY, now())
+
+    assert [row.total for row in found.rows] == [18_00, 0]
 
 
 SALARY = [{"kind": "payday", "pattern": "ACME"}]

@@ -161,6 +161,69 @@ def test_what_is_too_little_to_move_is_kept_for_the_next_time(alice, bank, run):
     assert alice.holds(alice.pots[0]) == 60 + 50
 
 
+def limited(alice: Person, **more):
+    """Alice's rule, which moves at most 0.50 in a run."""
+    alice.fill(alice.main, 100_00)
+    rule = rounding(alice)
+    told = services.rule_data(rule) | {"limits": {"per_run": gbp(50)}, **more}
+    rule = services.write_rule(alice.workspace, told, rule=rule)
+    begin(rule)
+    return rule
+
+
+def test_what_a_limit_cuts_is_neither_lost_nor_counted_twice(alice, bank, run):
+    rule = limited(alice)
+    bank.spend(alice.main.external_id, 1_60)
+    bank.spend(alice.main.external_id, 2_10)
+
+    held = []
+    for number in range(4):
+        last = run(rule, str(number))
+        held.append(alice.holds(alice.pots[0]))
+
+    assert held == [50, 100, 130, 130]
+    assert last.status == "nothing_to_do"
+    assert "£0.30 left over" in str(rule.runs.get(key="2").trace)
+
+
+def test_a_payment_that_comes_after_a_plan_was_approved_is_not_lost(
+    alice, bank, run, anna
+):
+    rule = limited(alice, limits={}, approval="always", tolerance=gbp(2_00))
+    bank.spend(alice.main.external_id, 1_60)
+    asked = run(rule, "one")
+    bank.spend(alice.main.external_id, 2_10)
+    services.approve_run(asked.pk, user=anna)
+    services.execute_run(asked.pk)
+    assert alice.holds(alice.pots[0]) == 40
+
+    (left,) = services.preview(rule).moves
+
+    assert left.amount == 90
+
+
+def test_another_unit_rounds_no_payment_up_again(alice, bank, change, run):
+    bank.spend(alice.main.external_id, 1_60)
+    run(change, "one")
+    told = services.rule_data(change)
+    told["legs"][0]["unit"] = gbp(5_00)
+    rule = services.write_rule(alice.workspace, told, rule=change)
+
+    assert run(rule, "two").status == "nothing_to_do"
+
+
+def test_a_higher_limit_brings_what_the_lower_one_cut(alice, bank, run):
+    rule = limited(alice)
+    bank.spend(alice.main.external_id, 1_10)
+    run(rule, "one")
+    told = services.rule_data(rule) | {"limits": {}}
+    rule = services.write_rule(alice.workspace, told, rule=rule)
+
+    run(rule, "two")
+
+    assert alice.holds(alice.pots[0]) == 90
+
+
 def test_transactions_that_were_never_read_are_not_none(alice, change):
     Account.objects.update(movements_read_at=None)
 

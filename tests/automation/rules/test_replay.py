@@ -496,6 +496,24 @@ def test_round_ups_of_a_replay_are_made_good_once():
     assert totals(found) == [("planned", 51), ("planned", 90), ("nothing_to_do", 0)]
 
 
+@pytest.mark.parametrize(
+    ("limits", "moved"),
+    [(Limits(per_run=30), [30, 21, 0]), (Limits(per_move=50), [50, 1, 0])],
+)
+def test_round_ups_that_a_limit_cuts_come_with_the_next_occurrence(limits, moved):
+    spec = rule(
+        "sweep",
+        leg(MAIN, "source", "round_ups", unit=100),
+        leg("rent", "target"),
+        limits=limits,
+    )
+    paid = [Outlay("a", START + HOUR, 2_50), Outlay("b", START + 2 * HOUR, 9_99)]
+
+    found = played(past([(timedelta(), 50_00)], outlays={MAIN: paid}), spec=spec)
+
+    assert [row.total for row in found.rows] == moved
+
+
 def test_what_was_paid_by_card_may_not_be_known():
     spec = rule(
         "sweep", leg(MAIN, "source", "round_ups", unit=100), leg("rent", "target")
@@ -527,6 +545,15 @@ def test_bills_are_replenished_since_the_payday_before():
     found = replay(BILLS, (DAILY,), seen, Stretch(START + 2 * DAY, START + 5 * DAY))
 
     assert [row.total for row in found.rows] == [30_00, 5_00, 0]
+
+
+def test_bills_that_came_short_are_replenished_when_there_is_more():
+    gone = [Outlay("a", START, 400_00), Outlay("b", START + DAY, 5_00)]
+    seen = past([(timedelta(), 100_00), (DAY, 500_00)], outlays={"rent": gone})
+
+    found = replay(BILLS, (DAILY,), seen, Stretch(START + HOUR, START + 3 * DAY))
+
+    assert [row.total for row in found.rows] == [100_00, 305_00, 0]
 
 
 def test_bills_without_a_known_payday_are_not_guessed_at():
