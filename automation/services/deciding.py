@@ -24,6 +24,7 @@ from .plans import note
 from .rows import run_state, run_step, save_run, with_cooldowns
 from .runs import transfers_of
 from .sending import Drive
+from .spending import cover_again
 
 log = structlog.get_logger("automation.runs")
 Status = RuleRun.Status
@@ -159,6 +160,7 @@ def resume_run(run_id: UUID | str, *, user) -> RuleRun:
         after, commands = machine.step(before, events.Resume(told), now())
         if after is before:
             raise NotResumable(OVERTAKEN if late else "")
+        cover_again(run)
         told = [*run.trace, note("resumed", f"Resumed by {user}")]
         keep(run, after, write=with_cooldowns(commands), trace=told)
         write_down("run.resumed", run, before)

@@ -16,7 +16,7 @@ from automation.rules.known import STALE_SECONDS
 from automation.rules.outlays import REPLENISH, left_open
 
 from .paid import paid_at
-from .promises import Rows, Told, open_rows, promises, told_of
+from .promises import Rows, Told, moves_for, open_rows, promises, told_of
 from .retrying import moved_by, parts_before
 
 
@@ -155,3 +155,16 @@ def cover(
         unique_fields=["rule", "transaction"],
         update_fields=["transfer"],
     )
+
+
+def cover_again(run: RuleRun) -> None:
+    """Let what goes on make good what later transfers, which came to nothing, were to.
+
+    They were planned while it was void, for the same transactions and perhaps more.
+    """
+    accounts = [leg.account for leg in run.rule.all_legs if leg.account_id]
+    for told in told_of(run.rule, accounts):
+        ends = moves_for(told)
+        for row in ends.unsettled().filter(run=run):
+            later = ends.filter(status__in=Transfer.VOID, created__gt=row.created)
+            Cover.objects.filter(rule=run.rule, transfer__in=later).update(transfer=row)

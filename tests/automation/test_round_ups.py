@@ -140,6 +140,22 @@ def test_what_another_run_has_made_good_is_not_made_good_by_a_resume(
     assert alice.holds(alice.pots[0]) == 75
 
 
+def test_what_a_resumed_run_makes_good_is_not_made_good_by_the_next(
+    alice, bank, change, run, orders, anna
+):
+    for key, amount in (("one", 1_25), ("two", 1_90)):
+        bank.spend(alice.main.external_id, amount)
+        bank.fault("refuse", **orders)
+        assert run(change, key).status == "failed"
+
+    resumed = services.resume_run(change.runs.get(key="one").pk, user=anna)
+    services.execute_run(resumed.pk)
+    assert alice.holds(alice.pots[0]) == 75
+    run(change, "three")
+
+    assert alice.holds(alice.pots[0]) == 75 + 10
+
+
 def test_what_may_have_moved_does_not_count_again(alice, bank, change, run, orders):
     bank.spend(alice.main.external_id, 1_25)
     bank.fault("drop_before", **orders)
