@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.timezone import now
 
 from accounts.models import Account
 from automation import services
-from automation.models import Cover, RuleLeg, Transfer
+from automation.models import Cover, Rule, RuleLeg, Transfer
 
 from .conftest import Person, at_every_bank, gbp, leg
 
@@ -184,7 +186,7 @@ def limited(alice: Person, **more):
     told = services.rule_data(rule) | {"limits": {"per_run": gbp(50)}, **more}
     rule = services.write_rule(alice.workspace, told, rule=rule)
     begin(rule)
-    return rule
+    return Rule.objects.get(pk=rule.pk)
 
 
 def test_what_a_limit_cuts_is_neither_lost_nor_counted_twice(alice, bank, run):
@@ -200,6 +202,27 @@ def test_what_a_limit_cuts_is_neither_lost_nor_counted_twice(alice, bank, run):
     assert held == [50, 100, 130, 130]
     assert last.status == "nothing_to_do"
     assert "£0.30 left over" in str(rule.runs.get(key="2").trace)
+
+
+def test_preview_simulation_replay_and_run_agree_on_what_a_limit_has_cut(
+    alice, bank, run
+):
+    every_day = [{"kind": "interval", "minutes": 1440}]
+    rule = limited(alice, limits={"per_run": gbp(70)}, triggers=every_day)
+    bank.spend(alice.main.external_id, 1_60)
+    bank.spend(alice.main.external_id, 2_10)
+    run(rule, "one")
+
+    typed = services.typed_accounts(rule), {str(alice.main.pk): 100_00}
+    plans = [services.preview(rule), services.simulate(rule, *typed)]
+    with time_machine.travel(now() + timedelta(days=3)):
+        found = services.replay(rule, now() - timedelta(days=2), now())
+    second = run(rule, "two")
+
+    assert [move.amount for plan in plans for move in plan.moves] == [60, 60]
+    assert [row.total for row in found.rows] == [60, 0]
+    assert alice.holds(alice.pots[0]) == 70 + 60
+    assert second.plan_hash == plans[0].plan_hash
 
 
 def test_a_payment_that_comes_after_a_plan_was_approved_is_not_lost(

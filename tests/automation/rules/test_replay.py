@@ -207,6 +207,8 @@ def test_two_triggers_that_name_one_day_are_played_on_the_day_of_each():
         26 * DAY + 9 * HOUR,
         27 * DAY + 9 * HOUR,
     ]
+
+
 TWO_BILLS = rule(
     "autosort",
     leg(MAIN, "source"),
