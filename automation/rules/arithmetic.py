@@ -20,6 +20,23 @@ def part_up(amount: int, share: Decimal) -> int:
     return -(-max(0, amount) * above // below)
 
 
+def reserve(
+    available: int,
+    *,
+    keep: int | None,
+    keep_share: Decimal | None,
+    floor: int | None,
+    drop: int = 0,
+) -> int:
+    """Return what must stay of `available`: the greatest of what a source keeps.
+
+    On an older reading nobody knows what has left since: the floor holds even if that
+    was as much as the largest `drop` seen.
+    """
+    shared = part_up(available, keep_share) if keep_share else 0
+    return max(keep or 0, shared, (floor or 0) + drop)
+
+
 def split(amount: int, weights: Sequence[int]) -> list[int]:
     """Divide `amount` by `weights` to the last unit.
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import cached_property
 from operator import attrgetter
 
-from .arithmetic import part_up
+from .arithmetic import reserve
 from .identity import besides, plan_hash
 from .known import LIVE_SECONDS, STALE_SECONDS, Known
 from .localtime import zone_of
@@ -113,15 +113,23 @@ class Draft(Known):
     def spare(self, leg: Leg) -> int:
         """Return how much may leave a source: what is above its reserve, never less than 0."""
         available = self.available(leg.account)
-        whole = available + self.gone(leg.account)
-        shared = part_up(whole, leg.keep_share) if leg.keep_share else 0
-        reserve = max(leg.keep or 0, shared, leg.floor or 0)
-        spare = max(0, available - reserve)
+        kept = self.reserve(leg)
+        spare = max(0, available - kept)
         told = f"{self.name(leg.account)} has {self.money(available)}"
-        if reserve:
-            told += f", keeps {self.money(reserve)}, may give {self.money(spare)}"
+        if kept:
+            told += f", keeps {self.money(kept)}, may give {self.money(spare)}"
         self.say("source", leg.account, told, spare)
         return self.careful(leg, spare)
+
+    def reserve(self, leg: Leg, *, drop: int = 0) -> int:
+        """Return what must stay at a source."""
+        return reserve(
+            self.available(leg.account) + self.gone(leg.account),
+            keep=leg.keep,
+            keep_share=leg.keep_share,
+            floor=leg.floor,
+            drop=drop,
+        )
 
     def careful(self, leg: Leg, spare: int) -> int:
         """Cut `spare` where an older reading of a current account is spent."""
@@ -137,8 +145,8 @@ class Draft(Known):
             )
             self.say("reading", leg.account, f"This reading is {age} s old; {next_}")
             return spare
-        sure = self.available(leg.account) - (leg.floor or 0) - held.largest_drop
-        careful = max(0, min(spare, sure))
+        kept = self.reserve(leg, drop=held.largest_drop)
+        careful = max(0, min(spare, self.available(leg.account) - kept))
         text = f"On a reading {age} s old at most {self.money(careful)} is spent"
         self.say("use_floor", leg.account, text, careful)
         return careful

@@ -14,7 +14,7 @@ from accounts.services import sync
 from automation import machine
 from automation.machine import events
 from automation.models import Rule, RuleLeg, RuleRun, Transfer
-from automation.rules import part_up
+from automation.rules import arithmetic
 from automation.rules.draft import LIVE_SECONDS, STALE_SECONDS
 from providers.money import pretty
 
@@ -57,7 +57,9 @@ def judge(run: RuleRun, row: Transfer, balances: dict[UUID, Balance]) -> machine
     if seconds > limit:
         why = f"The newest reading of {row.source} is {seconds} s old"
         return events.Unreadable("stale_balance", why)
-    return afford(run, row, balances, careful=seconds > LIVE_SECONDS)
+    careful = seconds > LIVE_SECONDS and row.source.parent_id is None
+    drops = largest_drops([row.source_id], now()) if careful else {}
+    return afford(run, row, balances, drop=drops.get(row.source_id, 0))
 
 
 def readings(row: Transfer) -> dict[UUID, Balance]:
@@ -112,13 +114,14 @@ def allowed(rule: Rule, row: Transfer) -> int:
 
 
 def afford(
-    run: RuleRun, row: Transfer, balances: dict[UUID, Balance], *, careful: bool
+    run: RuleRun, row: Transfer, balances: dict[UUID, Balance], *, drop: int
 ) -> machine.Event:
-    """Compare what is there, less what is reserved, with the amount."""
+    """Compare what is there, less what is reserved, with the amount.
+
+    `drop` is by how much the source may have fallen since its reading.
+    """
     balance = balances[row.source_id]
-    spare = balance.available - int(balance.leaving) - reserve(run, row)
-    if careful and row.source.parent_id is None:
-        spare -= largest_drops([row.source_id], now()).get(row.source_id, 0)
+    spare = balance.available - int(balance.leaving) - reserve(run, row, drop=drop)
     if row.amount <= spare:
         return events.Affordable()
     unit = row.source.unit
@@ -128,13 +131,24 @@ def afford(
     return events.Unaffordable("insufficient_funds", why)
 
 
-def reserve(run: RuleRun, row: Transfer) -> int:
+def reserve(run: RuleRun, row: Transfer, *, drop: int) -> int:
     """Return what the rule wants to stay at the source, as when it was planned."""
-    leg = next((g for g in run.rule.all_legs if g.account_id == row.source_id), None)
-    if leg is None or leg.role != "source":
-        return 0
-    shared = part_up(planned_on(run, leg), leg.keep_share) if leg.keep_share else 0
-    return max(leg.keep or 0, leg.floor or 0, shared)
+    leg = spending(run.rule, row)
+    if leg is None:
+        return drop
+    return arithmetic.reserve(
+        planned_on(run, leg) if leg.keep_share else 0,
+        keep=leg.keep,
+        keep_share=leg.keep_share,
+        floor=leg.floor,
+        drop=drop,
+    )
+
+
+def spending(rule: Rule, row: Transfer) -> RuleLeg | None:
+    """Return the leg by which `rule` spends what its source holds, if there is one."""
+    legs = (leg for leg in rule.all_legs if leg.role == "source")
+    return next((leg for leg in legs if leg.account_id == row.source_id), None)
 
 
 def planned_on(run: RuleRun, leg: RuleLeg) -> int:

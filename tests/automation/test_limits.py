@@ -87,16 +87,22 @@ def test_a_pot_may_give_on_an_older_reading_but_not_on_any(age, ends, alice, ban
     assert run(rule).status == ends
 
 
+def it_fell_by(account, amount: int) -> None:
+    """Let `account` have held that much more just before it was read."""
+    balance = Balance.objects.get(account=account)
+    before = balance.available + amount
+    BalanceSnapshot.objects.create(
+        account=account,
+        total=before,
+        available=before,
+        as_of=balance.as_of - timedelta(milliseconds=1),
+    )
+
+
 def test_with_use_floor_an_older_reading_is_spent_with_care(alice, bank, run, orders):
     alice.fill(alice.main, 1000_00)
     alice.sync()
-    balance = Balance.objects.get(account=alice.main)
-    BalanceSnapshot.objects.create(
-        account=alice.main,
-        total=1300_00,
-        available=1300_00,
-        as_of=balance.as_of - timedelta(milliseconds=1),
-    )
+    it_fell_by(alice.main, 300_00)
     rule = alice.rule(
         "sweep",
         leg(alice.main, "source", strategy="all", floor=gbp(200_00)),
@@ -110,6 +116,32 @@ def test_with_use_floor_an_older_reading_is_spent_with_care(alice, bank, run, or
 
     # 1000 − floor 200 − the largest drop seen, 300
     assert [m.amount for m in seen.moves] == [500_00]
+
+
+def test_with_use_floor_what_is_planned_on_an_older_reading_is_sent(alice, bank, run):
+    alice.fill(alice.main, 1000_00)
+    alice.sync()
+    it_fell_by(alice.main, 300_00)
+    rule = alice.rule(
+        "sweep",
+        leg(
+            alice.main,
+            "source",
+            strategy="above",
+            keep=gbp(500_00),
+            floor=gbp(200_00),
+        ),
+        leg(alice.pots[0], "target"),
+        on_stale="use_floor",
+    )
+    an_older_reading(60)
+    bank.fault("drop_before", times=None, method="GET")
+
+    done = run(rule)
+
+    assert done.status == "succeeded", Transfer.objects.get().error
+    # What is kept, 500, or the floor 200 and the largest drop 300: both leave 500
+    assert alice.holds(alice.pots[0]) == 500_00
 
 
 def test_a_database_that_stumbles_is_asked_again(alice, topup, run, moved, monkeypatch):

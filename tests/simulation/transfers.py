@@ -319,7 +319,7 @@ class Drive(Relay):
         row.good_until = good_until(row, balances, self.allowed())
         if age(balances[row.source_id], self.world.now) > self.allowed():
             return events.Unreadable("stale_balance", "The reading is old")
-        return afford(self.run, row, balances, careful=False)
+        return afford(self.run, row, balances, drop=0)
 
     def allowed(self) -> int:
         return allowed(self.run.rule, self.row)

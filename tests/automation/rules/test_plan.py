@@ -171,6 +171,21 @@ def test_use_floor_spends_an_older_reading_less_floor_and_largest_drop(
     assert sum(amounts(found)) == moves
 
 
+def test_on_an_older_reading_the_drop_is_taken_off_the_floor_and_what_is_kept_stays():
+    spec = rule(
+        "sweep",
+        leg("main", "source", "above", keep=500, floor=200),
+        leg("p", "target"),
+        on_stale="use_floor",
+    )
+
+    def given(drop):
+        old = current(1000, age_seconds=60, largest_drop=drop)
+        return sum(amounts(planned(spec, old, pot("p"))))
+
+    assert [given(drop) for drop in (0, 300, 301, 900)] == [500, 500, 499, 0]
+
+
 # Precedence
 
 
