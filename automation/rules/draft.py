@@ -137,7 +137,7 @@ class Draft(Known):
         age = None if held.is_pot else self.age(held)
         if age is None or age <= LIVE_SECONDS:
             return spare
-        if self.rule.on_stale != "use_floor":
+        if leg.account not in self.floored:
             next_ = (
                 "somebody approved of it"
                 if self.older

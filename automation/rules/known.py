@@ -12,6 +12,7 @@ from .terms import Holding, Problem, RuleError, RuleSpec
 
 LIVE_SECONDS = 5  # how old a reading may be when money leaves a current account
 STALE_SECONDS = 900  # no rule may act on anything older
+NOBODY: frozenset[str] = frozenset()
 TYPED = "manual"  # a person's word holds until the next one
 
 
@@ -46,6 +47,11 @@ class Teller:
 teller = lru_cache(maxsize=512)(Teller)
 
 
+def floored(rule: RuleSpec) -> frozenset[str]:
+    """Return the accounts that may be spent on an older reading, down to their floor."""
+    return frozenset([leg.account for leg in rule.legs if leg.floor is not None])
+
+
 class Known:
     """The holdings that a plan rests on, seen with the eyes of one rule.
 
@@ -71,6 +77,7 @@ class Known:
         self.money = teller(rule.asset)
         # Younger than this is young enough for whatever a balance is needed for.
         self.young = min(LIVE_SECONDS, rule.max_staleness_seconds)
+        self.floored = floored(rule) if rule.on_stale == "use_floor" else NOBODY
 
     def name(self, account: str) -> str:
         """Return what the owner calls an account."""
@@ -136,7 +143,7 @@ class Known:
         limit = STALE_SECONDS
         if not self.older:
             limit = min(self.rule.max_staleness_seconds, STALE_SECONDS)
-            careless = self.preview or self.rule.on_stale == "use_floor"
+            careless = self.preview or held.account in self.floored
             if leaving and not held.is_pot and not careless:
                 limit = min(limit, LIVE_SECONDS)
         age = self.age(held)

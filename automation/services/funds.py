@@ -107,10 +107,16 @@ def good_until(
 
 def allowed(rule: Rule, row: Transfer) -> int:
     """Return how old the reading may be: table 3a of the money-safety rules."""
-    careless = rule.on_stale == Rule.OnStale.USE_FLOOR
-    if row.may_have_moved or (row.source.parent_id is None and not careless):
+    careful = row.source.parent_id is None and not is_floored(rule, row)
+    if row.may_have_moved or careful:
         return LIVE_SECONDS
     return min(rule.max_staleness_seconds, STALE_SECONDS)
+
+
+def is_floored(rule: Rule, row: Transfer) -> bool:
+    """Tell whether the source may be spent on an older reading, down to its floor."""
+    leg = spending(rule, row) if rule.on_stale == Rule.OnStale.USE_FLOOR else None
+    return leg is not None and leg.floor is not None
 
 
 def afford(

@@ -144,6 +144,57 @@ def test_with_use_floor_what_is_planned_on_an_older_reading_is_sent(alice, bank,
     assert alice.holds(alice.pots[0]) == 500_00
 
 
+def test_a_two_way_target_gives_nothing_back_on_an_older_reading(alice, bank, run):
+    alice.fill(alice.main, 2310_50)
+    alice.sync()
+    rule = two_way(alice)
+    an_older_reading(600)
+    alice.fill(alice.main, 1400_00)  # spent meanwhile, and nobody has read it
+    bank.fault("drop_before", times=None, method="GET")
+
+    done = run(rule)
+
+    assert done.status == "skipped_stale"
+    assert alice.holds(alice.main) == 1400_00
+
+
+def two_way(alice):
+    return alice.rule(
+        "topup",
+        leg(alice.pots[0], "source", floor=gbp(0)),
+        leg(
+            alice.main,
+            "target",
+            strategy="balance",
+            low=gbp(500_00),
+            target=gbp(1000_00),
+            high=gbp(2000_00),
+        ),
+        on_stale="use_floor",
+        max_staleness_seconds=900,
+    )
+
+
+def test_what_goes_back_is_sent_on_a_live_reading_and_what_has_a_floor_on_an_older(
+    alice,
+):
+    rule = two_way(alice)
+    pot, main = alice.pots[0], alice.main
+    guarded = alice.rule(
+        "topup",
+        leg(main, "source", floor=gbp(0)),
+        leg(pot, "target", strategy="fixed", amount=gbp(1_00)),
+        on_stale="use_floor",
+        max_staleness_seconds=900,
+    )
+
+    def limit(rule, source, target):
+        return services.funds.allowed(rule, Transfer(source=source, target=target))
+
+    assert limit(rule, main, pot) == 5
+    assert limit(rule, pot, main) == limit(guarded, main, pot) == 900
+
+
 def test_a_database_that_stumbles_is_asked_again(alice, topup, run, moved, monkeypatch):
     stumbles = [OperationalError("deadlock detected")]
     book = services.rows.book

@@ -118,7 +118,8 @@ class Watch:
         read_at, left, as_of = row.__dict__.get("permit") or (None, 0, None)
         demand(read_at, "stale", f"{row.name} is sent without a reading")
         limit = LIVE
-        if rule.on_stale == "use_floor" and not again:
+        floored = any(g.account == MAIN and g.floor is not None for g in rule.spec.legs)
+        if rule.on_stale == "use_floor" and floored and not again:
             limit = timedelta(seconds=rule.max_staleness_seconds)
         old = self.world.now - read_at
         demand(old <= limit, "stale", f"{row.name} is sent on a reading {old} old")

@@ -142,3 +142,39 @@ def test_a_target_that_was_paid_when_the_rule_was_another_gets_nothing_more():
 
     assert (found.outcome, found.moves) == ("nothing_to_do", ())
     assert found.reason == "p had its part of this occurrence already"
+TWO_WAY = {"low": 50000, "target": 100000, "high": 200000}
+
+
+@pytest.mark.parametrize(
+    ("age", "outcome", "moves"),
+    [(5, "planned", {"main>sav": 131050}), (6, "skipped_stale", {})],
+)
+def test_use_floor_lets_no_account_without_a_floor_give_back_on_an_older_reading(
+    age, outcome, moves
+):
+    spec = rule(
+        "topup",
+        leg("sav", "source", floor=0),
+        leg("main", "target", "balance", **TWO_WAY),
+        on_stale="use_floor",
+        max_staleness_seconds=900,
+    )
+
+    found = planned(spec, current(231050, age_seconds=age), pot("sav"))
+
+    assert (found.outcome, moved(found)) == (outcome, moves)
+
+
+def test_a_preview_of_what_goes_back_says_that_a_run_reads_it_first():
+    spec = rule(
+        "topup",
+        leg("sav", "source", floor=0),
+        leg("main", "target", "balance", **TWO_WAY),
+        on_stale="use_floor",
+    )
+    old = current(231050, age_seconds=60, largest_drop=500000)
+
+    found = planned(spec, old, pot("sav"), preview=True)
+
+    assert moved(found) == {"main>sav": 131050}
+    assert "60 s old; a run reads it again first" in said(found)
