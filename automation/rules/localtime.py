@@ -41,6 +41,14 @@ def midnight(moment: datetime, zone: ZoneInfo) -> datetime:
     return instant(moment.astimezone(zone).date(), 0, 0, zone)
 
 
+def day_of(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return when the day of `moment` began in `zone`, and when the next one does."""
+    day = moment.astimezone(zone).date()
+    if day == date.max:
+        return midnight(moment, zone), datetime.max.replace(tzinfo=UTC)
+    return midnight(moment, zone), instant(day + timedelta(days=1), 0, 0, zone)
+
+
 def jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant between two others at which the clock of `zone` jumps."""
     old = before.astimezone(zone).utcoffset()

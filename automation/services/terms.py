@@ -14,7 +14,7 @@ from accounts.models import Account, BalanceSnapshot
 from automation.models import Rule, RuleLeg, Transfer
 from automation.rules import Holding, Leg, Limits, RuleSpec
 from automation.rules.known import STALE_SECONDS
-from automation.rules.localtime import midnight, zone_of
+from automation.rules.localtime import day_of, zone_of
 from automation.rules.terms import POT
 
 from .attributes import attributes
@@ -66,11 +66,13 @@ def limits(rule: Rule, now: datetime | None) -> Limits:
 
 
 def moved(rule: Rule, now: datetime) -> tuple[int, int]:
-    """Return what `rule` moved today in its own zone, and ever; the unclear counts.
+    """Return what `rule` moved on the day of `now` in its own zone, and ever.
 
-    Where nothing bounds what it ever moves, that is only what it moved today.
+    The unclear counts. Where nothing bounds what it ever moves, that is only what it
+    moved on that day.
     """
-    today = Q(created__gte=midnight(now, zone_of(rule.timezone)))
+    begins, ends = day_of(now, zone_of(rule.timezone))
+    today = Q(created__gte=begins, created__lt=ends)  # a simulation may be of the past
     rows = Transfer.objects.moved_by(rule)
     if rule.per_rule is None:
         rows = rows.filter(today)  # what it ever moved limits nothing

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.db.models import F
+from django.utils.timezone import now
 
 from accounts.models import Balance, BalanceSnapshot
 from automation import services
@@ -43,6 +44,19 @@ def test_yesterdays_moves_do_not_count_today(alice, daily, run):
     run(daily, "two")
 
     assert alice.holds(alice.pots[0]) == 120_00
+
+
+def test_a_past_day_counts_what_was_moved_on_it_and_nothing_later(alice, daily, run):
+    run(daily, "one")
+    accounts = services.simulating.typed_accounts(daily)
+    held = {str(alice.main.pk): 1000_00, str(alice.pots[0].pk): 0}
+
+    def played(days):
+        at = now() - timedelta(days=days)
+        found = services.simulate(daily, accounts, held, at=at)
+        return sum(move.amount for move in found.moves)
+
+    assert (played(0), played(30), played(-30)) == (40_00, 60_00, 60_00)
 
 
 def test_what_is_unclear_counts_as_moved(alice, daily, bank, run, orders):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from automation.rules.localtime import instant, midnight
+from automation.rules.localtime import day_of, instant, midnight
 
 LONDON, HAVANA, CAIRO = map(
     ZoneInfo, ("Europe/London", "America/Havana", "Africa/Cairo")
@@ -33,3 +33,18 @@ def test_a_day_begins_with_its_first_instant_where_the_clock_jumps(zone, day):
     assert begun.astimezone(zone).date() == day
     before = (begun - timedelta(microseconds=1)).astimezone(zone)
     assert before.date() == day - timedelta(days=1)
+
+
+@pytest.mark.parametrize(("month", "hours"), [(3, 23), (7, 24), (10, 25)])
+def test_a_day_ends_where_the_next_one_begins_however_long_it_is(month, hours):
+    day = {3: 29, 7: 1, 10: 25}[month]
+    begins, ends = day_of(datetime(2026, month, day, 12, tzinfo=UTC), LONDON)
+
+    assert ends - begins == timedelta(hours=hours)
+    assert midnight(ends, LONDON) == ends
+
+
+def test_the_last_day_there_is_ends_with_time():
+    last = datetime(9999, 12, 31, 9, tzinfo=UTC)
+
+    assert day_of(last, LONDON)[0] < last < day_of(last, LONDON)[1]
