@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,14 +13,24 @@ from django.db.models import Q
 from accounts.models import Balance, BalanceSnapshot
 from automation.models import RuleRun, Transfer, Trigger
 from automation.rules.identity import RETRY
+from automation.rules.known import STALE_SECONDS, TYPED
 from automation.rules.thresholds import Reading, crossed
 from automation.rules.triggers import Occurrence
 from automation.schedules import trigger_spec
 
 from .movements import Found
+from .terms import age
 
 COMMITTING = timedelta(minutes=10)  # what ended a moment ago may not be visible yet
 AHEAD = timedelta(minutes=1)  # by which clocks may differ
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Reading):
+    """What an account has available now, and when a sync last found that."""
+
+    fetched_at: datetime
+    source: str
 
 
 def crossings(triggers: Sequence[Trigger], moment: datetime) -> Found:
@@ -31,23 +42,41 @@ def crossings(triggers: Sequence[Trigger], moment: datetime) -> Found:
     passed = readings_for(triggers)
     for trigger in triggers:
         since = trigger.seen_at or trigger.created
-        readings = passed[trigger.account_id]
-        news = [reading for reading in readings if reading.as_of > since]
-        # What is held now counts last, also if it is no news.
+        readings = [
+            reading
+            for reading in passed[trigger.account_id]
+            if counts(trigger, reading, since, moment)
+        ]
         trigger.armed, crossing = crossed(
-            trigger_spec(trigger),
-            [*news, *readings[-1:]],
-            armed=trigger.armed,
-            since=since,
+            trigger_spec(trigger), readings, armed=trigger.armed, since=since
         )
-        trigger.seen_at = max([since, *(reading.as_of for reading in news)])
+        trigger.seen_at = max([since, *(reading.as_of for reading in readings)])
         if crossing is not None:
             found[trigger.pk] = [crossing]
     return found
 
 
+def counts(
+    trigger: Trigger, reading: Reading, since: datetime, moment: datetime
+) -> bool:
+    """Tell whether `reading` decides anything for a trigger that looked at `since`.
+
+    What is held now also does where it is no news, while it is as young as the rule
+    wants. A sync that found it again is news, or a trigger whose looks come long after
+    the syncs would never see what was old when it was written.
+    """
+    if not isinstance(reading, Held):
+        return reading.as_of > since
+    news = max(reading.as_of, reading.fetched_at) > since
+    limit = STALE_SECONDS if news else trigger.rule.max_staleness_seconds
+    return reading.source == TYPED or age(reading, moment) <= limit
+
+
 def readings_for(triggers: Sequence[Trigger]) -> dict[UUID | None, list[Reading]]:
-    """Return, by account, what it had available since its first look, oldest first."""
+    """Return, by account, what it had available since its first look, oldest first.
+
+    A distrusted balance is left out: a later reading, in quarantine, contradicts it.
+    """
     first: dict[UUID | None, datetime] = {}
     for trigger in triggers:
         since = trigger.seen_at or trigger.created
@@ -57,12 +86,12 @@ def readings_for(triggers: Sequence[Trigger]) -> dict[UUID | None, list[Reading]
     # in all that the others ever held.
     news = Q(*(Q(account=a, as_of__gt=at) for a, at in first.items()), _connector=Q.OR)
     past = BalanceSnapshot.objects.heard().filter(news)
-    now = Balance.objects.filter(account__in=first)
-    for rows in (past.order_by("as_of", "pk"), now):
-        for account, available, as_of in rows.values_list(
-            "account_id", "available", "as_of"
-        ):
-            readings[account].append(Reading(available, as_of))
+    now = Balance.objects.filter(account__in=first, distrusted=False)
+    columns = "account_id", "available", "as_of"
+    for account, *reading in past.order_by("as_of", "pk").values_list(*columns):
+        readings[account].append(Reading(*reading))
+    for account, *held in now.values_list(*columns, "fetched_at", "source"):
+        readings[account].append(Held(*held))
     return readings
 
 

@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 from django.test import TestCase
+from django.utils.timezone import now
 
 from accounts import services as accounts
+from accounts.models import Balance, BalanceSnapshot
 from automation import services
 from automation.models import RuleRun, Trigger
 from automation.services import RuleInvalid
 from automation.services.sights import readings_for
-from tests.automation.conftest import gbp
+from tests.automation.conftest import Person, gbp
 from tests.automation.test_concurrency import at_once
 
 from .conftest import beat, look, look_later
@@ -239,3 +241,120 @@ def test_somebody_elses_account_cannot_be_watched(rule_with, typed):
         rule_with(watch(typed, above=btc(5)))
 
     assert refused.value.problems[0].code == "unknown_account"
+
+
+# -- how old what decides may be
+
+
+@pytest.fixture
+def below(bob, rule_with):
+    """Alice's rule: when Bob's account, elsewhere, goes below £50, move £10."""
+
+    def write(**more):
+        return rule_with(watch(bob.main, below=gbp(50_00)), **more)
+
+    return write
+
+
+@pytest.fixture
+def bob(bank, workspace):
+    bob = Person(bank, workspace, "bob")
+    bob.fill(bob.main, 10_00)
+    bob.sync()
+    return bob
+
+
+def it_was_read(account, ago: timedelta) -> None:
+    """Let the last reading of `account` be that old."""
+    then = now() - ago
+    Balance.objects.filter(account=account).update(fetched_at=then, as_of=then)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most", "fires"),
+    [(3, 300, True), (290, 300, True), (310, 300, False), (310, 900, True)],
+)
+def test_a_rule_that_is_written_goes_by_a_balance_that_is_young_enough(
+    seconds, most, fires, bob, below
+):
+    it_was_read(bob.main, timedelta(seconds=seconds))
+    below(max_staleness_seconds=most)
+
+    assert len(look()) == fires
+    assert Trigger.objects.get().armed != fires
+
+
+def test_what_was_read_days_ago_decides_nothing_until_it_is_read_again(bob, below):
+    it_was_read(bob.main, timedelta(days=3))
+    below()
+    bob.fill(bob.main, 900_00)  # meanwhile, and nobody has read it
+
+    assert look() == look_later() == []
+    bob.sync()
+    assert look_later() == []
+    assert Trigger.objects.get().armed
+
+
+@pytest.mark.parametrize("later", [timedelta(minutes=10), timedelta(minutes=14)])
+def test_a_sync_that_finds_the_same_again_is_news_for_the_next_look(later, bob, below):
+    """Also where looks come at the pace of the syncs, and never soon after one."""
+    it_was_read(bob.main, timedelta(days=3))
+    below()
+    assert look() == []
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        bob.sync()
+    assert not BalanceSnapshot.objects.filter(
+        account=bob.main, as_of__gt=Trigger.objects.get().seen_at
+    )
+
+    assert len(services.dispatch_due_rules(now() + later)) == 1
+    assert look_later() == []
+
+
+def test_what_is_confirmed_is_news_though_it_is_true_since_longer(bob, below):
+    it_was_read(bob.main, timedelta(days=3))
+    below(max_staleness_seconds=0)
+    assert look() == []
+    Balance.objects.filter(account=bob.main).update(fetched_at=now())
+
+    assert len(services.dispatch_due_rules(now() + timedelta(minutes=10))) == 1
+
+
+def test_a_figure_that_was_found_long_before_the_next_look_decides_nothing(bob, below):
+    it_was_read(bob.main, timedelta(days=3))
+    below()
+    assert look() == []
+    bob.sync()
+
+    assert services.dispatch_due_rules(now() + timedelta(minutes=16)) == []
+    bob.sync()
+    assert len(look_later()) == 1
+
+
+def test_a_distrusted_balance_decides_nothing_until_it_is_trusted(bob, below):
+    below()
+    Balance.objects.update(distrusted=True)
+
+    assert look() == look_later() == []
+    assert Trigger.objects.get().armed
+    bob.sync()
+    assert len(look_later()) == 1
+
+
+def test_an_old_balance_arms_nothing_either(alice, above, hear):
+    alice.fill(alice.main, 150_00)
+    hear()
+    assert len(look()) == 1
+    Balance.objects.filter(account=alice.main).update(available=50_00)
+    it_was_read(alice.main, timedelta(days=3))
+
+    assert look_later() == []
+    assert not Trigger.objects.get().armed
+
+
+def test_what_a_person_typed_holds_until_the_next_word(rule_with, typed):
+    accounts.record_typed_balance(typed, 4)
+    it_was_read(typed, timedelta(days=3))
+    rule_with(watch(typed, below=btc(5)))
+
+    assert len(look()) == 1
