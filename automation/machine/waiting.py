@@ -101,7 +101,8 @@ def changed(state: RunState, event: Planned, now: datetime) -> Result:
 def read_first(state: RunState, event: Planned, now: datetime) -> Result:
     """Keep the yes; money is moved as soon as a fresh reading agrees."""
     if now + RETRY > state.too_late:
-        return finish(state, Status.SKIPPED_STALE, event.reason, now), ()
+        why = f"Approved, but not read afresh in time, so nothing moved: {event.reason}"
+        return finish(state, Status.SKIPPED_STALE, why, now), ()
     why = f"Approved, but it cannot be read afresh yet: {event.reason}"
     return again(state, why, now, RETRY), ()
 

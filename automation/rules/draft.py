@@ -139,7 +139,7 @@ class Draft(Known):
             return spare
         if leg.account not in self.floored:
             next_ = (
-                "somebody approved of it"
+                "nothing leaves before it is read again"
                 if self.older
                 else "a run reads it again first"
             )

@@ -55,7 +55,7 @@ def floored(rule: RuleSpec) -> frozenset[str]:
 class Known:
     """The holdings that a plan rests on, seen with the eyes of one rule.
 
-    `older`: somebody approved of readings that the rule itself would not act on.
+    `older`: somebody is asked about readings that the rule itself would not act on.
     """
 
     def __init__(

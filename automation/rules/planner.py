@@ -46,10 +46,10 @@ def plan(
     from each account and not rounded up yet, `owed` what was left over when earlier ones
     were, `amount` that of the transaction that made it due, `before` what the same
     occurrence has moved already. A preview also plans a disabled rule, and takes a current
-    account's older reading, since a run reads it again; with `older` somebody approved of
-    acting on readings of up to 15 minutes. Conditions that do not hold are looked at again
-    on the day `later`, if there is one. Raises RuleError for a rule that `problems`
-    refuses, never for any holdings.
+    account's older reading, since a run reads it again; with `older` somebody is asked
+    about readings of up to 15 minutes. Conditions that do not hold are looked at again on
+    the day `later`, if there is one. Raises RuleError for a rule that `problems` refuses,
+    never for any holdings.
     """
     terms = checked(rule)
 

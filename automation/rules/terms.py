@@ -192,7 +192,7 @@ class Plan:
     plan_hash: str
     # What the run may do about it; neither changes what was decided.
     retry: bool = False  # some leg was short and should be tried after the next sync
-    ask: bool = False  # stale, but a person may approve what older readings allow
+    ask: bool = False  # stale, but a person is asked about what older readings allow
     instead: str = ""  # the id of the rule that runs because the conditions do not hold
     # Account → the ids of the transactions that its move makes good: round-ups, bills.
     covers: Mapping[str, Sequence[int]] = field(default_factory=dict, compare=False)

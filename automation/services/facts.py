@@ -211,6 +211,6 @@ def decide(
     found = plan(spec, held, now=moment, preview=preview, **facts)
     if found.ask:
         older = plan(spec, held, now=moment, preview=preview, older=True, **facts)
-        reason = f"{older.reason}, on older readings"
+        reason = f"{older.reason}, on older readings: {found.reason}"
         found = replace(older, ask=True, reason=reason)
     return replace(found, covers=known.covers) if known.covers else found

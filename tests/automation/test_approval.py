@@ -206,6 +206,64 @@ def an_hour_passes() -> None:
     Balance.objects.update(fetched_at=now() - HOUR, as_of=now() - HOUR)
 
 
+# -- a plan on older readings
+
+
+@pytest.fixture
+def old(topup, alice, bank):
+    """The rule that asks about older readings, when there are no others."""
+    alice.sync()
+    minute_ago = now() - HOUR / 60
+    Balance.objects.update(fetched_at=minute_ago, as_of=minute_ago)
+    bank.fault("drop_before", times=None, method="GET")
+    return demand(topup, on_stale="ask")
+
+
+def told(run: RuleRun) -> str:
+    return "\n".join(step["text"] for step in run.trace)
+
+
+def test_whoever_is_asked_about_an_older_reading_is_told_how_old_it_is(old, run):
+    asked = run(old, kind="daily")
+
+    assert asked.status == "awaiting_approval"
+    assert asked.reason.startswith("1 move, £300.00 in all, on older readings: ")
+    assert asked.reason.endswith(" s old, more than 5 s")
+    assert f"A person must approve it: {asked.reason}" in told(asked)
+    assert "s old; nothing leaves before it is read again" in told(asked)
+    assert "somebody approved" not in told(asked)
+
+
+def test_an_approved_plan_on_an_older_reading_ends_with_why_nothing_was_moved(
+    old, run, anna
+):
+    asked = run(old, kind="daily")
+    services.approve_run(asked.pk, user=anna)
+
+    waits = again(asked)
+    assert waits.status == "awaiting_approval"
+    assert waits.reason.startswith("Approved, but it cannot be read afresh yet: ")
+    nearly = now() - 6 * HOUR + timedelta(seconds=30)
+    RuleRun.objects.update(planned_at=nearly, next_attempt_at=now())
+    ended = again(asked)
+
+    assert ended.status == "skipped_stale"
+    assert ended.reason.startswith("Approved, but not read afresh in time, so ")
+    assert ended.reason.endswith(" s old, more than 5 s")
+    assert not Transfer.objects.exists()
+
+
+def test_an_approved_plan_on_an_older_reading_is_carried_out_on_a_live_one(
+    old, alice, bank, run, anna
+):
+    asked = run(old, kind="daily")
+    services.approve_run(asked.pk, user=anna)
+    bank.calm()
+
+    assert again(asked).status == "succeeded"
+    assert alice.holds(alice.pots[0]) == 300_00
+
+
 # -- notice
 
 
