@@ -85,12 +85,17 @@ class Draft(Known):
         self.blocks.setdefault(code, text)
         self.say(code, account, text)
 
-    def want(self, source: Leg, target: Leg, amount: int) -> None:
-        """Ask for one move; limits are applied when all are asked for."""
+    def want(self, source: Leg, target: Leg, amount: int) -> bool:
+        """Ask for one move, and tell whether it is big enough to be made.
+
+        Limits are applied when all are asked for.
+        """
+        of_rule = self.rule.limits.min_move or 0
+        least = max(source.min_move or 0, target.min_move or 0, of_rule)
         if amount > 0:
             move = Move(source.account, target.account, amount)
-            least = max(source.min_move or 0, target.min_move or 0)
             self.wants.append((move, least))
+        return amount >= least
 
     def pays_part(self, default: str) -> bool:
         """Tell whether a leg that is short gets what there is; else it gets nothing."""

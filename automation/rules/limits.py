@@ -72,7 +72,6 @@ def rounded(draft: Draft, want: Move, amount: int) -> int:
 
 def big_enough(draft: Draft, want: Move, amount: int, least: int) -> int:
     """Return `amount`, or 0 where it is below the smallest move."""
-    least = max(least, draft.rule.limits.min_move or 0)
     if amount >= least:
         return amount
     text = f"{draft.money(amount)} is below the smallest move, {draft.money(least)}"

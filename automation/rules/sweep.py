@@ -18,8 +18,8 @@ def sweep(draft: Draft) -> None:
     room = None if target.cap is None else max(0, target.cap - draft.gone())
     for source in draft.legs("source"):
         amount = given(draft, source, target, room)
-        draft.want(source, target, amount)
-        room = None if room is None else room - amount
+        if draft.want(source, target, amount) and room is not None:
+            room -= amount
 
 
 def given(draft: Draft, source: Leg, target: Leg, room: int | None) -> int:

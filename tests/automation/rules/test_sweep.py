@@ -207,3 +207,33 @@ def test_a_source_that_has_what_a_cap_lets_it_give_is_not_short(capped, policy):
 
     assert (amount(found), found.retry) == (40_00, False)
     assert "A cap cuts £100.00 to £40.00" in said(found)
+@pytest.mark.parametrize(
+    ("of_leg", "of_rule"), [({"min_move": 1000}, {}), ({}, {"min_move": 1000})]
+)
+def test_what_is_below_the_smallest_move_takes_no_room_from_the_next_source(
+    of_leg, of_rule
+):
+    spec = rule(
+        "sweep",
+        leg("p", "source", "all", **of_leg),
+        leg("q", "source", "all", order=1),
+        leg("savings", "target", cap=10000),
+        limits=Limits(**of_rule),
+    )
+
+    found = planned(spec, pot("p", 500), pot("q", 20000), pot("savings"))
+
+    assert moved(found) == {"q>savings": 10000}
+
+
+def test_the_room_of_a_target_is_shared_by_what_is_moved():
+    spec = rule(
+        "sweep",
+        leg("p", "source", "all"),
+        leg("q", "source", "all", order=1),
+        leg("savings", "target", cap=10000),
+    )
+
+    found = planned(spec, pot("p", 500), pot("q", 20000), pot("savings"))
+
+    assert moved(found) == {"p>savings": 500, "q>savings": 9500}
