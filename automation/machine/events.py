@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
+SKEW = timedelta(minutes=1)  # by which clocks may differ
+
 
 class Status(StrEnum):
     PENDING = auto()
@@ -75,11 +77,13 @@ class TransferState:
         return self.next_attempt_at is not None and self.next_attempt_at <= now
 
     def read_only(self, now: datetime) -> bool:
-        """Say whether the provider may soon forget the id: half its horizon is over."""
-        return (
-            self.first_sent_at is not None
-            and now >= self.first_sent_at + self.horizon / 2
-        )
+        """Say whether the provider may soon forget the id: half its horizon is over.
+
+        Nobody knows how old an attempt of the future is: the clock was put back since.
+        """
+        if self.first_sent_at is None:
+            return False
+        return not -SKEW <= now - self.first_sent_at < self.horizon / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ HOLD = timedelta(seconds=60)  # until money is looked for again
 TURN = timedelta(seconds=15)  # for another transfer of the account, if nobody wakes it
 BUSY, CONTRADICTION = "account_busy", "contradiction"
 REREAD = timedelta(minutes=10)  # between readings while a person is waited for
+LONGEST = timedelta(hours=1)  # of all pauses, whatever the provider asks for
 
 
 def step(state: TransferState, event: Event, now: datetime) -> Result:
@@ -252,4 +253,5 @@ def delay(state: TransferState, event: Failure) -> timedelta:
     if isinstance(event, Unaffordable):
         return HOLD
     pause = BACKOFF[min(max(state.attempts, 1), len(BACKOFF)) - 1]
-    return max(pause, timedelta(seconds=min(event.retry_after or 0, 3600)))
+    asked = min(event.retry_after or 0, LONGEST.total_seconds())
+    return max(pause, timedelta(seconds=asked))

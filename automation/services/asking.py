@@ -11,6 +11,7 @@ from accounts.models import Account, Transaction
 from accounts.services import call
 from automation import machine
 from automation.machine import events
+from automation.machine.events import SKEW
 from automation.machine.recovery import Entry, Wanted, recognise
 from automation.models import Transfer
 from providers.base import Movement, Provider
@@ -19,10 +20,10 @@ from providers.wire import Call
 
 from .routes import place
 
-# Clocks differ. By its id an early entry is recognised as well; without one, entries
-# from before the first attempt would be taken for it.
-ASK_SINCE = timedelta(minutes=5)
-SKEW = timedelta(minutes=1)
+# Clocks differ, and ours may have been wrong by hours. By its id an early entry is
+# recognised as well; without one, entries from before the first attempt would be taken
+# for it: those must not be older than clocks that are right may differ.
+ASK_SINCE = timedelta(days=1)
 
 
 def ask(row: Transfer) -> machine.Event:

@@ -11,11 +11,12 @@ from typing import Any
 
 from automation import machine
 from automation.machine import Command, Part, events
+from automation.machine.events import SKEW
 from automation.machine.recovery import Wanted, recognise
 from automation.models import Transfer
 from automation.rules import dedupe_id
 from automation.rules.draft import LIVE_SECONDS
-from automation.services.asking import ASK_SINCE, SKEW, failure
+from automation.services.asking import ASK_SINCE, failure
 from automation.services.funds import afford, allowed, good_until
 from automation.services.rows import part_of, success
 from automation.services.sending import PROMPT, books_alone, evidence, latest
