@@ -62,6 +62,7 @@ def reread_transfer(transfer_id: str) -> None:
 @shared_task
 def sweep_unsettled() -> None:
     """Queue what messages forgot: the rows are the record."""
+    services.put_right()
     queue_runs(services.due_runs())
     for transfer_id in services.due_transfers():
         publish(reread_transfer, str(transfer_id))

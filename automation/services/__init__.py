@@ -15,6 +15,7 @@ from .proving import prove_connection, to_prove
 from .replaying import ReplayError, replay, replay_data
 from .resolving import NotWaiting, ReferenceWrong, resolve
 from .retiring import archive_rule
+from .righting import put_right
 from .routes import NoRoute, route
 from .rules_as_code import Change, differences, export_rules, import_rules
 from .runs import execute_run, reread, start_run
@@ -58,6 +59,7 @@ __all__ = [
     "plan_data",
     "preview",
     "prove_connection",
+    "put_right",
     "replay",
     "replay_data",
     "reread",
