@@ -13,7 +13,17 @@ from automation.machine import TransferState, endings
 from automation.machine import events as e
 from automation.machine import transfer as t
 
-from .one_transfer import CHANGES, FAULTS, LATE, NONE, PAUSES, WORKERS, World, simulate
+from .one_transfer import (
+    CHANGES,
+    FAULTS,
+    LATE,
+    NONE,
+    PAUSES,
+    WORKERS,
+    WRONG,
+    World,
+    simulate,
+)
 
 SEEDS = 4000
 HUNT = 40_000  # seeds within which a planted bug must show
@@ -34,6 +44,10 @@ class Transfers(RuleBasedStateMachine):
     @rule(change=st.sampled_from(CHANGES))
     def the_owner_pays_or_is_paid(self, change: int) -> None:
         self.world.pay(change)
+
+    @rule(minutes=st.sampled_from(WRONG))
+    def our_clock_steps(self, minutes: int) -> None:
+        self.world.step_to(minutes)
 
     @rule(worker=worker)
     def somebody_claims(self, worker: int) -> None:
@@ -125,6 +139,25 @@ def test_sending_beyond_the_horizon_is_found(monkeypatch):
     monkeypatch.setattr(TransferState, "read_only", lambda *_: False)
 
     with pytest.raises(AssertionError, match="moved twice"):
+        hunt()
+
+
+def without_a_future(state, now):
+    first = state.first_sent_at
+    return first is not None and now >= first + state.horizon / 2
+
+
+def test_taking_an_attempt_of_the_future_for_a_young_one_is_found(monkeypatch):
+    monkeypatch.setattr(TransferState, "read_only", without_a_future)
+
+    with pytest.raises(AssertionError, match="moved twice"):
+        hunt()
+
+
+def test_letting_it_wait_until_it_seems_young_is_found(monkeypatch):
+    monkeypatch.setattr(World, "put_right", lambda world: None)
+
+    with pytest.raises(AssertionError):
         hunt()
 
 
