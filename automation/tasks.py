@@ -63,6 +63,7 @@ def reread_transfer(transfer_id: str) -> None:
 def sweep_unsettled() -> None:
     """Queue what messages forgot: the rows are the record."""
     services.put_right()
+    services.put_schedules_right()
     queue_runs(services.due_runs())
     for transfer_id in services.due_transfers():
         publish(reread_transfer, str(transfer_id))

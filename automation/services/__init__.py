@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .audited import transfers_unlike_audit
 from .deciding import NotDecidable, approve_run, cancel_run, resume_run
-from .dispatching import dispatch_due_rules
+from .dispatching import dispatch_due_rules, put_schedules_right
 from .document import RuleInvalid
 from .duplicating import duplicate_rule
 from .idle_runs import forget_idle_runs
@@ -60,6 +60,7 @@ __all__ = [
     "preview",
     "prove_connection",
     "put_right",
+    "put_schedules_right",
     "replay",
     "replay_data",
     "reread",

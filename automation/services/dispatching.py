@@ -9,14 +9,16 @@ from time import monotonic
 
 import structlog
 from django.db import transaction
-from django.db.models import DateTimeField, Value
+from django.db.models import DateTimeField, Q, Value
 from django.db.models.functions import Now
 
+from automation.machine.events import SKEW
 from automation.models import RuleRun, Trigger
 from automation.rules.localtime import zone_of, zones
 from automation.rules.triggers import Occurrence, beside
 from automation.schedules import (
     BROKEN,
+    CLOCKS,
     LOOKS,
     newest_due,
     next_at,
@@ -29,6 +31,7 @@ from .periods import is_anothers
 from .plans import note
 from .runs import fitting
 from .sights import crossings, successes
+from .waking import look_now
 from .windows import is_over, runs_in
 
 log = structlog.get_logger("automation.schedules")
@@ -73,6 +76,20 @@ def dispatch_some(moment: datetime | None) -> tuple[list[RuleRun], int]:
     return runs, len(triggers)
 
 
+def put_schedules_right() -> int:
+    """Let triggers be reckoned anew that were looked at in the future; return how many.
+
+    The clock was ahead, and is put back. They fire nothing by that: what is not due yet
+    is not, and what was begun too early has its key.
+    """
+    ahead = Q(kind__in=CLOCKS, seen_at__gt=Now() + SKEW)
+    asleep = Q(kind__in=LOOKS, next_at__gt=Now() + LOOK_AGAIN + SKEW)
+    found = look_now((ahead | asleep) & Q(next_at__gt=Now()))
+    if found:
+        log.warning("schedules_put_right", triggers=found)
+    return found
+
+
 def claim_due(moment: datetime | None) -> list[Trigger]:
     """Return due triggers, locked, by priority and rule; others' are skipped.
 
@@ -114,6 +131,8 @@ def fire(
     """
     due, trigger.problem = trigger.next_at, ""
     trigger.next_at = moment + LOOK_AGAIN
+    if trigger.kind in CLOCKS:
+        trigger.seen_at = moment  # what looks for facts says itself what it has seen
     try:
         zone_of(trigger.rule.timezone)
         if trigger.kind not in LOOKS:

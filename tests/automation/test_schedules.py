@@ -534,3 +534,55 @@ def test_the_sweeper_finds_what_no_message_told(alice, rule_with):
     sweep()
 
     assert RuleRun.objects.get().status == "succeeded"
+
+
+def test_a_clock_that_went_a_month_ahead_and_back_leaves_no_rule_silent(rule_with):
+    """The first day alone is told as missed: nothing else was looked at in between."""
+    rule = rule_with({"kind": "daily", "hour": 9})
+    due = rule.next_due_at
+    too_late = due + timedelta(days=30) - timedelta(hours=3)
+    assert services.dispatch_due_rules(too_late) == []
+    assert RuleRun.objects.get().status == "missed"
+
+    sweep()
+
+    assert services.dispatch_due_rules() == []
+    rule.refresh_from_db()
+    assert rule.next_due_at == due
+    days = [due + timedelta(days=day, hours=2) for day in range(29)]
+    assert [len(services.dispatch_due_rules(day)) for day in days] == [0] + [1] * 28
+
+
+def test_what_a_clock_that_was_ahead_has_begun_is_not_begun_again(rule_with):
+    rule = rule_with({"kind": "daily", "hour": 9})
+    due = rule.next_due_at
+    (early,) = services.dispatch_due_rules(due)
+
+    sweep()
+
+    assert services.dispatch_due_rules() == []
+    assert services.dispatch_due_rules(due) == []
+    assert RuleRun.objects.get() == early
+    rule.refresh_from_db()
+    assert rule.next_due_at - due in (timedelta(hours=h) for h in (23, 24, 25))
+
+
+def test_what_waits_for_facts_looks_again_once_the_clock_is_right(rule_with):
+    rule = rule_with({"kind": "payday", "min_amount": gbp(900_00)})
+    services.dispatch_due_rules(now() + timedelta(days=30))
+
+    sweep()
+
+    assert rule.triggers.get().next_at <= now()
+
+
+def test_schedules_that_nobody_has_seen_in_the_future_are_left_alone(rule_with):
+    rule = rule_with(
+        {"kind": "monthly", "day": 28}, {"kind": "payday", "min_amount": gbp(900_00)}
+    )
+    services.dispatch_due_rules()
+    before = list(rule.triggers.values_list("next_at", flat=True))
+
+    sweep()
+
+    assert list(rule.triggers.values_list("next_at", flat=True)) == before

@@ -207,6 +207,8 @@ def test_a_source_that_has_what_a_cap_lets_it_give_is_not_short(capped, policy):
 
     assert (amount(found), found.retry) == (40_00, False)
     assert "A cap cuts £100.00 to £40.00" in said(found)
+
+
 @pytest.mark.parametrize(
     ("of_leg", "of_rule"), [({"min_move": 1000}, {}), ({}, {"min_move": 1000})]
 )

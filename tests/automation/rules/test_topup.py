@@ -142,6 +142,8 @@ def test_a_target_that_was_paid_when_the_rule_was_another_gets_nothing_more():
 
     assert (found.outcome, found.moves) == ("nothing_to_do", ())
     assert found.reason == "p had its part of this occurrence already"
+
+
 TWO_WAY = {"low": 50000, "target": 100000, "high": 200000}
 
 
