@@ -91,6 +91,22 @@ def test_what_nobody_looked_at_until_its_moment_came_again_is_found_by_its_id(
     assert list(moved().values()) == [1]
 
 
+@pytest.mark.parametrize("shown", [True, False], ids=["by its id", "by what it moved"])
+def test_an_attempt_of_a_clock_that_was_behind_is_found_once_it_is_right(
+    shown, bank, sandbox, topup, run, orders, put_right, moved
+):
+    sandbox.clock.advance(SECONDS)
+    bank.configure(dedupe_horizon=3600.0, shows_dedupe=shown)
+    bank.fault("act_then_drop", **orders)
+    started = run(topup)
+    with put_right(-STEP):
+        sweep()
+        started.refresh_from_db()
+
+    assert started.status == "succeeded", started.reason
+    assert list(moved().values()) == [1]
+
+
 def test_what_a_dead_worker_held_in_the_future_is_asked_about_at_once(
     bank, ahead, topup, run, put_right, moved, monkeypatch
 ):
