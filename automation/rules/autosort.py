@@ -25,7 +25,8 @@ def autosort(draft: Draft) -> None:
     if not spare:
         text = f"{draft.name(source.account)} has nothing to spare"
         draft.block("funds", source.account, text)
-    cups = [Cup(draft, source, leg, spare) for leg in draft.legs(*TIERS)]
+    whole = spare + draft.gone(source.account)
+    cups = [Cup(draft, source, leg, whole) for leg in draft.legs(*TIERS)]
     left = waterfall(draft, cups, spare)
     for cup in cups:
         draft.want(source, cup.leg, cup.got)

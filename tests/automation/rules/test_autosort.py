@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from automation.rules.terms import Move
+
 from .words import leg, moved, planned, pot, rule, said
 
 HOLDING = leg("hold", "source")
@@ -377,3 +379,21 @@ def test_with_nothing_to_spare_nobody_waits_who_lacks_nothing():
 
     assert (found.outcome, found.retry) == ("skipped_funds", False)
     assert found.reason == "hold has nothing to spare"
+
+
+def test_the_greatest_share_of_a_pot_is_of_all_that_its_occurrence_had():
+    """Half of 60.00 it may take and wants: the 10.00 that are left are too little."""
+    paid = [Move("hold", "rent", 50_00)]
+    legs = (
+        leg("rent", "bills", "fixed", amount=50_00),
+        leg("tax", "bills", "fixed", order=1, amount=30_00, max_share="0.5"),
+    )
+
+    found = planned(
+        rule("autosort", HOLDING, *legs, on_short="retry_next"),
+        *(pot("hold", 10_00), pot("rent", 50_00), pot("tax")),
+        before=paid,
+    )
+
+    assert (found.moves, found.retry) == ((), True)
+    assert "tax wants £30.00, £10.00 is left" in said(found)

@@ -585,3 +585,16 @@ def test_another_part_of_an_occurrence_serves_nobody_twice_and_keeps_its_limits(
     if gives:
         (target,) = (each for each in spec.legs if each.role == "target")
         assert moved <= (10**99 if target.cap is None else target.cap)
+
+
+@given(healthy())
+def test_as_long_as_no_more_comes_what_was_short_stays_short(case):
+    spec, held, known_ = case
+    legs = tuple(dataclasses.replace(each, min_move=None) for each in spec.legs)
+    bare = {"limits": Limits(), "round_to": None, "on_short": "retry_next"}
+    spec = dataclasses.replace(spec, legs=legs, **bare)
+    first = plan(spec, held, **known_)
+
+    found = plan(spec, applied(held, first), before=first.moves, **known_)
+
+    assert not (first.retry and found.moves)
