@@ -82,8 +82,8 @@ def common(seen: Moves, now: Moves, tolerance: int) -> Moves | None:
 def changed(state: RunState, event: Planned, now: datetime) -> Result:
     """Move nothing of a plan that nobody saw: ask or announce again, or end.
 
-    It is announced until the first notice, given at the last moment, would be over: it may
-    change each time.
+    A plan may change each time: none is announced after the latest moment at which the
+    first notice could have been over.
     """
     why = f"The plan has changed: {event.change}"
     if state.status == Status.DUE:

@@ -109,9 +109,7 @@ class Transfer(models.Model):
     VOID = (Status.REFUSED, Status.REVERSED, Status.EXPIRED)
     begun = False  # True where this process has claimed it and has yet to send it
     good_until: datetime | None = None  # how long this process may send on its reading
-    accepted: int | None = (
-        None  # what the bank moved, where a person takes that instead
-    )
+    accepted: int | None = None  # by a person, as what the bank moved instead
 
     id = models.UUIDField("dedupe id", primary_key=True, editable=False)
     # A change of any column that an index looks at is written to all of them: there are

@@ -237,6 +237,8 @@ class World:
         shown = Seen(self.row.moves, self.now)
         self.approved = None
         if self.row.status == r.Status.NOTIFIED:
+            late = self.now > self.row.deadline + self.terms.notice
+            assert not (self.announced and late), "announced for ever"
             self.announced = shown
         else:
             assert self.row.status == r.Status.AWAITING_APPROVAL
