@@ -313,7 +313,7 @@ def test_a_sync_that_finds_the_same_again_is_news_for_the_next_look(later, bob, 
 
 def test_what_is_confirmed_is_news_though_it_is_true_since_longer(bob, below):
     it_was_read(bob.main, timedelta(days=3))
-    below(max_staleness_seconds=0)
+    below(max_staleness_seconds=1)
     assert look() == []
     Balance.objects.filter(account=bob.main).update(fetched_at=now())
 
