@@ -33,10 +33,11 @@ STATE = (
     "r.last_success_at",
     "w.paused_at IS NOT NULL",
     "w.dry_run",
+    # Looks at no transaction where no name is asked about.
     """EXISTS (
       SELECT FROM accounts_transaction m
-      WHERE m.dedupe_id = ANY(%s::uuid[]::text[]) AND m.dedupe_id <> ''
-      AND m.declined = '')""",
+      WHERE cardinality(%s::uuid[]) > 0 AND m.dedupe_id <> '' AND m.declined = ''
+      AND m.dedupe_id = ANY(%s::uuid[]::text[]))""",
 )
 STANDING = f"""
 SELECT {", ".join(STATE)}
@@ -104,7 +105,8 @@ def read_again(rules: Sequence[Rule], names: Sequence[UUID] = ()) -> dict[UUID, 
         return read_together(rules, names)
     (rule,) = rules
     maker, wanted, asked = HELD.statement(*named(rule))
-    answer = execute(ALONE.format(wanted=wanted), [list(names), [rule.pk], *asked])
+    given = [list(names), list(names), [rule.pk], *asked]
+    answer = execute(ALONE.format(wanted=wanted), given)
     rows = answer.fetchall()
     found = maker([row[len(STATE) :] for row in rows], answer.db)
     accounts = related(account for account in found if account is not None)
@@ -128,7 +130,7 @@ def plain(rule: Rule) -> bool:
 
 def read_together(rules: Sequence[Rule], names: Sequence[UUID]) -> dict[UUID, Stand]:
     """Read at once what several plain rules want to know."""
-    given = [list(names), [rule.pk for rule in rules]]
+    given = [list(names), list(names), [rule.pk for rule in rules]]
     states = execute(STANDING, given).fetchall()
     stored = {pk: (pk, *more) for pk, *more in states}
     wanted = {rule.pk: named(rule)[1] for rule in rules}

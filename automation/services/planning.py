@@ -58,6 +58,7 @@ MADE_BEFORE = {
     "ask": False,
     "instead": "",
 }
+REMEMBERED = timedelta(minutes=10)  # for so long any bank knows an id again
 Outcome = tuple[Sequence[RunCommand], list[Transfer]]
 
 
@@ -163,7 +164,8 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
 
     To be called in a transaction that holds their connections.
     """
-    names = {name: run.pk for run in runs for name in names_of(run)}
+    late = [run for run in runs if comes_late(run)]
+    names = {name: run.pk for run in late for name in names_of(run)}
     stands, moment = read_again([run.rule for run in runs], list(names)), now()
     made = made_of(names) if any(s.made for s in stands.values()) else set()
 
@@ -181,6 +183,15 @@ def draft_all(runs: Sequence[RuleRun], *, at_once: bool) -> list[Draft]:
         return Draft(run, stand.accounts, moment, decided, next_)
 
     return [draft(run) for run in runs]
+
+
+def comes_late(run: RuleRun) -> bool:
+    """Say whether a bank may have forgotten what it made under the names of `run`.
+
+    A program may have named it long ago, and repeat that.
+    """
+    due = min(run.scheduled_for, run.happened_at or run.scheduled_for)
+    return run.trigger_kind == Trigger.Kind.API or now() > due + REMEMBERED
 
 
 def names_of(run: RuleRun) -> list[UUID]:

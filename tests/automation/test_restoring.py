@@ -161,3 +161,15 @@ def test_what_became_due_meanwhile_is_done_with_in_a_dry_run(
     assert dispatched() == []
     assert services.execute_run(told.pk).status == "nothing_to_do"
     assert alice.holds(alice.pots[0]) == 10_00
+
+
+def test_what_a_program_named_long_ago_and_names_again_is_not_carried_out_again(
+    alice, rule, run, backup
+):
+    restore = backup()
+    assert run(rule, "api:payment", kind="api").status == "succeeded"
+
+    restore()
+
+    assert run(rule, "api:payment", kind="api").status == "skipped_duplicate"
+    assert alice.holds(alice.pots[0]) == 10_00
